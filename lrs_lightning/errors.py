@@ -1,0 +1,51 @@
+"""The one family of errors a user may meet: what happened, where, and how to mend it.
+
+The command line prints the sentence of an `LrsError` and exits with 2, without a traceback. Raise one
+for anything a user can cause (a name, a shape, a file, a folder); leave `AssertionError` and the like
+for what only a programmer can.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class LrsError(Exception):
+    """Base of all errors that a user can cause and mend."""
+
+
+class ArgumentError(LrsError, ValueError):
+    """An argument or a configuration key has a value that cannot be used."""
+
+
+class UnknownNameError(ArgumentError):
+    """A name that is not registered; the message offers the nearest one that is.
+
+    Args:
+        kind: what was looked for, e.g. `"shift"`.
+        name: what was asked for.
+        known: the names that exist.
+
+    Example:
+        >>> print(UnknownNameError("cell", "lsm", ["cfc", "lstm"]))
+        unknown cell 'lsm': did you mean 'lstm'? There is cfc, lstm
+    """
+
+    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+        names = sorted(known)
+        super().__init__(f"unknown {kind} {name!r}{did_you_mean(name, names)} There is {', '.join(names)}")
+
+
+class DataError(LrsError):
+    """A file or folder is missing, damaged, or holds something else than expected."""
+
+
+class EnvironmentMismatchError(LrsError):
+    """Two things that must belong to the same task do not (data, policy, expert, shift)."""
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """`": did you mean 'x'?"` for the nearest known name, `"."` where none is near."""
+    near = get_close_matches(name.lower(), {k.lower(): k for k in known}, n=1, cutoff=0.5)
+    return f": did you mean {near[0]!r}?" if near else "."
