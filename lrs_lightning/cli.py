@@ -1,0 +1,67 @@
+"""`python -m lrs_lightning VERB ...`: find the verb's file, run it, and turn errors into sentences.
+
+Nothing heavy is imported before the verb is known, so that `--help` answers at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from lrs_lightning import __version__
+from lrs_lightning.errors import LrsError, UnknownNameError
+
+# verb -> (module that has `main(arguments) -> exit code`, one line for --help)
+VERBS: dict[str, tuple[str, str]] = {
+    "fit": ("lightning", "train a policy on demonstrations, then test it in shifted worlds"),
+    "validate": ("lightning", "loss on the held-out episodes, and closed-loop return"),
+    "test": ("lightning", "closed-loop return of a checkpoint under the whole suite"),
+    "predict": ("lightning", "actions of a checkpoint for the windows of a data set"),
+    "collect": ("collect", "roll an expert out and store what it saw and did"),
+    "import": ("import_", "turn somebody else's demonstrations into a store"),
+    "expert": ("expert", "train the expert of a task, or score one"),
+    "evaluate": ("evaluate", "closed-loop return of any policies under a suite of shifts"),
+    "report": ("report", "one HTML page from run folders"),
+    "info": ("info", "versions, device, kernels, experts and shifts at hand"),
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one verb and return the exit code: 0, 2 after an error of the user's, 130 after Ctrl-C."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if not words or words[0] in ("-h", "--help"):
+        print(usage())
+        return 0
+    if words[0] == "--version":
+        print(f"lrs_lightning {__version__}")
+        return 0
+    try:
+        return _run(words[0], words[1:])
+    except LrsError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+
+
+def usage() -> str:
+    """The page that `--help` prints."""
+    width = max(map(len, VERBS))
+    verbs = "\n".join(f"  {verb:<{width}}  {text}" for verb, (_, text) in VERBS.items())
+    return (
+        "usage: python -m lrs_lightning VERB [options]\n\n"
+        "Low-rank sparse recurrent policies: learn from demonstrations, hold up when the world "
+        f"shifts.\n\nverbs:\n{verbs}\n\n"
+        "`VERB --help` explains one. `fit` without options runs the main job: HalfCheetah-v5."
+    )
+
+
+def _run(verb: str, arguments: list[str]) -> int:
+    if verb not in VERBS:
+        raise UnknownNameError("verb", verb, VERBS)
+    module = import_module(f"lrs_lightning.commands.{VERBS[verb][0]}")
+    if VERBS[verb][0] == "lightning":  # one file serves Lightning's own four verbs
+        arguments = [verb, *arguments]
+    return int(module.main(arguments))
