@@ -34,7 +34,9 @@ class UnknownNameError(ArgumentError):
 
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
         names = sorted(known)
-        super().__init__(f"unknown {kind} {name!r}{did_you_mean(name, names)} There is {', '.join(names)}")
+        super().__init__(
+            f"unknown {kind} {name!r}{did_you_mean(name, names)} There is {', '.join(names)}"
+        )
 
 
 class DataError(LrsError):

@@ -24,7 +24,7 @@ def seed() -> None:
 
 @pytest.fixture
 def shared_data() -> Path:
-    """The folder of third-party data beside the checkout; tests that read it skip where it is absent."""
+    """The folder of third-party data beside the checkout; its tests skip where it is absent."""
     folder = SHARED / "data"
     if not folder.is_dir():
         pytest.skip(f"the shared data folder {folder} is not on this machine")

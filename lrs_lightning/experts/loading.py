@@ -66,7 +66,9 @@ def _from_safetensors(file: Traversable | Path, env_id: str) -> MLPExpert:
         raise DataError(f"{file} is not a safetensors file ({error}): copy it again") from error
     count = sum(name.endswith(".weight") for name in tensors)
     try:
-        layers = [(tensors[f"layers.{i}.weight"], tensors[f"layers.{i}.bias"]) for i in range(count)]
+        layers = [
+            (tensors[f"layers.{i}.weight"], tensors[f"layers.{i}.bias"]) for i in range(count)
+        ]
     except KeyError as missing:
         raise DataError(
             f"{file} has no tensor {missing}: expected layers.0.weight, layers.0.bias, ... "

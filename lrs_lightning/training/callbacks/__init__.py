@@ -1,1 +1,1 @@
-""""""
+"""Callbacks: closed-loop evaluation under shift, and the run table."""

@@ -1,0 +1,107 @@
+"""Roll an expert out and keep what it saw, did, and would have done."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lrs_lightning.data.noise import noise_ladder
+from lrs_lightning.data.store import Demonstration, DemonstrationStore, write_store
+from lrs_lightning.data.task import Task
+from lrs_lightning.envs import make
+from lrs_lightning.experts import load_expert
+from lrs_lightning.rollout import Episode, rollout
+from lrs_lightning.shifts import Condition
+
+# Demonstrations and evaluations never share an episode: their seeds start far apart.
+DEMONSTRATION_SEED = 1_000_000
+
+
+def collect(
+    env: str,
+    out: str | Path,
+    expert: str | Path = "shipped",
+    episodes: int = 20,
+    noise: str | float = "0:0.4",
+    seed: int = 0,
+    on_episode: Callable[[Episode], None] | None = None,
+) -> DemonstrationStore:
+    """Write a store of demonstrations.
+
+    Args:
+        env: environment id.
+        out: folder of the store.
+        expert: `"shipped"`, or the path of an expert.
+        episodes: number of episodes.
+        noise: standard deviation of the Gaussian noise on executed actions, in units of the action:
+            a ladder `"0:0.4"` (the default: why, see `data/noise.py`), one value, or `"0"`.
+        seed: data seed; episode k starts from `DEMONSTRATION_SEED + seed * 10_000 + k`.
+        on_episode: called with each episode as it ends.
+
+    Raises:
+        LrsError: unknown environment or expert, a folder that cannot be written, a failed episode.
+    """
+    policy = load_expert(expert, env)
+    sigmas = noise_ladder(noise, episodes)
+    seeds = [DEMONSTRATION_SEED + seed * 10_000 + k for k in range(episodes)]
+    played: list[Episode] = []
+    for episode in rollout(
+        {"expert": policy}, env, [Condition("clean")], seeds, exploration=sigmas, record=True
+    ):
+        played.append(episode)
+        if on_episode is not None:
+            on_episode(episode)
+    played.sort(key=lambda episode: episode.episode)
+    about = {
+        "expert": str(expert),
+        "expert_card": policy.card,
+        "noise": sigmas,
+        "seeds": seeds,
+        "seed": seed,
+        "versions": _versions(),
+    }
+    return write_store(out, _task(env), map(_demonstration, played), about)
+
+
+def _demonstration(episode: Episode) -> Demonstration:
+    trajectory = episode.trajectory
+    if trajectory is None:
+        raise AssertionError("the rollout was asked to record")
+    return Demonstration(
+        observations=_compact(trajectory.observations),
+        actions=_compact(trajectory.actions),
+        labels=_compact(trajectory.labels),
+        rewards=np.asarray(trajectory.rewards, np.float32),
+    )
+
+
+def _compact(array: Any) -> Any:
+    """Doubles become float32, which is what policies read; everything else stays."""
+    return array.astype(np.float32) if array.dtype == np.float64 else array
+
+
+def _task(env: str) -> Task:
+    probe = make(env, 1)
+    try:
+        return Task.of(env, probe.single_observation_space, probe.single_action_space)
+    finally:
+        probe.close()
+
+
+def _versions() -> dict[str, str]:
+    packages = ("lrs-lightning", "gymnasium", "mujoco", "numpy")
+    return {"python": platform.python_version(), **{p: _version(p) for p in packages}}
+
+
+def _version(package: str) -> str:
+    from importlib.metadata import PackageNotFoundError
+
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"

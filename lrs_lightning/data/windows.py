@@ -1,0 +1,132 @@
+"""Windows of demonstrations for training: contiguous steps, with the loss switched off while the
+state settles.
+
+A window that starts inside an episode begins with an empty hidden state, which the policy never has
+there in closed loop. The first `burn_in` steps of such a window are therefore seen but not learned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import Dataset, Sampler
+
+from lrs_lightning.data.store import Demonstration
+from lrs_lightning.errors import ArgumentError
+
+
+class WindowBatch(NamedTuple):
+    """Windows side by side: B windows of T steps.
+
+    Args:
+        observations: raw observations, `(B, T, *observation)`.
+        labels: the expert's actions, `(B, T, A)` or `(B, T)`.
+        weights: 1 where the loss counts, 0 in burn-in and padding, `(B, T)`.
+    """
+
+    observations: Tensor
+    labels: Tensor
+    weights: Tensor
+
+
+class Windows(Dataset[WindowBatch]):
+    """All windows of some episodes, held in memory; an item is a whole batch, gathered at once.
+
+    Args:
+        episodes: the demonstrations.
+        length: steps of a window T.
+        burn_in: steps at the start of a window that are not learned, except at an episode's start.
+
+    Raises:
+        ArgumentError: if no step would be learned, or there are no episodes.
+    """
+
+    def __init__(self, episodes: Sequence[Demonstration], length: int, burn_in: int) -> None:
+        if not 0 <= burn_in < length:
+            raise ArgumentError(
+                f"burn_in is {burn_in} and the window has {length} steps: at least one step must "
+                "be left to learn from (0 <= burn_in < length)"
+            )
+        if not episodes:
+            raise ArgumentError("there are no episodes to take windows from: collect more")
+        self.length, self.burn_in = length, burn_in
+        self.observations = torch.from_numpy(np.concatenate([e.observations for e in episodes]))
+        self.labels = torch.from_numpy(np.concatenate([e.labels for e in episodes]))
+        sizes = np.array([len(episode) for episode in episodes])
+        self._ends = torch.from_numpy(np.cumsum(sizes))
+        self.episode_starts = np.cumsum(sizes) - sizes
+        # A window may start wherever it still fits; a short episode has one, padded at its end.
+        self.starts = np.concatenate(
+            [
+                s + np.arange(max(1, n - length + 1))
+                for s, n in zip(self.episode_starts, sizes, strict=True)
+            ]
+        )
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    def __getitem__(self, start: NDArray[np.int64]) -> WindowBatch:
+        """Gather the windows that start at the steps `start`, `(B,)`."""
+        first = torch.from_numpy(np.asarray(start))
+        end = self._ends[torch.searchsorted(self._ends, first, right=True)]  # (B,)
+        offset = torch.arange(self.length)
+        steps = first[:, None] + offset  # (B, T)
+        inside = steps < end[:, None]
+        at_episode_start = torch.from_numpy(np.isin(start, self.episode_starts))[:, None]
+        weights = inside & (at_episode_start | (offset >= self.burn_in))
+        steps = torch.minimum(steps, end[:, None] - 1)
+        return WindowBatch(self.observations[steps], self.labels[steps], weights.float())
+
+    def tiles(self) -> NDArray[np.int64]:
+        """Starts of windows that lie side by side and cover every episode once, for validation."""
+        ends = self._ends.numpy()
+        return np.concatenate(
+            [np.arange(s, e, self.length) for s, e in zip(self.episode_starts, ends, strict=True)]
+        )
+
+
+class RandomBatches(Sampler[NDArray[np.int64]]):
+    """Batches of random window starts; the order is a pure function of seed and epoch.
+
+    Args:
+        starts: where windows may start, `(W,)`.
+        batch_size: windows in a batch B.
+        batches: batches in an epoch.
+        seed: data seed.
+    """
+
+    def __init__(self, starts: NDArray[np.int64], batch_size: int, batches: int, seed: int) -> None:
+        self.starts, self.batch_size, self.batches, self.seed = starts, batch_size, batches, seed
+        self.epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch; Lightning calls this before each."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return self.batches
+
+    def __iter__(self) -> Iterator[NDArray[np.int64]]:
+        rng = np.random.default_rng([self.seed, self.epoch])
+        for _ in range(self.batches):
+            yield rng.choice(self.starts, self.batch_size)
+
+
+class FixedBatches(Sampler[NDArray[np.int64]]):
+    """The given window starts, in order, in batches."""
+
+    def __init__(self, starts: NDArray[np.int64], batch_size: int) -> None:
+        self.starts, self.batch_size = starts, batch_size
+
+    def __len__(self) -> int:
+        return -(-len(self.starts) // self.batch_size)
+
+    def __iter__(self) -> Iterator[NDArray[np.int64]]:
+        for i in range(0, len(self.starts), self.batch_size):
+            yield self.starts[i : i + self.batch_size]
