@@ -1,0 +1,160 @@
+"""Imitation learning of a recurrent policy: windows in, actions out, error back."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+from torch import Tensor
+from torchmetrics import MeanMetric, Metric, R2Score
+from torchmetrics.classification import MulticlassAccuracy
+
+from lrs_lightning.data import Task, WindowBatch
+from lrs_lightning.errors import ArgumentError, EnvironmentMismatchError
+from lrs_lightning.nn import PolicyConfig, RecurrentPolicy, build_policy
+from lrs_lightning.training.losses import imitation_loss
+
+
+class ImitationModule(pl.LightningModule):
+    """Behaviour cloning with AdamW and one cycle of the learning rate.
+
+    The policy is built when the data is known (`setup`), since the data says what is seen and done; a
+    checkpoint carries the description of the task and needs neither data nor simulator.
+
+    Args:
+        policy: cell, sizes, rank and sparsity, encoder.
+        lr: peak of the one-cycle learning rate.
+        weight_decay: AdamW's, on weights only.
+        warmup: share of the updates until the peak.
+    """
+
+    def __init__(
+        self,
+        policy: PolicyConfig | None = None,
+        lr: float = 3e-3,
+        weight_decay: float = 1e-4,
+        warmup: float = 0.3,
+    ) -> None:
+        super().__init__()
+        # A checkpoint hands back plain values, so that it loads with weights_only=True.
+        config = PolicyConfig(**policy) if isinstance(policy, dict) else policy or PolicyConfig()
+        if not (lr > 0 and weight_decay >= 0 and 0 < warmup < 1):
+            raise ArgumentError(
+                f"lr is {lr}, weight_decay {weight_decay}, warmup {warmup}: expected lr > 0, "
+                "weight_decay >= 0 and warmup between 0 and 1"
+            )
+        self.config = config
+        self.save_hyperparameters(
+            {"policy": asdict(config), "lr": lr, "weight_decay": weight_decay, "warmup": warmup}
+        )
+        self.task: Task | None = None
+        self.policy: RecurrentPolicy | None = None
+        self.train_loss, self.val_loss = MeanMetric(), MeanMetric()
+        self.agreement: Metric | None = None
+
+    def build(self, task: Task) -> RecurrentPolicy:
+        """Make the policy for a task, once.
+
+        Raises:
+            EnvironmentMismatchError: it was built for another task before.
+        """
+        if self.policy is None:
+            self.task = task
+            self.policy = build_policy(self.config, task.observation_space, task.action_space)
+            if task.actions is None:
+                self.agreement = R2Score(multioutput="uniform_average")
+            else:
+                self.agreement = MulticlassAccuracy(task.actions, average="micro")
+        elif self.task != task:
+            raise EnvironmentMismatchError(
+                f"the policy was made for {self.task} and the data is of {task}: train a new policy, "
+                "or choose data of its task"
+            )
+        return self.policy
+
+    def setup(self, stage: str) -> None:
+        """Build the policy for the data at hand, and give it the data's mean and deviation."""
+        data = self.trainer.datamodule  # type: ignore[attr-defined]
+        fresh = self.policy is None
+        policy = self.build(data.task)
+        if fresh:
+            policy.encoder.set_statistics(*data.statistics)
+
+    def training_step(self, batch: WindowBatch, batch_idx: int) -> Tensor:
+        """Loss of a batch of windows."""
+        outputs, _ = self._policy.unroll(batch.observations)
+        loss = imitation_loss(outputs, batch.labels, batch.weights)
+        self.train_loss.update(loss.detach())
+        return loss
+
+    def on_train_epoch_end(self) -> None:
+        """Log the mean training loss."""
+        self.log("train/loss", self.train_loss.compute(), prog_bar=True)
+        self.train_loss.reset()
+
+    def validation_step(self, batch: WindowBatch, batch_idx: int) -> None:
+        """Loss and agreement with the expert on held-out episodes."""
+        outputs, _ = self._policy.unroll(batch.observations)
+        self.val_loss.update(
+            imitation_loss(outputs, batch.labels, batch.weights), weight=batch.weights.sum()
+        )
+        counted = batch.weights > 0
+        if self.agreement is not None:
+            self.agreement.update(outputs[counted], batch.labels[counted])
+
+    def on_validation_epoch_end(self) -> None:
+        """Log them."""
+        self.log("val/loss", self.val_loss.compute(), prog_bar=True)
+        self.val_loss.reset()
+        if self.agreement is not None:
+            self.log("val/agreement", self.agreement.compute(), prog_bar=True)
+            self.agreement.reset()
+
+    test_step = validation_step
+    on_test_epoch_end = on_validation_epoch_end
+
+    def predict_step(self, batch: WindowBatch, batch_idx: int) -> Tensor:
+        """Actions, or logits, for a batch of windows."""
+        outputs, _ = self._policy.unroll(batch.observations)
+        return outputs
+
+    def configure_optimizers(self) -> Any:
+        """AdamW and one cycle; biases and other vectors do not decay."""
+        matrices = [p for p in self.parameters() if p.requires_grad and p.dim() > 1]
+        vectors = [p for p in self.parameters() if p.requires_grad and p.dim() <= 1]
+        optimizer = torch.optim.AdamW(
+            [
+                {"params": matrices, "weight_decay": self.hparams["weight_decay"]},
+                {"params": vectors, "weight_decay": 0.0},
+            ],
+            lr=self.hparams["lr"],
+            fused=True,
+        )
+        scheduler = torch.optim.lr_scheduler.OneCycleLR(
+            optimizer,
+            max_lr=self.hparams["lr"],
+            total_steps=int(self.trainer.estimated_stepping_batches),
+            pct_start=self.hparams["warmup"],
+        )
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
+        }
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Add the description of the task."""
+        if self.task is not None:
+            checkpoint["task"] = self.task.to_dict()
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Build the policy before its weights arrive."""
+        if "task" in checkpoint:
+            self.build(Task.from_dict(checkpoint["task"]))
+
+    @property
+    def _policy(self) -> RecurrentPolicy:
+        if self.policy is None:
+            raise RuntimeError("the policy is built in setup(): run it through a Trainer")
+        return self.policy
