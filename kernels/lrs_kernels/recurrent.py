@@ -1,0 +1,58 @@
+"""The recurrent weights of a cell as they are stored: dense or low rank, with a mask or without.
+
+Letters: P members of a population, G recurrent matrices of the cell, H hidden size, r rank. Every
+shape below may stand without its leading P. A matrix maps h to a pre-activation, so it is
+(out, in): `z_g = x_g + W_g h`, written for rows as `h @ W_g.T`.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+
+class Recurrent(NamedTuple):
+    """Recurrent weights `W1 @ W2 * M` per gate (Tumma et al. 2024), or dense ones.
+
+    Attributes:
+        dense: `(P, G, H, H)`, or None where the weights are low rank.
+        w1: left factor, `(P, G, H, r)`, or None where the weights are dense.
+        w2: right factor, `(P, G, r, H)`, or None where the weights are dense.
+        mask: 1 where a connection exists and 0 elsewhere, `(P, G, H, H)`; None means all ones.
+
+    """
+
+    dense: Tensor | None
+    w1: Tensor | None
+    w2: Tensor | None
+    mask: Tensor | None
+
+    @classmethod
+    def of(cls, weight: Tensor | tuple[Tensor, Tensor], mask: Tensor | None = None) -> Recurrent:
+        """Name the parts of a weight given as one dense tensor or as a pair of factors."""
+        if isinstance(weight, Tensor):
+            return cls(weight, None, None, mask)
+        return cls(None, weight[0], weight[1], mask)
+
+    @property
+    def reference(self) -> Tensor:
+        """A part that is always there, for its device, dtype and leading shape."""
+        return self.dense if self.dense is not None else self.factors[0]
+
+    @property
+    def factors(self) -> tuple[Tensor, Tensor]:
+        """W1 and W2 of low-rank weights."""
+        if self.w1 is None or self.w2 is None:
+            raise ValueError("the recurrent weights are dense: they have no factors W1 and W2")
+        return self.w1, self.w2
+
+    def effective(self) -> Tensor:
+        """The matrices the cell multiplies by, mask applied: `(P, G, H, H)`."""
+        weight = self.dense if self.dense is not None else torch.matmul(*self.factors)
+        return weight if self.mask is None else weight * self.mask
+
+    def with_population(self) -> Recurrent:
+        """The same weights as a population of one, a view with a leading axis of length 1."""
+        return Recurrent(*(None if part is None else part.unsqueeze(0) for part in self))
