@@ -49,5 +49,6 @@ class EnvironmentMismatchError(LrsError):
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """`": did you mean 'x'?"` for the nearest known name, `"."` where none is near."""
-    near = get_close_matches(name.lower(), {k.lower(): k for k in known}, n=1, cutoff=0.5)
-    return f": did you mean {near[0]!r}?" if near else "."
+    by_lower = {k.lower(): k for k in known}
+    near = get_close_matches(name.lower(), by_lower, n=1, cutoff=0.5)
+    return f": did you mean {by_lower[near[0]]!r}?" if near else "."

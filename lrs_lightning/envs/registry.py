@@ -1,0 +1,122 @@
+"""From an environment's id to the fastest vector environment that plays it exactly."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import lru_cache
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+from gymnasium.envs.mujoco import MujocoEnv
+from gymnasium.vector import VectorEnv
+
+from lrs_lightning.envs.half_cheetah import HalfCheetah
+from lrs_lightning.envs.mujoco_engine import MujocoVectorEnv
+from lrs_lightning.envs.mujoco_task import MujocoTask
+from lrs_lightning.envs.serial import SerialVectorEnv
+from lrs_lightning.errors import ArgumentError, LrsError, UnknownNameError
+
+TASKS: dict[str, type[MujocoTask]] = {"HalfCheetah-v5": HalfCheetah}
+"""Tasks whose observation, reward and termination are computed for all environments at once."""
+
+
+@dataclass(frozen=True)
+class EnvInfo:
+    """What is known of an environment before one is built."""
+
+    env_id: str
+    observation_space: gym.Space[Any]
+    action_space: gym.Space[Any]
+    domain: str
+    """`"mujoco"`, `"atari"` or `"other"`: whose dynamics shifts apply."""
+    base_model: Any = None
+    """What dynamics shifts edit: an `MjModel` for MuJoCo; `None` where nothing can be edited."""
+    velocity_channels: tuple[int, ...] = ()
+    """Observation channels that hold velocities; empty where unknown."""
+
+
+def make(
+    env_id: str,
+    num_envs: int,
+    models: Sequence[Any] | None = None,
+    threads: int | None = None,
+    **kwargs: Any,
+) -> VectorEnv[Any, Any, Any]:
+    """Build a vector environment without autoreset.
+
+    An episode that has ended rests until `reset(seed=..., options={"reset_mask": ...})`; an
+    environment that fails ends its episode and puts a sentence into `infos["error"]`.
+
+    Args:
+        env_id: a registered id, e.g. `"HalfCheetah-v5"`.
+        num_envs: number of environments N.
+        models: the physics of each environment, edited copies of `describe(env_id).base_model`.
+        threads: worker threads (default: the cores this process may use); no result depends on it.
+        kwargs: what `gym.make` is given beside the id; a task with changed arguments takes the
+            slower path, since its arithmetic is no longer known.
+
+    Raises:
+        UnknownNameError: for an id that is not registered.
+        ArgumentError: `num_envs` below 1, or `models` for an environment without dynamics shifts.
+    """
+    if num_envs < 1:
+        raise ArgumentError(f"num_envs: {num_envs} environments: at least 1 is needed")
+    describe(env_id)
+    if env_id in TASKS and not kwargs:
+        return MujocoVectorEnv(_task(env_id), num_envs, models, threads)
+    if models is not None:
+        raise ArgumentError(f"models: the dynamics of {env_id} cannot be edited: leave them out")
+    return SerialVectorEnv(env_id, num_envs, **kwargs)
+
+
+@lru_cache(maxsize=32)
+def describe(env_id: str) -> EnvInfo:
+    """Spaces, domain and base physics of an environment.
+
+    Raises:
+        UnknownNameError: for an id that is not registered.
+        LrsError: if Gymnasium cannot build it.
+    """
+    env = _build(env_id)
+    base: Any = env.unwrapped
+    is_mujoco = isinstance(base, MujocoEnv)
+    info = EnvInfo(
+        env_id,
+        env.observation_space,
+        env.action_space,
+        domain="mujoco" if is_mujoco else "other",
+        base_model=base.model if is_mujoco else None,
+        velocity_channels=_velocity_channels(base),
+    )
+    env.close()
+    return info
+
+
+@lru_cache(maxsize=32)
+def _task(env_id: str) -> MujocoTask:
+    env = _build(env_id)
+    steps = env.spec.max_episode_steps if env.spec else None
+    task = TASKS[env_id](env.unwrapped, steps or np.iinfo(np.int64).max)
+    env.close()
+    return task
+
+
+def _build(env_id: str) -> gym.Env[Any, Any]:
+    if ":" not in env_id and env_id not in gym.registry:
+        near = get_close_matches(env_id, gym.registry, n=4, cutoff=0.4)
+        raise UnknownNameError("environment", env_id, {*near, *TASKS})
+    try:
+        return gym.make(env_id)
+    except Exception as error:
+        reason = " ".join(str(error).split())
+        raise LrsError(f"environment {env_id!r} cannot be built: {reason}") from error
+
+
+def _velocity_channels(env: Any) -> tuple[int, ...]:
+    """Where Gymnasium's MuJoCo tasks keep the joint velocities."""
+    structure = getattr(env, "observation_structure", {})
+    start = structure.get("qpos", 0)
+    return tuple(range(start, start + structure.get("qvel", 0)))

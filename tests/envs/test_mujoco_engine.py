@@ -1,0 +1,129 @@
+"""Gymnasium is the judge: every bit of every step must agree."""
+
+from __future__ import annotations
+
+import copy
+
+import gymnasium as gym
+import mujoco
+import numpy as np
+import pytest
+
+from lrs_lightning.envs import describe, make
+from lrs_lightning.errors import ArgumentError
+
+ENV = "HalfCheetah-v5"
+
+
+def heavier(model: mujoco.MjModel) -> mujoco.MjModel:
+    model = copy.copy(model)
+    model.body_mass[:] *= 1.5
+    model.body_inertia[:] *= 1.5
+    mujoco.mj_setConst(model, mujoco.MjData(model))
+    return model
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_every_bit_of_an_episode_agrees(threads):
+    ours = make(ENV, 3, threads=threads)
+    theirs = [gym.make(ENV) for _ in range(3)]
+    observation, _ = ours.reset(seed=11)
+    expected = [env.reset(seed=11 + i)[0] for i, env in enumerate(theirs)]
+    np.testing.assert_array_equal(observation, expected)
+    rng = np.random.default_rng(0)
+    for _ in range(1000):
+        actions = rng.uniform(-1, 1, (3, 6)).astype(np.float32)
+        stepped = ours.step(actions)
+        wanted = [env.step(action) for env, action in zip(theirs, actions, strict=True)]
+        for got, want in zip(stepped[:4], list(zip(*wanted, strict=True))[:4], strict=True):
+            np.testing.assert_array_equal(got, want)
+    assert stepped[3].all()
+    ours.close()
+
+
+def test_one_environment_is_reset_and_the_others_go_on():
+    ours = make(ENV, 3)
+    first, _ = ours.reset(seed=[0, 1, 2])
+    moved = ours.step(np.ones((3, 6), np.float32))[0]
+    again, _ = ours.reset(seed=[0, 9, 9], options={"reset_mask": np.array([True, False, False])})
+    np.testing.assert_array_equal(again, np.stack([first[0], moved[1], moved[2]]))
+
+
+def test_without_a_seed_the_next_episode_is_the_one_gymnasium_would_draw():
+    ours, theirs = make(ENV, 1), gym.make(ENV)
+    for seed in (5, None, None):
+        np.testing.assert_array_equal(ours.reset(seed=[seed])[0][0], theirs.reset(seed=seed)[0])
+
+
+def test_an_ended_episode_rests_until_it_is_reset():
+    ours = make(ENV, 2)
+    ours.reset(seed=0)
+    ours._elapsed[0] = 999
+    ended = ours.step(np.ones((2, 6), np.float32))
+    assert ended[3].tolist() == [True, False]
+    rested = ours.step(np.ones((2, 6), np.float32))
+    np.testing.assert_array_equal(rested[0][0], ended[0][0])
+    assert not np.array_equal(rested[0][1], ended[0][1])
+    assert rested[1][0] == 0.0
+    assert not rested[3].any()
+
+
+def test_physics_may_change_in_the_middle_of_an_episode():
+    base = describe(ENV).base_model
+    ours, theirs = make(ENV, 2), gym.make(ENV)
+    ours.reset(seed=[4, 4])
+    theirs.reset(seed=4)
+    action = np.full((2, 6), 0.5, np.float32)
+    for t in range(60):
+        if t == 20:
+            ours.set_models({1: heavier(base)})
+            model = theirs.unwrapped.model
+            model.body_mass[:] *= 1.5
+            model.body_inertia[:] *= 1.5
+            mujoco.mj_setConst(model, mujoco.MjData(model))
+        np.testing.assert_array_equal(ours.step(action)[0][1], theirs.step(action[1])[0])
+
+
+def test_a_diverging_simulation_ends_its_own_episode_only():
+    ours = make(ENV, 3)
+    ours.reset(seed=0)
+    ours.step(np.zeros((3, 6), np.float32))
+    ours._readings["qvel"][1] = 1e12
+    _, _, terminated, _, info = ours.step(np.zeros((3, 6), np.float32))
+    assert terminated.tolist() == [False, True, False]
+    assert info["_error"].tolist() == [False, True, False]
+    assert "unstable" in info["error"][1]
+
+
+def test_an_environment_that_raises_ends_its_own_episode_only(monkeypatch):
+    ours = make(ENV, 3, threads=2)
+    ours.reset(seed=0)
+    bad, step = ours._rows[2], mujoco.mj_setState
+
+    def load(model, data, state, spec):
+        if state is bad:
+            raise mujoco.FatalError("mju_error:\n broken")
+        step(model, data, state, spec)
+
+    monkeypatch.setattr(mujoco, "mj_setState", load)
+    _, _, terminated, _, info = ours.step(np.zeros((3, 6), np.float32))
+    assert terminated.tolist() == [False, False, True]
+    assert info["error"][2] == "FatalError: mju_error: broken"
+
+
+@pytest.mark.parametrize(
+    ("build", "sentence"),
+    [
+        (lambda: make(ENV, 2, models=[describe(ENV).base_model]), "1 models for 2 environments"),
+        (lambda: make(ENV, 1, models=[describe("Hopper-v5").base_model]), "another layout"),
+        (lambda: make(ENV, 0), "at least 1"),
+        (lambda: make(ENV, 2).reset(seed=[1]), "1 seeds for 2 environments"),
+        (lambda: make(ENV, 2).step(np.zeros((2, 5), np.float32)), r"expected shape \(2, 6\)"),
+        (lambda: make("HalfCheta-v5", 1), "did you mean 'HalfCheetah-v"),
+        (lambda: make("CartPole-v1", 1, models=[None]), "cannot be edited"),
+    ],
+)
+def test_bad_input_gets_one_sentence(build, sentence):
+    with pytest.raises(ArgumentError, match=sentence) as caught:
+        build()
+    assert "\n" not in str(caught.value)
