@@ -1,3 +1,3 @@
-"""Low-rank sparse recurrent policies: trained on demonstrations, judged in closed loop under shift."""
+"""Low-rank sparse recurrent policies: learned from demonstrations, judged in a shifted world."""
 
 __version__ = "0.1.0"

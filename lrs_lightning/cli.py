@@ -28,7 +28,7 @@ VERBS: dict[str, tuple[str, str]] = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one verb and return the exit code: 0, 2 after an error of the user's, 130 after Ctrl-C."""
+    """Run one verb; returns the exit code: 0, 2 for a user's error, 130 after Ctrl-C."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     if not words or words[0] in ("-h", "--help"):
         print(usage())

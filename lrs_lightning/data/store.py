@@ -1,4 +1,4 @@
-"""Demonstrations on disk: one HDF5 file of episodes and one manifest that says where they come from.
+"""Demonstrations on disk: an HDF5 file of episodes and a manifest that says where they come from.
 
     folder/manifest.json   task, versions, expert, seeds, noise, returns, SHA-256 of the episodes
     folder/episodes.h5     episodes/00000/{observations, actions, labels, rewards}, ...

@@ -40,7 +40,7 @@ class Task:
         """Describe the spaces of an environment.
 
         Raises:
-            EnvironmentMismatchError: for spaces other than Box observations and Box or Discrete actions.
+            EnvironmentMismatchError: unless observations are a Box, actions a flat Box or Discrete.
         """
         if not isinstance(observation, gym.spaces.Box):
             raise EnvironmentMismatchError(f"{env} has observations {observation}, expected a Box")

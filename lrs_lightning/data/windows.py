@@ -1,5 +1,4 @@
-"""Windows of demonstrations for training: contiguous steps, with the loss switched off while the
-state settles.
+"""Windows of demonstrations: contiguous steps, not learned from until the state has settled.
 
 A window that starts inside an episode begins with an empty hidden state, which the policy never has
 there in closed loop. The first `burn_in` steps of such a window are therefore seen but not learned.

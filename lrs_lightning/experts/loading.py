@@ -1,4 +1,4 @@
-"""Find an expert by name or path: the ones that ship with the package, and safetensors of one's own."""
+"""Find an expert by name or path: one that ships with the package, or safetensors of one's own."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def load_expert(source: str | Path, env_id: str) -> MLPExpert:
     """Load an expert for a task.
 
     Args:
-        source: `"shipped"` for the one inside the package, or the path of a `.safetensors` file with
-            `layers.{i}.weight` and `layers.{i}.bias`; a `.json` of the same name beside it is its card.
+        source: `"shipped"` for the one inside the package, or the path of a `.safetensors` file
+            with `layers.{i}.weight` and `layers.{i}.bias`; a `.json` beside it is its card.
         env_id: the task, e.g. `"HalfCheetah-v5"`.
 
     Raises:

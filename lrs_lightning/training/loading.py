@@ -1,4 +1,4 @@
-"""A trained policy from a checkpoint or a run folder, without running anything the file brings along."""
+"""A trained policy from a checkpoint or a run folder; nothing that the file brings along is run."""
 
 from __future__ import annotations
 

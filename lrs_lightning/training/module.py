@@ -20,8 +20,8 @@ from lrs_lightning.training.losses import imitation_loss
 class ImitationModule(pl.LightningModule):
     """Behaviour cloning with AdamW and one cycle of the learning rate.
 
-    The policy is built when the data is known (`setup`), since the data says what is seen and done; a
-    checkpoint carries the description of the task and needs neither data nor simulator.
+    The policy is built when the data is known (`setup`), since the data says what is seen and done.
+    A checkpoint carries the description of the task and needs neither data nor simulator.
 
     Args:
         policy: cell, sizes, rank and sparsity, encoder.
