@@ -13,7 +13,7 @@ import numpy as np
 from lrs_lightning.data.noise import noise_ladder
 from lrs_lightning.data.store import Demonstration, DemonstrationStore, write_store
 from lrs_lightning.data.task import Task
-from lrs_lightning.envs import make
+from lrs_lightning.envs import describe
 from lrs_lightning.experts import load_expert
 from lrs_lightning.rollout import Episode, rollout
 from lrs_lightning.shifts import Condition
@@ -65,7 +65,9 @@ def collect(
         "seed": seed,
         "versions": _versions(),
     }
-    return write_store(out, _task(env), map(_demonstration, played), about)
+    info = describe(env)
+    task = Task.of(env, info.observation_space, info.action_space)
+    return write_store(out, task, map(_demonstration, played), about)
 
 
 def _demonstration(episode: Episode) -> Demonstration:
@@ -83,14 +85,6 @@ def _demonstration(episode: Episode) -> Demonstration:
 def _compact(array: Any) -> Any:
     """Doubles become float32, which is what policies read; everything else stays."""
     return array.astype(np.float32) if array.dtype == np.float64 else array
-
-
-def _task(env: str) -> Task:
-    probe = make(env, 1)
-    try:
-        return Task.of(env, probe.single_observation_space, probe.single_action_space)
-    finally:
-        probe.close()
 
 
 def _versions() -> dict[str, str]:

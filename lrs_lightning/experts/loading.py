@@ -13,6 +13,7 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load as load_safetensors
 
+from lrs_lightning.envs import describe
 from lrs_lightning.errors import (
     ArgumentError,
     DataError,
@@ -108,12 +109,8 @@ def _card(file: Traversable | Path) -> dict[str, Any]:
 
 
 def _spaces(env_id: str) -> tuple[gym.spaces.Box, gym.spaces.Box]:
-    try:
-        env = gym.make(env_id)
-    except gym.error.Error as error:
-        raise UnknownNameError("environment", env_id, gym.registry) from error
-    observation, action = env.observation_space, env.action_space
-    env.close()
+    info = describe(env_id)
+    observation, action = info.observation_space, info.action_space
     if not isinstance(observation, gym.spaces.Box) or not isinstance(action, gym.spaces.Box):
         raise EnvironmentMismatchError(f"{env_id} has no continuous observations and actions")
     if not np.isfinite([action.low, action.high]).all():
