@@ -82,7 +82,7 @@ def _counts(size: int, resamples: int, rng: np.random.Generator) -> Array:
 def percentile_interval(
     replicates: Array, sizes: Sequence[int], confidence: float = CONFIDENCE
 ) -> Array:
-    """Widened percentiles of `replicates (R, ...)`: `(2, ...)`; NaN where a stratum has one value."""
+    """Widened percentiles of `replicates (R, ...)`, `(2, ...)`; NaN if a stratum has one value."""
     if not 0 < confidence < 1:
         raise ArgumentError(f"confidence={confidence:g} must lie between 0 and 1, e.g. 0.95")
     if min(sizes, default=0) < 2:

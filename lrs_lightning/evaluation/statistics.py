@@ -57,7 +57,8 @@ def optimality_gap(
     values: ArrayLike, weights: ArrayLike | None = None, target: float = 1.0
 ) -> Array:
     """How far the values fall short of `target` on average; what exceeds it does not make up."""
-    return mean(np.maximum(target - np.asarray(values, np.float64), 0.0), weights)
+    short = np.maximum(target - np.asarray(values, np.float64), 0.0)
+    return mean(short, weights)
 
 
 def performance_profile(
@@ -95,9 +96,8 @@ def expert_normalized(returns: ArrayLike, expert: float, random: float) -> Array
 def retention(shifted: ArrayLike, clean: ArrayLike) -> Array:
     """`R_shift / R_clean`; NaN where the clean return is not positive and a share means nothing."""
     shifted, clean = np.asarray(shifted, np.float64), np.asarray(clean, np.float64)
-    return np.divide(
-        shifted, clean, out=np.full(np.broadcast(shifted, clean).shape, np.nan), where=clean > 0
-    )
+    unknown = np.full(np.broadcast(shifted, clean).shape, np.nan)
+    return np.asarray(np.divide(shifted, clean, out=unknown, where=clean > 0))
 
 
 def severity_auc(severities: ArrayLike, values: ArrayLike) -> Array:
