@@ -1,0 +1,21 @@
+"""The recurrences on the CPU: loops over time of few, large PyTorch calls."""
+
+from __future__ import annotations
+
+from lrs_kernels.cpu.cfc import cfc_backward, cfc_forward
+from lrs_kernels.passes import Call, Grads, Inputs, Trace, Upstream
+
+forms_weights = False
+
+_FORWARD = {"cfc": cfc_forward}
+_BACKWARD = {"cfc": cfc_backward}
+
+
+def forward(call: Call, inputs: Inputs, save: bool, save_time: bool = False) -> Trace:
+    """Run the cell over the whole sequence; `save` keeps what `backward` needs."""
+    return _FORWARD[call.cell](call, inputs, save, save_time)
+
+
+def backward(call: Call, inputs: Inputs, trace: Trace, upstream: Upstream) -> Grads:
+    """Walk the cell back over the whole sequence."""
+    return _BACKWARD[call.cell](call, inputs, trace, upstream)
