@@ -21,7 +21,7 @@ logger = logging.getLogger("lrs_kernels")
 
 BACKENDS = ("auto", "triton", "cpu", "reference")
 
-_MODULES = {"cpu": "lrs_kernels.cpu", "triton": "lrs_kernels.triton.backend"}
+_MODULES = {"cpu": "lrs_kernels.cpu", "triton": "lrs_kernels.triton_backend"}
 
 
 class Choice(NamedTuple):
@@ -82,7 +82,7 @@ def _decide(backend: str, cell: str, variant: str, gates: int, device_type: str)
 def _obstacle_to_triton(cell: str, variant: str, gates: int) -> str | None:
     if not has_triton():
         return "Triton is not installed"
-    if importlib.util.find_spec("lrs_kernels.triton.backend") is None:
+    if importlib.util.find_spec(_MODULES["triton"]) is None:
         return "this build has no Triton kernels"
     if cell == "cfc" and (variant != "default" or gates != 3):
         return "its CfC has three gates and mode 'default'"

@@ -7,6 +7,8 @@ bias included, since one GEMM for all steps is faster than T small ones.
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import torch
 from torch import Tensor
 
@@ -19,6 +21,8 @@ from lrs_kernels.reference import cfc_reference
 
 Weight = Tensor | tuple[Tensor, Tensor]
 """Dense `(P, G, H, H)`, or the pair W1 `(P, G, H, r)` and W2 `(P, G, r, H)`."""
+
+_MaybeTensor = TypeVar("_MaybeTensor", Tensor, Tensor | None)
 
 _MODES = ("default", "no_gate", "pure")
 _NONLINEARITIES = ("tanh", "relu")
@@ -112,9 +116,10 @@ def _prepare(
     return Inputs(x_proj, recurrent, h0, None, timespans, resets), call
 
 
-def _float32(tensor: Tensor | None) -> Tensor | None:
-    low = tensor is not None and tensor.dtype in (torch.float16, torch.bfloat16)
-    return tensor.float() if low and tensor is not None else tensor
+def _float32(tensor: _MaybeTensor) -> _MaybeTensor:
+    if tensor is not None and tensor.dtype in (torch.float16, torch.bfloat16):
+        return tensor.float()
+    return tensor
 
 
 def _one_of(name: str, value: str, known: tuple[str, ...]) -> None:

@@ -6,7 +6,6 @@ Both backends end here. Letters as in `recurrent.py`; T time, B batch.
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
 from lrs_kernels.recurrent import Recurrent
@@ -35,7 +34,8 @@ def effective_weight_grad(
         seen = seen if keep is None else seen * keep[..., 1:, :, :]
         later = dz[..., 1:, :, :].flatten(-3, -2)  # (P, (T-1)*B, G*H)
         grad = _add_product(grad, later.mT, seen.flatten(-3, -2))
-    return grad.unflatten(-2, (-1, h0.shape[-1]))
+    hidden = h0.shape[-1]
+    return grad.view(*grad.shape[:-2], -1, hidden, hidden)
 
 
 def _add_product(total: Tensor, left: Tensor, right: Tensor) -> Tensor:

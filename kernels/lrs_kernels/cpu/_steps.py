@@ -1,4 +1,4 @@
-"""What the CPU loops of all cells share: the GEMM of one step, and the steps where a state is cut."""
+"""What the CPU loops of all cells share: the GEMM of a step, and the steps that cut the state."""
 
 from __future__ import annotations
 

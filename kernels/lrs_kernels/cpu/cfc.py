@@ -59,7 +59,7 @@ def cfc_forward(call: Call, inputs: Inputs, save: bool, save_time: bool) -> Trac
 
 def _views(z: Tensor, hidden: int) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor | None]:
     """G and H together, then each gate: `(P, B, G*H)` to five views (the last with four gates)."""
-    g, h, f, *shift = z.split(hidden, dim=-1)
+    g, h, f, *shift = z.chunk(z.shape[-1] // hidden, dim=-1)
     return z[..., : 2 * hidden], g, h, f, shift[0] if shift else None
 
 
@@ -76,7 +76,7 @@ def cfc_backward(call: Call, inputs: Inputs, trace: Trace, upstream: Upstream) -
     d_timespans = None
     if inputs.timespans is not None:
         d_timespans = _by_timespans(dz, hidden, inputs.timespans, trace.time)  # (P, T, B, H)
-    per_gate = dz.unflatten(-1, (-1, hidden)).unbind(-4)  # T times (P, B, G, H)
+    per_gate = dz.view(*dz.shape[:-1], -1, hidden).unbind(-4)  # T times (P, B, G, H)
     flat = dz.unbind(-3)
     direct, d_state = direct_grads(upstream.dy, upstream.h_n, inputs.h0, len(flat))
     keep, gemm = keep_steps(inputs.resets, gates), gemm_of(gates)
@@ -97,9 +97,10 @@ def cfc_backward(call: Call, inputs: Inputs, trace: Trace, upstream: Upstream) -
 
 def _gate_factors(gates: Tensor, hidden: int, variant: str) -> Tensor:
     """dh_t/dz_t of every gate at dt = 1, all steps at once: `(P, T, B, G*H)` to the same shape."""
+    count = gates.shape[-1] // hidden
     factors = torch.empty_like(gates)
-    g, h, f, *_ = gates.split(hidden, dim=-1)
-    for_g, for_h, for_f, *for_shift = factors.split(hidden, dim=-1)
+    g, h, f, *_ = gates.chunk(count, dim=-1)
+    for_g, for_h, for_f, *for_shift = factors.chunk(count, dim=-1)
     if variant == "default":
         _tanh_backward(1 - f, g, grad_input=for_g)
         _sigmoid_backward(h - g, f, grad_input=for_f)
@@ -115,7 +116,7 @@ def _gate_factors(gates: Tensor, hidden: int, variant: str) -> Tensor:
 def _by_timespans(
     factors: Tensor, hidden: int, timespans: Tensor, time: Tensor | None
 ) -> Tensor | None:
-    """Let dt into the factor of the gate it multiplies; dh_t/d(dt_t) per unit if `time` was kept."""
+    """Let dt into the factor of its gate; per unit dh_t/d(dt_t) where `time` was kept."""
     for_f = factors.narrow(-1, 2 * hidden, hidden)
     by_unit = None if time is None else for_f * time
     for_f.mul_(timespans.unsqueeze(-1))

@@ -1,4 +1,4 @@
-"""A scan as one node of the autograd graph: backend passes in the middle, weight GEMMs at the end."""
+"""A scan as one node of the autograd graph: passes of a backend, then the GEMMs for weights."""
 
 from __future__ import annotations
 
@@ -38,6 +38,7 @@ class Scan(torch.autograd.Function):
     def forward(
         ctx: Any, call: Call, backend: Backend, *flat: Tensor | None
     ) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Run forward and keep what the way back needs."""
         inputs = as_the_backend_wants(backend, unflatten(flat))
         trace = backend.forward(call, inputs, True, bool(ctx.needs_input_grad[9]))
         ctx.call, ctx.backend = call, backend
@@ -51,6 +52,7 @@ class Scan(torch.autograd.Function):
     def backward(
         ctx: Any, dy: Tensor | None, dh_n: Tensor | None, dc_n: Tensor | None
     ) -> tuple[Any, ...]:
+        """Walk back; gradients of everything that `apply` was given."""
         if torch.is_grad_enabled():
             raise RuntimeError(NO_SECOND_DERIVATIVE)
         if dy is None and dh_n is None and dc_n is None:

@@ -36,7 +36,7 @@ def run(call: Call, inputs: Inputs, backend: str) -> ScanOutput:
     module = dispatch.load(choice.backend)
     flat = flatten(inputs)
     if torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in flat):
-        return ScanOutput(*Scan.apply(call, module, *flat))
+        return ScanOutput(*Scan.apply(call, module, *flat))  # type: ignore[no-untyped-call]
     trace = module.forward(call, as_the_backend_wants(module, inputs), False, False)
     return ScanOutput(trace.states, final_state(trace), trace.c_n)
 

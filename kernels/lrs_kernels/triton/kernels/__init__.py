@@ -1,0 +1,1 @@
+"""The code that runs on the GPU: nothing here but functions compiled by Triton."""

@@ -1,0 +1,38 @@
+"""The public functions against the reference loops: values, every gradient, every option."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import pytest
+import torch
+from tests.lrs_kernels.cases import assert_same, make_scan
+
+from lrs_kernels import cfc_scan
+
+SHAPES = [(1, 1, 1), (2, 3, 5), (7, 4, 8)]  # T, B, H
+
+
+@pytest.mark.parametrize(("steps", "batch", "hidden"), SHAPES)
+@pytest.mark.parametrize("members", [None, 1, 3])
+@pytest.mark.parametrize(("rank", "density"), [(None, None), (None, 0.5), (2, None), (3, 0.4)])
+@pytest.mark.usefixtures("poisoned_empty")
+def test_cfc_equals_the_loop(steps, batch, hidden, members, rank, density):
+    scan = make_scan(steps, batch, hidden, 3, members, rank, density)
+    assert_same(cfc_scan, scan, backend="cpu")
+
+
+@pytest.mark.parametrize(
+    ("gates", "mode", "resets", "timespans", "members"),
+    product((3, 4), ("default", "no_gate"), (False, True), (False, True), (None, 2)),
+)
+@pytest.mark.usefixtures("poisoned_empty")
+def test_cfc_options_equal_the_loop(gates, mode, resets, timespans, members):
+    scan = make_scan(5, 3, 4, gates, members, 2, 0.5, resets, timespans)
+    assert_same(cfc_scan, scan, backend="cpu", mode=mode)
+
+
+def test_resets_may_come_as_numbers():
+    scan = make_scan(5, 3, 4, 3, resets=True)
+    as_numbers = {**scan, "resets": scan["resets"].double()}
+    assert torch.equal(cfc_scan(**scan)[0], cfc_scan(**as_numbers)[0])
