@@ -24,7 +24,7 @@ def test_cfc_equals_the_loop(steps, batch, hidden, members, rank, density):
 
 @pytest.mark.parametrize(
     ("gates", "mode", "resets", "timespans", "members"),
-    product((3, 4), ("default", "no_gate"), (False, True), (False, True), (None, 2)),
+    list(product((3, 4), ("default", "no_gate"), (False, True), (False, True), (None, 2))),
 )
 @pytest.mark.usefixtures("poisoned_empty")
 def test_cfc_options_equal_the_loop(gates, mode, resets, timespans, members):
