@@ -1,1 +1,41 @@
-""""""
+"""Low-rank sparse layers, encoders and heads, and the policy made of them."""
+
+from lrs_lightning.nn.build import LAYERS, build_policy
+from lrs_lightning.nn.cfc import LRSCfC
+from lrs_lightning.nn.config import CELLS, CONTROLS, PolicyConfig
+from lrs_lightning.nn.connectivity import Connectivity
+from lrs_lightning.nn.counting import ParameterCount, count_parameters, matched_hidden_size
+from lrs_lightning.nn.encoders import ENCODERS, Encoder, VectorEncoder
+from lrs_lightning.nn.feedforward import FrameStack, Memoryless
+from lrs_lightning.nn.gru import LRSGRU
+from lrs_lightning.nn.heads import BoxHead, DiscreteHead, make_head
+from lrs_lightning.nn.lstm import LRSLSTM
+from lrs_lightning.nn.policy import RecurrentPolicy
+from lrs_lightning.nn.recurrent import LRSLayer
+from lrs_lightning.nn.rnn import LRSRNN
+
+__all__ = [
+    "CELLS",
+    "CONTROLS",
+    "ENCODERS",
+    "LAYERS",
+    "BoxHead",
+    "Connectivity",
+    "DiscreteHead",
+    "Encoder",
+    "FrameStack",
+    "LRSCfC",
+    "LRSGRU",
+    "LRSLSTM",
+    "LRSLayer",
+    "LRSRNN",
+    "Memoryless",
+    "ParameterCount",
+    "PolicyConfig",
+    "RecurrentPolicy",
+    "VectorEncoder",
+    "build_policy",
+    "count_parameters",
+    "make_head",
+    "matched_hidden_size",
+]

@@ -1,0 +1,71 @@
+"""One-sentence errors for the arguments of this room: which argument, what it was, what it may be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import torch
+from torch import Tensor
+
+from lrs_lightning.errors import ArgumentError, UnknownNameError
+
+
+def positive(name: str, value: int) -> None:
+    """Refuse what is no whole number of at least 1."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ArgumentError(f"{name} is {value!r}: give a whole number of at least 1.")
+
+
+def choice(kind: str, value: str, known: Iterable[str]) -> None:
+    """Refuse a name that is not known, and offer the nearest."""
+    names = list(known)
+    if value not in names:
+        raise UnknownNameError(kind, str(value), names)
+
+
+def rank(value: int | None, limit: int) -> None:
+    """Refuse a rank outside 1 ... limit; None stands for a dense matrix."""
+    if value is None:
+        return
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= limit:
+        raise ArgumentError(
+            f"rank is {value!r}: give a whole number from 1 to {limit} (the smaller side of the "
+            "recurrent matrix), or None for a dense matrix."
+        )
+
+
+def fraction(name: str, value: float) -> None:
+    """Refuse what lies outside [0, 1); NaN lies outside too."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
+        raise ArgumentError(
+            f"{name} is {value!r}: give the fraction of zeros, at least 0 and below 1."
+        )
+
+
+def seed(name: str, value: int) -> None:
+    """Refuse what is no whole number of at least 0."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise ArgumentError(f"{name} is {value!r}: give a whole number of at least 0.")
+
+
+def shape(name: str, tensor: Tensor, expected: Sequence[int], meaning: str) -> None:
+    """Refuse a tensor of another shape; `meaning` names the letters, e.g. `"(layers, B, H)"`."""
+    if tuple(tensor.shape) != tuple(expected):
+        raise ArgumentError(
+            f"{name} has shape {tuple(tensor.shape)}, expected {tuple(expected)}, that is {meaning}."
+        )
+
+
+def timespans(values: Tensor) -> None:
+    """Refuse elapsed times that are negative or NaN.
+
+    Looking at values needs them on the host; while a graph is being captured there are none.
+    """
+    if torch.compiler.is_compiling() or torch.jit.is_tracing():
+        return
+    if bool((values >= 0).all()):
+        return
+    what = "NaN" if bool(values.isnan().any()) else "a negative number"
+    raise ArgumentError(
+        f"timespans of shape {tuple(values.shape)} holds {what}: give elapsed times of at least 0."
+    )

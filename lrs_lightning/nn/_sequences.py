@@ -1,0 +1,101 @@
+"""Sequences of different lengths: every step is computed once and none of the padding is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
+
+from lrs_lightning.errors import ArgumentError
+from lrs_lightning.nn._arguments import Frame, check_state, pack_state
+
+if TYPE_CHECKING:
+    from lrs_lightning.nn.recurrent import LRSLayer
+
+State = Tensor | tuple[Tensor, Tensor]
+"""Hidden state of a layer: a tensor, or an LSTM's (h, c)."""
+
+
+def check_lengths(lengths: Tensor | list[int], steps: int, batch: int) -> list[int]:
+    """Lengths as whole numbers, one for each sequence, from 1 to T."""
+    values = lengths.tolist() if isinstance(lengths, Tensor) else list(lengths)
+    if not isinstance(values, list) or len(values) != batch:
+        shape = tuple(lengths.shape) if isinstance(lengths, Tensor) else (len(values),)
+        raise ArgumentError(f"lengths has shape {shape}, expected ({batch},), one for each sequence.")
+    if any(int(value) != value or not 1 <= value <= steps for value in values):
+        raise ArgumentError(
+            f"lengths of shape ({batch},) runs from {min(values)} to {max(values)}: give whole numbers "
+            f"from 1 to T = {steps}."
+        )
+    return [int(value) for value in values]
+
+
+def run_ragged(
+    layer: LRSLayer, frame: Frame, lengths: list[int]
+) -> tuple[Tensor, tuple[Tensor, ...]]:
+    """Run a padded batch, longest sequence first, in spans during which none of them ends."""
+    x, state, timespans, resets, _ = frame
+    steps = x.shape[0]
+    order = sorted(range(len(lengths)), key=lambda row: -lengths[row])
+    index = torch.tensor(order, device=x.device)
+    x, timespans, resets = (_pick(part, index) for part in (x, timespans, resets))
+    assert x is not None
+    state = tuple(part.index_select(1, index) for part in state)
+    outputs: list[Tensor] = []
+    finals: list[tuple[Tensor, ...]] = []
+    start = 0
+    for end in sorted(set(lengths)):
+        active = sum(length >= end for length in lengths)
+        finals.insert(0, tuple(part[:, active:] for part in state))
+        state = tuple(part[:, :active] for part in state)
+        dt, starts = (_cut(part, start, end, active) for part in (timespans, resets))
+        y, state = layer.run(x[start:end, :active], state, dt, starts)
+        outputs.append(functional.pad(y, (0, 0, 0, len(lengths) - active)))
+        start = end
+    finals.insert(0, state)
+    y = functional.pad(torch.cat(outputs), (0, 0, 0, 0, 0, steps - start))
+    back = torch.empty_like(index)
+    back[index] = torch.arange(len(lengths), device=x.device)
+    ended = (torch.cat(parts, dim=1) for parts in zip(*finals, strict=True))
+    return y.index_select(1, back), tuple(part.index_select(1, back) for part in ended)
+
+
+def _pick(part: Tensor | None, index: Tensor) -> Tensor | None:
+    return None if part is None else part.index_select(1, index)
+
+
+def _cut(part: Tensor | None, start: int, end: int, rows: int) -> Tensor | None:
+    return None if part is None else part[start:end, :rows]
+
+
+def run_packed(
+    layer: LRSLayer,
+    packed: PackedSequence,
+    hx: State | None,
+    lengths: object,
+    timespans: Tensor | None,
+    resets: Tensor | None,
+) -> tuple[PackedSequence, State]:
+    """A `PackedSequence` in, one with the same order of rows out, as in torch.nn."""
+    if lengths is not None or timespans is not None or resets is not None:
+        raise ArgumentError(
+            "a PackedSequence carries its own lengths and no timespans or resets: "
+            "give a padded tensor with lengths instead."
+        )
+    if packed.data.shape[-1] != layer.input_size:
+        raise ArgumentError(
+            f"input packs features of size {packed.data.shape[-1]}, expected "
+            f"input_size = {layer.input_size}."
+        )
+    x, counts = pad_packed_sequence(packed)
+    frame = Frame(x, check_state(layer, hx, x), None, None, batched=True)
+    y, state = run_ragged(layer, frame, counts.tolist())
+    order = packed.sorted_indices
+    if order is not None:
+        y, counts = y.index_select(1, order), counts[order.to(counts.device)]
+    data = pack_padded_sequence(y, counts).data
+    output = PackedSequence(data, packed.batch_sizes, order, packed.unsorted_indices)
+    return output, pack_state(state)

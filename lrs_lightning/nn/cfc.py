@@ -1,0 +1,182 @@
+"""The closed-form continuous-time layer: two vanilla RNNs G and H, and a gate F between them.
+
+Hasani et al. (2022) give the cell, Tumma et al. (2024) read it without a backbone:
+
+    g = tanh(W_G x + U_G h + b_G),  h~ = tanh(W_H x + U_H h + b_H),  f = sigmoid(dt (W_F x + U_F h + b_F))
+    h' = g (1 - f) + h~ f
+
+where U_G, U_H and U_F are the low-rank sparse recurrent matrices.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from lrs_kernels import cfc_scan
+from torch import Tensor, nn
+from torch.nn import functional
+
+from lrs_lightning.errors import ArgumentError
+from lrs_lightning.nn import _checks
+from lrs_lightning.nn.gate import GATES, GateMean, hold_gate
+from lrs_lightning.nn.recurrent import LRSLayer
+
+MODES = {"paper": 3, "default": 4, "no_gate": 4, "pure": 1}
+"""Cell equations and their number of recurrent matrices."""
+
+
+class LRSCfC(LRSLayer):
+    """Closed-form continuous-time layer with low-rank sparse recurrent matrices.
+
+    Gates stand in the order G, H, F (`"default"` and `"no_gate"`: G, H, time_a, time_b, as ff1, ff2,
+    time_a and time_b of ncps), `(G H, ...)` in the parameters. There is one bias, `bias_ih_l0`.
+
+    Args:
+        input_size: I.
+        hidden_size: H.
+        num_layers: layers stacked in depth.
+        bias: whether the layers have biases.
+        batch_first: input and output are `(B, T, ...)`, not `(T, B, ...)`. States stay `(layers, B, H)`.
+        dropout: probability of dropping outputs between layers, in training.
+        device: where the parameters live.
+        dtype: their type.
+        rank: rank r of every recurrent matrix; None for a dense one.
+        sparsity: fraction s of zeros in the fixed masks.
+        init: `"orthogonal"`, `"glorot"` or `"uniform"`.
+        mask_seed: seed of the masks alone.
+        share_mask: the same mask for all gates of a layer.
+        mode: `"paper"` (G, H and F as above), or ncps' `"default"` (f = sigmoid(dt z_a + z_b)),
+            `"no_gate"` (h' = g + f h~) or `"pure"` (h' = A - A exp(-dt (|w_tau| + |z|)) z).
+        gate: `"learned"`; `"removed"`: no F at all, f = 1/2; `"frozen"`: F learns, but evaluation replaces
+            it by its mean over the training data, unit by unit. Both are ablations of mode `"paper"`.
+        **options: further options of `LRSLayer`: `factor_full_rank`, `recurrent_scale`, `eval_rank`,
+            `eval_sparsity`.
+
+    Raises:
+        ArgumentError: a size below 1, a rank outside 1 ... H, a sparsity outside [0, 1), an unknown name.
+
+    Example:
+        >>> layer = LRSCfC(128, 64, rank=8, sparsity=0.5, batch_first=True)
+        >>> y, h = layer(torch.randn(4, 10, 128))
+        >>> y.shape, h.shape, layer.recurrent_weight().shape
+        (torch.Size([4, 10, 64]), torch.Size([1, 4, 64]), torch.Size([3, 64, 64]))
+    """
+
+    biases = 1
+    knows_time = True
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        *,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+        rank: int | None = None,
+        sparsity: float = 0.0,
+        init: str = "orthogonal",
+        mask_seed: int = 0,
+        share_mask: bool = False,
+        mode: str = "paper",
+        gate: str = "learned",
+        **options: Any,
+    ) -> None:
+        _checks.choice("CfC mode", mode, MODES)
+        _checks.choice("gate", gate, GATES)
+        if gate != "learned" and mode != "paper":
+            raise ArgumentError(
+                f"gate is {gate!r} with mode {mode!r}: only mode 'paper' has one gate F to freeze or remove."
+            )
+        self.mode, self.gate = mode, gate
+        # The number of recurrent matrices must be known before the base class makes them.
+        self.gates = 2 if gate == "removed" else MODES[mode]
+        super().__init__(
+            input_size,
+            hidden_size,
+            num_layers,
+            bias,
+            batch_first,
+            dropout,
+            device=device,
+            dtype=dtype,
+            rank=rank,
+            sparsity=sparsity,
+            init=init,
+            mask_seed=mask_seed,
+            share_mask=share_mask,
+            **options,
+        )
+        if gate == "frozen":
+            self.gate_means = nn.ModuleList(
+                GateMean(hidden_size, device, dtype) for _ in range(num_layers)
+            )
+
+    def _register(self, layer: int, kind: dict[str, Any]) -> None:
+        super()._register(layer, kind)
+        if self.mode == "pure":
+            for name in ("w_tau", "amplitude"):
+                parameter = nn.Parameter(torch.empty(self.hidden_size, **kind))
+                self.register_parameter(f"{name}_l{layer}", parameter)
+
+    @torch.no_grad()
+    def reset_parameters(self) -> None:
+        """Draw all weights anew; the time constants of `"pure"` start at 0 and its amplitudes at 1."""
+        super().reset_parameters()
+        for layer in range(self.num_layers if self.mode == "pure" else 0):
+            self.part("w_tau", layer).zero_()
+            self.part("amplitude", layer).fill_(1)
+
+    def scan(
+        self,
+        x: Tensor,
+        state: tuple[Tensor, ...],
+        timespans: Tensor | None,
+        resets: Tensor | None,
+        layer: int,
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """One layer over time, `(T, B, I)` -> `(T, B, H)` and its final state `(B, H)`."""
+        x_proj = self.project_input(x, layer)
+        weight, mask = self.weight_for_scan(layer)
+        if self.gate == "removed":
+            x_proj, weight, mask = hold_gate(x_proj, weight, mask)
+        elif self.gate == "frozen" and not self.training:
+            held = self.gate_means[layer].mean
+            x_proj, weight, mask = hold_gate(x_proj, weight, mask, held)
+            timespans = None  # the mean is that of the gate as it acted, elapsed times included
+        options: dict[str, Any] = {}
+        if self.mode in ("no_gate", "pure"):
+            options["mode"] = self.mode
+        if self.mode == "pure":
+            options["w_tau"] = self.part("w_tau", layer)
+            options["amplitude"] = self.part("amplitude", layer)
+        (h0,) = state
+        y, h_n = cfc_scan(
+            x_proj, weight, h0, mask=mask, timespans=timespans, resets=resets, **options
+        )
+        if self.gate == "frozen" and self.training:
+            gate = self._gate_values(x_proj, y, h0, timespans, resets, layer)
+            self.gate_means[layer].update(gate)
+        return y, (h_n,)
+
+    @torch.no_grad()
+    def _gate_values(
+        self,
+        x_proj: Tensor,
+        y: Tensor,
+        h0: Tensor,
+        timespans: Tensor | None,
+        resets: Tensor | None,
+        layer: int,
+    ) -> Tensor:
+        """The gate F of every step, recomputed from the states, `(T, B, H)`."""
+        before = torch.cat([h0.unsqueeze(0), y[:-1]])
+        if resets is not None:
+            before = before.masked_fill(resets.unsqueeze(-1) != 0, 0)
+        recurrent = functional.linear(before, self.recurrent_weight(layer)[2])
+        pre = x_proj[..., 2 * self.hidden_size :] + recurrent
+        return torch.sigmoid(pre if timespans is None else pre * timespans.unsqueeze(-1))

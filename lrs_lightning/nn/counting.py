@@ -1,0 +1,111 @@
+"""How many parameters there are, of which kind, and how many of them act.
+
+Three counts of a recurrent matrix, since "fewer parameters" can mean each of them:
+
+- stored: numbers in memory, n² dense or 2nr with factors; a mask takes nothing away.
+- effective: non-zero connections of W_rec, (1 - s) n² in expectation.
+- free: what training can move: stored, but without the masked entries of a dense matrix.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from torch import nn
+
+from lrs_lightning.nn.recurrent import LRSLayer
+
+
+@dataclass(frozen=True)
+class ParameterCount:
+    """Numbers of parameters of a module; `total_*` includes everything."""
+
+    recurrent: int
+    """Stored recurrent numbers."""
+
+    recurrent_effective: int
+    """Non-zero entries of all recurrent matrices W1 W2 ⊙ M."""
+
+    recurrent_free: int
+    """Recurrent numbers that training can move."""
+
+    input: int
+    """Input weights of recurrent layers."""
+
+    bias: int
+    """Biases of recurrent layers."""
+
+    other: int
+    """Everything else: encoder, head, projections."""
+
+    @property
+    def total(self) -> int:
+        """All numbers stored."""
+        return self.recurrent + self.input + self.bias + self.other
+
+    @property
+    def total_effective(self) -> int:
+        """All, the recurrent ones counted by their non-zero connections."""
+        return self.total - self.recurrent + self.recurrent_effective
+
+    @property
+    def total_free(self) -> int:
+        """All that training can move."""
+        return self.total - self.recurrent + self.recurrent_free
+
+
+def count_parameters(module: nn.Module) -> ParameterCount:
+    """Count the parameters of a layer, or of a policy that holds some.
+
+    Example:
+        >>> from lrs_lightning.nn import LRSCfC
+        >>> count = count_parameters(LRSCfC(256, 64, rank=8))
+        >>> count.recurrent, count.input, count.bias
+        (3072, 49152, 192)
+    """
+    recurrent = effective = free = inputs = biases = 0
+    for layer in (part for part in module.modules() if isinstance(part, LRSLayer)):
+        for depth in range(layer.num_layers):
+            stored = sum(part.numel() for part in layer.stored_weight(depth))
+            acting = _connections(layer, depth)
+            recurrent += stored
+            effective += acting
+            free += stored if layer.connectivity.factored else acting
+            inputs += layer.part("weight_ih", depth).numel()
+            if layer.bias:
+                names = ("bias_ih", "bias_hh")[: layer.biases]
+                biases += sum(layer.part(name, depth).numel() for name in names)
+    total = sum(parameter.numel() for parameter in module.parameters())
+    other = total - recurrent - inputs - biases
+    return ParameterCount(recurrent, effective, free, inputs, biases, other)
+
+
+def _connections(layer: LRSLayer, depth: int) -> int:
+    mask = layer.connectivity.draw_mask(depth) if layer.connectivity.sparsity else None
+    wiring = layer.connectivity
+    if mask is None:
+        return wiring.gates * wiring.rows * wiring.columns
+    return int(mask.sum())
+
+
+def matched_hidden_size(target: int, count: Callable[[int], int], largest: int) -> int:
+    """The hidden size whose count comes nearest to a target.
+
+    Args:
+        target: number of parameters to match.
+        count: parameters as a function of the hidden size; must grow with it.
+        largest: the largest size to consider.
+
+    Example:
+        >>> matched_hidden_size(3072, lambda size: 3 * size**2, largest=64)
+        32
+    """
+    low, high = 1, largest
+    while low < high:
+        middle = (low + high) // 2
+        if count(middle) < target:
+            low = middle + 1
+        else:
+            high = middle
+    return min((size for size in (low - 1, low) if size >= 1), key=lambda size: abs(count(size) - target))

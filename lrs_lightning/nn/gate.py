@@ -1,0 +1,78 @@
+"""The ablation of a CfC's time-constant network F: hold its gate at a constant.
+
+Without F the cell is a fixed mixture of two vanilla RNNs. If a policy keeps its return when F is held at
+its clean mean, then the gate does not adapt to a shift, whatever its values look like.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+GATES = ("learned", "frozen", "removed")
+"""What becomes of F; see `LRSCfC`."""
+
+
+def hold_gate(
+    x_proj: Tensor,
+    weight: Tensor | tuple[Tensor, Tensor],
+    mask: Tensor | None,
+    mean: Tensor | None = None,
+) -> tuple[Tensor, Tensor | tuple[Tensor, Tensor], Tensor | None]:
+    """Replace the third gate's pre-activation by a constant, so that the ordinary scan can run.
+
+    Args:
+        x_proj: `(T, B, 2H)` or `(T, B, 3H)`.
+        weight: dense `(2 or 3, H, H)`, or the pair of factors.
+        mask: of the same size, or None.
+        mean: constant value of the gate `(H,)`; 1/2 by default, which is F = 0.
+
+    Returns:
+        The same three for gates G, H and a constant F.
+    """
+    factors = weight if isinstance(weight, tuple) else (weight,)
+    hidden = factors[0].shape[-2]
+    held = _two_gates_and_zeros(factors[0]), *(_two_gates_and_zeros(part) for part in factors[1:])
+    kept = x_proj[..., : 2 * hidden]
+    if mean is None:
+        x_proj = functional.pad(kept, (0, hidden))
+    else:
+        constant = torch.logit(mean).to(x_proj.dtype).expand(*x_proj.shape[:-1], hidden)
+        x_proj = torch.cat([kept, constant], dim=-1)
+    new_mask = None if mask is None else _two_gates_and_zeros(mask)
+    return x_proj, (held[0] if len(held) == 1 else (held[0], held[1])), new_mask
+
+
+def _two_gates_and_zeros(part: Tensor) -> Tensor:
+    return functional.pad(part[:2], (0, 0, 0, 0, 0, 1))
+
+
+class GateMean(nn.Module):
+    """Running mean of a gate, unit by unit, over the batches of training.
+
+    The first `window` batches weigh the same; from then on the mean forgets, since the network changes.
+    """
+
+    mean: Tensor
+    batches: Tensor
+
+    def __init__(
+        self,
+        hidden_size: int,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+        window: int = 100,
+    ) -> None:
+        super().__init__()
+        self.window = window
+        self.register_buffer("mean", torch.full((hidden_size,), 0.5, device=device, dtype=dtype))
+        self.register_buffer("batches", torch.zeros((), device=device, dtype=torch.long))
+
+    @torch.no_grad()
+    def update(self, gate: Tensor) -> None:
+        """Take in the gate's values of one batch, `(..., H)`."""
+        self.batches += 1
+        share = 1 / self.batches.clamp(max=self.window).to(self.mean.dtype)
+        batch = gate.flatten(0, -2).mean(0).to(self.mean.dtype)
+        self.mean += share * (batch - self.mean)

@@ -1,0 +1,58 @@
+"""The gated recurrent unit, with torch's placement of the reset gate.
+
+    r = sigmoid(W_r x + U_r h + ...),  z = sigmoid(W_z x + U_z h + ...)
+    n = tanh(W_n x + b_in + r (U_n h + b_hn)),  h' = (1 - z) n + z h
+"""
+
+from __future__ import annotations
+
+import torch
+from lrs_kernels import gru_scan
+from torch import Tensor
+from torch.nn import functional
+
+from lrs_lightning.nn.recurrent import LRSLayer
+
+
+class LRSGRU(LRSLayer):
+    """Gated recurrent unit with low-rank sparse recurrent matrices; a drop-in for `torch.nn.GRU`.
+
+    Gates stand in torch's order r, z, n.
+
+    Args:
+        *args: those of `torch.nn.GRU`: `input_size, hidden_size, num_layers, bias, batch_first, dropout`.
+        **options: `rank`, `sparsity`, `init`, `mask_seed`, `share_mask` and the others of `LRSCfC`.
+
+    Example:
+        >>> y, h = LRSGRU(5, 16, rank=4, sparsity=0.2)(torch.randn(7, 2, 5))
+        >>> y.shape, h.shape
+        (torch.Size([7, 2, 16]), torch.Size([1, 2, 16]))
+    """
+
+    gates = 3
+
+    def project_input(self, x: Tensor, layer: int) -> Tensor:
+        """`W_ih x` and all biases but that of the candidate n, which the reset gate multiplies."""
+        bias: Tensor | None = None
+        if self.bias:
+            hidden = self.part("bias_hh", layer)[: 2 * self.hidden_size]
+            bias = self.part("bias_ih", layer) + functional.pad(hidden, (0, self.hidden_size))
+        return functional.linear(x, self.part("weight_ih", layer), bias)
+
+    def scan(
+        self,
+        x: Tensor,
+        state: tuple[Tensor, ...],
+        timespans: Tensor | None,
+        resets: Tensor | None,
+        layer: int,
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """One layer over time, `(T, B, I)` -> `(T, B, H)` and its final state `(B, H)`."""
+        weight, mask = self.weight_for_scan(layer)
+        bias_n: Tensor | None = None
+        if self.bias:
+            bias_n = self.part("bias_hh", layer)[2 * self.hidden_size :]
+        y, h_n = gru_scan(
+            self.project_input(x, layer), weight, state[0], bias_n=bias_n, mask=mask, resets=resets
+        )
+        return y, (h_n,)

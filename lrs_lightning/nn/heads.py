@@ -1,0 +1,99 @@
+"""From the core's output to an action: bounded numbers for a `Box`, logits for a `Discrete`."""
+
+from __future__ import annotations
+
+import gymnasium as gym
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from lrs_lightning.errors import ArgumentError
+
+
+class BoxHead(nn.Module):
+    """A dense layer and tanh, scaled to the bounds of the action; without bounds, the dense layer alone.
+
+    Args:
+        features: size of the core's output.
+        space: a one-dimensional `Box`, each component bounded on both sides or not at all.
+
+    Example:
+        >>> head = BoxHead(64, gym.spaces.Box(-2, 2, (3,)))
+        >>> head(torch.full((5, 64), 1e6)).abs().max() <= 2
+        tensor(True)
+    """
+
+    middle: Tensor
+    reach: Tensor
+
+    def __init__(self, features: int, space: gym.spaces.Box) -> None:
+        super().__init__()
+        if len(space.shape) != 1:
+            raise ArgumentError(f"actions of {space} are no vector: flatten them in the environment.")
+        low, high = space.low.astype(np.float64), space.high.astype(np.float64)
+        finite = np.isfinite(low) & np.isfinite(high)
+        if finite.any() and not finite.all():
+            raise ArgumentError(f"actions of {space} are bounded in part: bound all components or none.")
+        self.bounded = bool(finite.all())
+        bounds = (low, high) if self.bounded else (np.zeros_like(low), np.zeros_like(low))
+        self.outputs = int(space.shape[0])
+        self.dense = nn.Linear(features, self.outputs)
+        # Not saved: the action space already says it.
+        self.register_buffer("middle", _buffer((bounds[0] + bounds[1]) / 2), persistent=False)
+        self.register_buffer("reach", _buffer((bounds[1] - bounds[0]) / 2), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`(..., H)` -> actions `(..., A)`."""
+        y: Tensor = self.dense(x)
+        return torch.addcmul(self.middle, self.reach, torch.tanh(y)) if self.bounded else y
+
+    def decide(self, outputs: Tensor) -> Tensor:
+        """The action to take: the output itself."""
+        return outputs
+
+
+class DiscreteHead(nn.Module):
+    """A dense layer to one logit for each action.
+
+    Args:
+        features: size of the core's output.
+        space: a `Discrete` space.
+
+    Example:
+        >>> DiscreteHead(64, gym.spaces.Discrete(18))(torch.zeros(5, 64)).shape
+        torch.Size([5, 18])
+    """
+
+    def __init__(self, features: int, space: gym.spaces.Discrete) -> None:
+        super().__init__()
+        self.outputs, self.start = int(space.n), int(space.start)
+        self.dense = nn.Linear(features, self.outputs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`(..., H)` -> logits `(..., A)`."""
+        y: Tensor = self.dense(x)
+        return y
+
+    def decide(self, outputs: Tensor) -> Tensor:
+        """The likeliest action, `(...,)`."""
+        return outputs.argmax(-1) + self.start
+
+
+Head = BoxHead | DiscreteHead
+
+
+def make_head(features: int, space: gym.Space) -> Head:
+    """The head for an action space.
+
+    Raises:
+        ArgumentError: the space is neither a `Box` nor `Discrete`.
+    """
+    if isinstance(space, gym.spaces.Box):
+        return BoxHead(features, space)
+    if isinstance(space, gym.spaces.Discrete):
+        return DiscreteHead(features, space)
+    raise ArgumentError(f"actions of {space} are not supported: give a Box or a Discrete space.")
+
+
+def _buffer(values: np.ndarray) -> Tensor:
+    return torch.from_numpy(values).to(torch.get_default_dtype())

@@ -1,0 +1,116 @@
+"""The long short-term memory layer, with torch's gates i, f, g, o and optional projection.
+
+    i, f, o = sigmoid(W x + U h + b + b'),  g = tanh(...),  c' = f c + i g,  h' = o tanh(c')
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from lrs_kernels import lstm_scan
+from torch import Tensor, nn
+from torch.nn import functional
+
+from lrs_lightning.errors import ArgumentError
+from lrs_lightning.nn.recurrent import LRSLayer
+
+
+class LRSLSTM(LRSLayer):
+    """Long short-term memory with low-rank sparse recurrent matrices; a drop-in for `torch.nn.LSTM`.
+
+    Gates stand in torch's order i, f, g, o. The forget gate's bias starts at 1, unless `init` is
+    `"uniform"`, torch's own scheme.
+
+    Args:
+        *args: those of `torch.nn.LSTM`: `input_size, hidden_size, num_layers, bias, batch_first, dropout`.
+        proj_size: P; the hidden state is projected to `(B, P)` by `weight_hr_l0 (P, H)`, and the
+            recurrent matrices are H x P. 0 for no projection.
+        forget_bias: initial bias of the forget gate.
+        **options: `rank`, `sparsity`, `init`, `mask_seed`, `share_mask` and the others of `LRSCfC`.
+
+    Example:
+        >>> y, (h, c) = LRSLSTM(5, 16, rank=4)(torch.randn(7, 2, 5))
+        >>> y.shape, h.shape, c.shape
+        (torch.Size([7, 2, 16]), torch.Size([1, 2, 16]), torch.Size([1, 2, 16]))
+    """
+
+    gates = 4
+    states = 2
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        *args: Any,
+        proj_size: int = 0,
+        forget_bias: float = 1.0,
+        **options: Any,
+    ) -> None:
+        if isinstance(proj_size, bool) or not 0 <= proj_size < hidden_size:
+            raise ArgumentError(
+                f"proj_size is {proj_size!r}: give 0 for none, or a number below "
+                f"hidden_size = {hidden_size}."
+            )
+        self.forget_bias = forget_bias
+        super().__init__(input_size, hidden_size, *args, proj_size=proj_size, **options)
+
+    def _register(self, layer: int, kind: dict[str, Any]) -> None:
+        super()._register(layer, kind)
+        if self.proj_size:
+            projection = nn.Parameter(torch.empty(self.proj_size, self.hidden_size, **kind))
+            self.register_parameter(f"weight_hr_l{layer}", projection)
+
+    @torch.no_grad()
+    def reset_parameters(self) -> None:
+        """Draw all weights anew from torch's global generator; masks stay."""
+        super().reset_parameters()
+        if next(self.parameters()).is_meta:
+            return
+        uniform = self.connectivity.init == "uniform"
+        bound = self.hidden_size**-0.5
+        for layer in range(self.num_layers):
+            if self.bias and not uniform:
+                forget = slice(self.hidden_size, 2 * self.hidden_size)
+                self.part("bias_ih", layer)[forget] = self.forget_bias
+            if self.proj_size and uniform:
+                nn.init.uniform_(self.part("weight_hr", layer), -bound, bound)
+            elif self.proj_size:
+                nn.init.xavier_uniform_(self.part("weight_hr", layer))
+
+    def scan(
+        self,
+        x: Tensor,
+        state: tuple[Tensor, ...],
+        timespans: Tensor | None,
+        resets: Tensor | None,
+        layer: int,
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """One layer over time, `(T, B, I)` -> `(T, B, H or P)`, and its final h and c."""
+        x_proj = self.project_input(x, layer)
+        if self.proj_size:
+            return self._scan_projected(x_proj, state, resets, layer)
+        weight, mask = self.weight_for_scan(layer)
+        h0, c0 = state
+        y, final = lstm_scan(x_proj, weight, (h0, c0), mask=mask, resets=resets)
+        return y, final
+
+    def _scan_projected(
+        self, x_proj: Tensor, state: tuple[Tensor, ...], resets: Tensor | None, layer: int
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """The projected cell by way of the plain one.
+
+        With m = o tanh(c) and h = V m, the recurrent term is U h = (U V) m: the plain recurrence of m
+        with matrices U V. The given h_0 need not be any V m, so its term joins the first input.
+        """
+        h0, c0 = state
+        recurrent = self.recurrent_weight(layer)  # (G, H, P)
+        projection = self.part("weight_hr", layer)  # (P, H)
+        first = functional.linear(h0, recurrent.flatten(0, 1))
+        if resets is not None:
+            first = first.masked_fill(resets[0].unsqueeze(-1) != 0, 0)
+        x_proj = torch.cat([(x_proj[0] + first).unsqueeze(0), x_proj[1:]])
+        m0 = torch.zeros_like(c0)
+        m, (_, c_n) = lstm_scan(x_proj, recurrent @ projection, (m0, c0), resets=resets)
+        y = functional.linear(m, projection)
+        return y, (y[-1], c_n)
