@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-import torch
 from torch import Tensor
 
 from lrs_lightning.errors import ArgumentError
@@ -51,18 +50,16 @@ def arrange(
     if timespans is not None:
         _checks.shape("timespans", timespans, x.shape[:-1], "input's without features")
         _checks.timespans(timespans)
-        timespans = timespans.to(x.dtype)
+        timespans = _time_first(timespans.to(x.dtype), layer, batched)
     if resets is not None:
         _checks.shape("resets", resets, x.shape[:-1], "input's without features")
-    x, timespans, resets = (_time_first(part, layer, batched) for part in (x, timespans, resets))
-    assert x is not None
+        resets = _time_first(resets, layer, batched)
+    x = _time_first(x, layer, batched)
     state = check_state(layer, hx, x, batched)
     return Frame(x, state, timespans, resets, batched)
 
 
-def _time_first(part: Tensor | None, layer: LRSLayer, batched: bool) -> Tensor | None:
-    if part is None:
-        return None
+def _time_first(part: Tensor, layer: LRSLayer, batched: bool) -> Tensor:
     if not batched:
         return part.unsqueeze(1)
     return part.transpose(0, 1) if layer.batch_first else part
@@ -72,15 +69,15 @@ def check_state(
     layer: LRSLayer, hx: State | None, x: Tensor, batched: bool = True
 ) -> tuple[Tensor, ...]:
     """The initial state as a tuple of `(layers, B, H)`, zeros where none was given."""
-    sizes = (layer.output_size, layer.hidden_size)[: layer.states]
     batch = x.shape[1]
     if hx is None:
-        return tuple(_zeros(layer, batch, size, x) for size in sizes)
+        return layer.initial_state(batch, x)
+    sizes = (layer.output_size, layer.hidden_size)[: layer.states]
     parts = (hx,) if isinstance(hx, Tensor) else tuple(hx)
     if len(parts) != layer.states:
         raise ArgumentError(
-            f"hx holds {len(parts)} tensors, but the state of {type(layer).__name__} has {layer.states}: "
-            + ("give (h_0, c_0)." if layer.states == 2 else "give h_0 alone.")
+            f"hx holds {len(parts)} tensors, but the state of {type(layer).__name__} has "
+            f"{layer.states}: give {'(h_0, c_0)' if layer.states == 2 else 'h_0 alone'}."
         )
     for name, part, size in zip(("hx", "hx[1]"), parts, sizes, strict=False):
         if batched:
@@ -88,10 +85,6 @@ def check_state(
         else:
             _checks.shape(name, part, (layer.num_layers, size), "(layers, H)")
     return parts if batched else tuple(part.unsqueeze(1) for part in parts)
-
-
-def _zeros(layer: LRSLayer, batch: int, size: int, like: Tensor) -> Tensor:
-    return torch.zeros(layer.num_layers, batch, size, device=like.device, dtype=like.dtype)
 
 
 def restore(

@@ -1,4 +1,4 @@
-"""One-sentence errors for the arguments of this room: which argument, what it was, what it may be."""
+"""One-sentence errors for the arguments of this room: which one, what it was, what it may be."""
 
 from __future__ import annotations
 
@@ -42,6 +42,12 @@ def fraction(name: str, value: float) -> None:
         )
 
 
+def probability(name: str, value: float) -> None:
+    """Refuse what lies outside [0, 1]."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise ArgumentError(f"{name} is {value!r}: give a probability from 0 to 1.")
+
+
 def seed(name: str, value: int) -> None:
     """Refuse what is no whole number of at least 0."""
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
@@ -52,7 +58,8 @@ def shape(name: str, tensor: Tensor, expected: Sequence[int], meaning: str) -> N
     """Refuse a tensor of another shape; `meaning` names the letters, e.g. `"(layers, B, H)"`."""
     if tuple(tensor.shape) != tuple(expected):
         raise ArgumentError(
-            f"{name} has shape {tuple(tensor.shape)}, expected {tuple(expected)}, that is {meaning}."
+            f"{name} has shape {tuple(tensor.shape)}, expected {tuple(expected)}, "
+            f"that is {meaning}."
         )
 
 
@@ -61,7 +68,7 @@ def timespans(values: Tensor) -> None:
 
     Looking at values needs them on the host; while a graph is being captured there are none.
     """
-    if torch.compiler.is_compiling() or torch.jit.is_tracing():
+    if torch.compiler.is_compiling():
         return
     if bool((values >= 0).all()):
         return

@@ -10,10 +10,11 @@ from torch import Tensor
 def input_weight_(weight: Tensor, gates: int, init: str) -> None:
     """Fill the input weights `(G H, I)`, gate by gate.
 
-    Glorot's bound depends on a matrix's own two sides, so the stacked matrix would get smaller ones.
+    Glorot's bound depends on a matrix's own two sides, so the stacked matrix would get smaller
+    ones.
     """
     hidden = weight.shape[0] // gates
-    for block in weight.split(hidden):
+    for block in torch.split(weight, hidden):
         if init == "uniform":
             torch.nn.init.uniform_(block, -(hidden**-0.5), hidden**-0.5)
         else:

@@ -24,11 +24,13 @@ def check_lengths(lengths: Tensor | list[int], steps: int, batch: int) -> list[i
     values = lengths.tolist() if isinstance(lengths, Tensor) else list(lengths)
     if not isinstance(values, list) or len(values) != batch:
         shape = tuple(lengths.shape) if isinstance(lengths, Tensor) else (len(values),)
-        raise ArgumentError(f"lengths has shape {shape}, expected ({batch},), one for each sequence.")
+        raise ArgumentError(
+            f"lengths has shape {shape}, expected ({batch},), one for each sequence."
+        )
     if any(int(value) != value or not 1 <= value <= steps for value in values):
         raise ArgumentError(
-            f"lengths of shape ({batch},) runs from {min(values)} to {max(values)}: give whole numbers "
-            f"from 1 to T = {steps}."
+            f"lengths of shape ({batch},) runs from {min(values)} to {max(values)}: give whole "
+            f"numbers from 1 to T = {steps}."
         )
     return [int(value) for value in values]
 
@@ -41,8 +43,8 @@ def run_ragged(
     steps = x.shape[0]
     order = sorted(range(len(lengths)), key=lambda row: -lengths[row])
     index = torch.tensor(order, device=x.device)
-    x, timespans, resets = (_pick(part, index) for part in (x, timespans, resets))
-    assert x is not None
+    x = x.index_select(1, index)
+    timespans, resets = _pick(timespans, index), _pick(resets, index)
     state = tuple(part.index_select(1, index) for part in state)
     outputs: list[Tensor] = []
     finals: list[tuple[Tensor, ...]] = []

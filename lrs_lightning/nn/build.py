@@ -11,7 +11,8 @@ from torch import nn
 
 from lrs_lightning.nn.cfc import LRSCfC
 from lrs_lightning.nn.config import FEEDFORWARD, PolicyConfig
-from lrs_lightning.nn.counting import matched_hidden_size
+from lrs_lightning.nn.core import Core
+from lrs_lightning.nn.counting import count_parameters, matched_hidden_size
 from lrs_lightning.nn.encoders import ENCODERS
 from lrs_lightning.nn.feedforward import FrameStack, Memoryless
 from lrs_lightning.nn.gru import LRSGRU
@@ -28,8 +29,8 @@ LAYERS: dict[str, type[LRSLayer]] = {"cfc": LRSCfC, "lstm": LRSLSTM, "gru": LRSG
 
 def build_policy(
     config: PolicyConfig | dict[str, Any],
-    observation_space: gym.Space,
-    action_space: gym.Space,
+    observation_space: gym.Space[Any],
+    action_space: gym.Space[Any],
 ) -> RecurrentPolicy:
     """Build encoder, core and head.
 
@@ -57,14 +58,14 @@ def build_policy(
 
 
 def _build(
-    config: PolicyConfig, observation_space: gym.Space, action_space: gym.Space
+    config: PolicyConfig, observation_space: gym.Space[Any], action_space: gym.Space[Any]
 ) -> RecurrentPolicy:
     encoder = ENCODERS[config.encoder](observation_space, config.features, config.channels)
     core = build_core(config, encoder.features, action_space)
     return RecurrentPolicy(encoder, core, make_head(core.output_size, action_space), config)
 
 
-def build_core(config: PolicyConfig, input_size: int, action_space: gym.Space) -> Any:
+def build_core(config: PolicyConfig, input_size: int, action_space: gym.Space[Any]) -> Core:
     """The core alone: a recurrent layer, or one of the controls."""
     if config.cell in FEEDFORWARD:
         sizes = (input_size, config.hidden_size, config.num_layers)
@@ -105,7 +106,7 @@ def _connectivity_options(config: PolicyConfig) -> dict[str, Any]:
     return {}
 
 
-def _matched(config: PolicyConfig, input_size: int, action_space: gym.Space) -> PolicyConfig:
+def _matched(config: PolicyConfig, input_size: int, action_space: gym.Space[Any]) -> PolicyConfig:
     """The dense configuration whose parameters are as many as those of the prior."""
     prior = replace(config, control="none")
     dense = replace(config, control="dense", rank=None, sparsity=0.0)
@@ -122,8 +123,6 @@ def _matched(config: PolicyConfig, input_size: int, action_space: gym.Space) -> 
 
 
 def _count(layer: LRSLayer, head: nn.Module, control: str) -> int:
-    from lrs_lightning.nn.counting import count_parameters
-
     counted = count_parameters(layer)
     if control == "matched-recurrent":
         return counted.recurrent_free

@@ -2,8 +2,8 @@
 
 Hasani et al. (2022) give the cell, Tumma et al. (2024) read it without a backbone:
 
-    g = tanh(W_G x + U_G h + b_G),  h~ = tanh(W_H x + U_H h + b_H),  f = sigmoid(dt (W_F x + U_F h + b_F))
-    h' = g (1 - f) + h~ f
+    g = tanh(W_G x + U_G h + b_G),  h~ = tanh(W_H x + U_H h + b_H),  f = sigmoid(dt (W_F x + U_F h +
+    b_F)) h' = g (1 - f) + h~ f
 
 where U_G, U_H and U_F are the low-rank sparse recurrent matrices.
 """
@@ -17,9 +17,8 @@ from lrs_kernels import cfc_scan
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lrs_lightning.errors import ArgumentError
 from lrs_lightning.nn import _checks
-from lrs_lightning.nn.gate import GATES, GateMean, hold_gate
+from lrs_lightning.nn.gate import GateMean, check_gate, hold_gate
 from lrs_lightning.nn.recurrent import LRSLayer
 
 MODES = {"paper": 3, "default": 4, "no_gate": 4, "pure": 1}
@@ -29,15 +28,17 @@ MODES = {"paper": 3, "default": 4, "no_gate": 4, "pure": 1}
 class LRSCfC(LRSLayer):
     """Closed-form continuous-time layer with low-rank sparse recurrent matrices.
 
-    Gates stand in the order G, H, F (`"default"` and `"no_gate"`: G, H, time_a, time_b, as ff1, ff2,
-    time_a and time_b of ncps), `(G H, ...)` in the parameters. There is one bias, `bias_ih_l0`.
+    Gates stand in the order G, H, F (`"default"` and `"no_gate"`: G, H, time_a, time_b, as ff1,
+    ff2, time_a and time_b of ncps), `(G H, ...)` in the parameters. There is one bias,
+    `bias_ih_l0`.
 
     Args:
         input_size: I.
         hidden_size: H.
         num_layers: layers stacked in depth.
         bias: whether the layers have biases.
-        batch_first: input and output are `(B, T, ...)`, not `(T, B, ...)`. States stay `(layers, B, H)`.
+        batch_first: input and output are `(B, T, ...)`, not `(T, B, ...)`. States stay `(layers, B,
+            H)`.
         dropout: probability of dropping outputs between layers, in training.
         device: where the parameters live.
         dtype: their type.
@@ -48,13 +49,15 @@ class LRSCfC(LRSLayer):
         share_mask: the same mask for all gates of a layer.
         mode: `"paper"` (G, H and F as above), or ncps' `"default"` (f = sigmoid(dt z_a + z_b)),
             `"no_gate"` (h' = g + f h~) or `"pure"` (h' = A - A exp(-dt (|w_tau| + |z|)) z).
-        gate: `"learned"`; `"removed"`: no F at all, f = 1/2; `"frozen"`: F learns, but evaluation replaces
-            it by its mean over the training data, unit by unit. Both are ablations of mode `"paper"`.
-        **options: further options of `LRSLayer`: `factor_full_rank`, `recurrent_scale`, `eval_rank`,
-            `eval_sparsity`.
+        gate: `"learned"`; `"removed"`: no F at all, f = 1/2; `"frozen"`: F learns, but evaluation
+            replaces it by its mean over the training data, unit by unit. Both are ablations of mode
+            `"paper"`.
+        **options: further options of `LRSLayer`: `factor_full_rank`, `recurrent_scale`,
+            `eval_rank`, `eval_sparsity`.
 
     Raises:
-        ArgumentError: a size below 1, a rank outside 1 ... H, a sparsity outside [0, 1), an unknown name.
+        ArgumentError: a size below 1, a rank outside 1 ... H, a sparsity outside [0, 1), an unknown
+            name.
 
     Example:
         >>> layer = LRSCfC(128, 64, rank=8, sparsity=0.5, batch_first=True)
@@ -87,11 +90,7 @@ class LRSCfC(LRSLayer):
         **options: Any,
     ) -> None:
         _checks.choice("CfC mode", mode, MODES)
-        _checks.choice("gate", gate, GATES)
-        if gate != "learned" and mode != "paper":
-            raise ArgumentError(
-                f"gate is {gate!r} with mode {mode!r}: only mode 'paper' has one gate F to freeze or remove."
-            )
+        check_gate(gate, mode)
         self.mode, self.gate = mode, gate
         # The number of recurrent matrices must be known before the base class makes them.
         self.gates = 2 if gate == "removed" else MODES[mode]
@@ -125,11 +124,17 @@ class LRSCfC(LRSLayer):
 
     @torch.no_grad()
     def reset_parameters(self) -> None:
-        """Draw all weights anew; the time constants of `"pure"` start at 0 and its amplitudes at 1."""
+        """Draw all weights anew; the time constants of `"pure"` start at 0, its amplitudes at 1."""
         super().reset_parameters()
         for layer in range(self.num_layers if self.mode == "pure" else 0):
             self.part("w_tau", layer).zero_()
             self.part("amplitude", layer).fill_(1)
+
+    def gate_mean(self, layer: int = 0) -> GateMean:
+        """The running mean of the gate F of one layer (with `gate="frozen"`)."""
+        found = self.gate_means[layer]
+        assert isinstance(found, GateMean)
+        return found
 
     def scan(
         self,
@@ -145,7 +150,7 @@ class LRSCfC(LRSLayer):
         if self.gate == "removed":
             x_proj, weight, mask = hold_gate(x_proj, weight, mask)
         elif self.gate == "frozen" and not self.training:
-            held = self.gate_means[layer].mean
+            held = self.gate_mean(layer).mean
             x_proj, weight, mask = hold_gate(x_proj, weight, mask, held)
             timespans = None  # the mean is that of the gate as it acted, elapsed times included
         options: dict[str, Any] = {}
@@ -160,7 +165,7 @@ class LRSCfC(LRSLayer):
         )
         if self.gate == "frozen" and self.training:
             gate = self._gate_values(x_proj, y, h0, timespans, resets, layer)
-            self.gate_means[layer].update(gate)
+            self.gate_mean(layer).update(gate)
         return y, (h_n,)
 
     @torch.no_grad()

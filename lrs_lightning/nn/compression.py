@@ -1,7 +1,7 @@
 """Post-hoc low rank and sparsity: the control that compresses a dense layer after its training.
 
-A prior acts while a network learns. To tell it from mere compression, a dense layer is trained and then
-truncated to rank r (by singular values) or pruned to sparsity s (by magnitude), gate by gate.
+A prior acts while a network learns. To tell it from mere compression, a dense layer is trained and
+then truncated to rank r (by singular values) or pruned to sparsity s (by magnitude), gate by gate.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def truncate(weight: Tensor, rank: int) -> Tensor:
 
 
 def magnitude_mask(weight: Tensor, sparsity: float) -> Tensor:
-    """1 for the largest entries by magnitude of every gate, 0 for the fraction `sparsity` of smallest.
+    """1 for the largest entries of every gate by magnitude, 0 for the fraction `sparsity`.
 
     Args:
         weight: `(G, H, H)`.

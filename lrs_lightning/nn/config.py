@@ -9,7 +9,7 @@ from lrs_lightning.nn import _checks
 from lrs_lightning.nn.cfc import MODES
 from lrs_lightning.nn.connectivity import INITIALISATIONS
 from lrs_lightning.nn.encoders import ENCODERS
-from lrs_lightning.nn.gate import GATES
+from lrs_lightning.nn.gate import check_gate
 
 RECURRENT = ("cfc", "lstm", "gru", "rnn")
 FEEDFORWARD = ("mlp", "stack")
@@ -34,7 +34,7 @@ class PolicyConfig:
     """
 
     cell: str = "cfc"
-    """Core: cfc, lstm, gru, rnn; or without recurrence: mlp (memoryless), stack (the last `frames` steps)."""
+    """Core: cfc, lstm, gru, rnn; without recurrence mlp (memoryless), stack (the last steps)."""
 
     hidden_size: int = 64
     """Units of the core, H."""
@@ -79,7 +79,7 @@ class PolicyConfig:
     """Equations of the CfC: paper (G, H, F), or default, no_gate, pure as in ncps."""
 
     gate: str = "learned"
-    """The CfC's gate F: learned; frozen (to its mean over the training data, in evaluation); removed."""
+    """The CfC's gate F: learned, frozen (to its training mean, in evaluation) or removed."""
 
     frames: int = 4
     """Steps that the core stack sees, the present included."""
@@ -87,9 +87,10 @@ class PolicyConfig:
     control: str = "none"
     """Stand-in for the low-rank sparse core, to compare it with.
 
-    dense: same size, no prior. matched-recurrent, matched-total: dense with fewer units, so that the recurrent or all
-    parameters are as many. rescaled: dense, initialised at the prior's spectral radius. truncated, pruned: trained dense,
-    then cut to the rank or the sparsity in evaluation.
+    dense: same size, no prior. matched-recurrent, matched-total: dense with fewer units, so that
+    the recurrent or all parameters are as many. rescaled: dense, initialised at the prior's
+    spectral radius. truncated, pruned: trained dense, then cut to the rank or the sparsity in
+    evaluation.
     """
 
     def __post_init__(self) -> None:
@@ -98,7 +99,6 @@ class PolicyConfig:
             ("init", self.init, INITIALISATIONS),
             ("encoder", self.encoder, ENCODERS),
             ("CfC mode", self.mode, MODES),
-            ("gate", self.gate, GATES),
             ("control", self.control, CONTROLS),
         ):
             _checks.choice(kind, value, known)
@@ -109,17 +109,20 @@ class PolicyConfig:
         _checks.seed("mask_seed", self.mask_seed)
         if self.init_seed is not None:
             _checks.seed("init_seed", self.init_seed)
+        _checks.probability("dropout", self.dropout)
+        check_gate(self.gate, self.mode)
         self._check_combinations()
 
     def _check_combinations(self) -> None:
         if self.cell != "cfc" and (self.mode != "paper" or self.gate != "learned"):
             raise ArgumentError(
-                f"mode is {self.mode!r} and gate {self.gate!r} with cell {self.cell!r}: both belong to cfc."
+                f"mode is {self.mode!r} and gate {self.gate!r} with cell {self.cell!r}: both "
+                "belong to cfc."
             )
         if self.cell in FEEDFORWARD and self.control != "none":
             raise ArgumentError(
-                f"control is {self.control!r} with cell {self.cell!r}, which has no recurrent matrix: leave "
-                "it at 'none'."
+                f"control is {self.control!r} with cell {self.cell!r}, which has no recurrent "
+                "matrix: leave it at 'none'."
             )
         if self.control == "pruned" and self.sparsity == 0:
             raise ArgumentError("control is 'pruned' with sparsity 0: give the fraction to prune.")
@@ -127,6 +130,6 @@ class PolicyConfig:
             raise ArgumentError("control is 'truncated' without a rank: give the rank to cut to.")
         if self.control == "rescaled" and self.init == "uniform":
             raise ArgumentError(
-                "control is 'rescaled' with init 'uniform': its spectral radius has a closed form for "
-                "'orthogonal' and 'glorot' alone."
+                "control is 'rescaled' with init 'uniform': the spectral radius has a closed form "
+                "for 'orthogonal' and 'glorot' alone."
             )

@@ -1,8 +1,9 @@
 """The low-rank sparse prior on a recurrent matrix: `W_rec(r, s) = W1(r) W2(r) ⊙ M(s)`.
 
-W1 = U_r Σ_r^½ and W2 = Σ_r^½ V_rᵀ come from the truncated singular value decomposition of an orthogonal
-or Glorot matrix; M is drawn once, entry by entry, and never changes. Every gate has factors and a
-mask of its own: the stacked matrix of all gates has neither the rank nor the spectral radius meant.
+W1 = U_r Σ_r^½ and W2 = Σ_r^½ V_rᵀ come from the truncated singular value decomposition of an
+orthogonal or Glorot matrix; M is drawn once, entry by entry, and never changes. Every gate has
+factors and a mask of its own: the stacked matrix of all gates has neither the rank nor the spectral
+radius meant.
 """
 
 from __future__ import annotations
@@ -79,7 +80,7 @@ class Connectivity:
         return self.gates * self.rows * self.columns
 
     def draw_mask(self, layer: int = 0) -> Tensor | None:
-        """The mask M of one layer, `(G, rows, columns)` of 0 and 1; None where the sparsity is 0."""
+        """The mask M of one layer, `(G, rows, columns)` of 0 and 1; None for sparsity 0."""
         if self.sparsity == 0:
             return None
         drawn = 1 if self.share_mask else self.gates
@@ -113,8 +114,10 @@ class Connectivity:
         if self.init == "orthogonal":
             return haar(self.rows, self.columns)
         if self.init == "glorot":
-            return torch.nn.init.xavier_uniform_(matrix)
-        return torch.nn.init.uniform_(matrix, -(self.rows**-0.5), self.rows**-0.5)
+            torch.nn.init.xavier_uniform_(matrix)
+        else:
+            torch.nn.init.uniform_(matrix, -(self.rows**-0.5), self.rows**-0.5)
+        return matrix
 
     def _draw_factors(self) -> tuple[Tensor, Tensor]:
         assert self.rank is not None
@@ -128,8 +131,8 @@ def haar(rows: int, columns: int) -> Tensor:
     tall = torch.randn(max(rows, columns), min(rows, columns))
     q, r = torch.linalg.qr(tall)
     # Without the signs of R's diagonal, QR does not give the uniform distribution.
-    q = q * r.diagonal().sign()
-    return q if rows >= columns else q.t().contiguous()
+    q = torch.mul(q, r.diagonal().sign())
+    return q if rows >= columns else q.mT.contiguous()
 
 
 def truncated_factors(matrix: Tensor, rank: int) -> tuple[Tensor, Tensor]:
@@ -151,9 +154,9 @@ def truncated_factors(matrix: Tensor, rank: int) -> tuple[Tensor, Tensor]:
 def orthogonal_factors(matrix: Tensor, rank: int) -> tuple[Tensor, Tensor]:
     """`truncated_factors` for a matrix with orthonormal columns (or rows).
 
-    All its singular values are 1, so every orthonormal V is a right basis of it, and which r directions
-    survive the truncation is open. A library's routine picks them by accident of its algorithm; here
-    they are drawn uniformly, so that no unit of the hidden state is favoured.
+    All its singular values are 1, so every orthonormal V is a right basis of it, and which r
+    directions survive the truncation is open. A library's routine picks them by accident of its
+    algorithm; here they are drawn uniformly, so that no unit of the hidden state is favoured.
     """
     rows, columns = matrix.shape
     if rows >= columns:

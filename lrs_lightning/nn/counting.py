@@ -108,4 +108,6 @@ def matched_hidden_size(target: int, count: Callable[[int], int], largest: int) 
             low = middle + 1
         else:
             high = middle
-    return min((size for size in (low - 1, low) if size >= 1), key=lambda size: abs(count(size) - target))
+    return min(
+        (size for size in (low - 1, low) if size >= 1), key=lambda size: abs(count(size) - target)
+    )

@@ -1,14 +1,14 @@
 """From an observation to features. What a policy sees and how it is scaled belongs to the encoder.
 
-Encoders take raw observations with any leading axes, `(..., *observation)`, and hand on `(..., features)`.
-The registry `ENCODERS` maps the names of the configuration to classes with the arguments
-`(observation_space, features, channels)` and the attribute `features`.
+Encoders take raw observations with any leading axes, `(..., *observation)`, and hand on `(...,
+features)`. The registry `ENCODERS` maps the names of the configuration to classes with the
+arguments `(observation_space, features, channels)` and the attribute `features`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import gymnasium as gym
 import numpy as np
@@ -42,8 +42,10 @@ class EncoderFactory(Protocol):
     """What the registry holds."""
 
     def __call__(
-        self, observation_space: gym.Space, features: int, channels: Sequence[int] | None
-    ) -> Encoder: ...
+        self, observation_space: gym.Space[Any], features: int, channels: Sequence[int] | None
+    ) -> Encoder:
+        """Make the encoder."""
+        ...
 
 
 class VectorEncoder(Encoder):
@@ -69,15 +71,15 @@ class VectorEncoder(Encoder):
 
     def __init__(
         self,
-        observation_space: gym.Space,
+        observation_space: gym.Space[Any],
         features: int = 128,
         channels: Sequence[int] | None = None,
     ) -> None:
         super().__init__()
         if not isinstance(observation_space, gym.spaces.Box) or len(observation_space.shape) != 1:
             raise ArgumentError(
-                f"encoder 'mlp' cannot see observations of {observation_space}: it needs a Box with one "
-                "axis; for images choose a convolutional encoder."
+                f"encoder 'mlp' cannot see observations of {observation_space}: it needs a Box "
+                "with one axis; for images choose a convolutional encoder."
             )
         self.features, self.observation_shape = features, observation_space.shape
         (size,) = observation_space.shape
@@ -89,7 +91,7 @@ class VectorEncoder(Encoder):
         self.dense = nn.Linear(size if chosen is None else len(chosen), features)
 
     def set_statistics(self, mean: ArrayLike, std: ArrayLike) -> None:
-        """Take over the training data's mean and deviation, one number for each raw channel.
+        """Take over the training data's mean and deviation of each raw channel.
 
         A channel that never varies is only centred.
         """
@@ -97,8 +99,8 @@ class VectorEncoder(Encoder):
             new = torch.as_tensor(np.asarray(values, dtype=np.float64))
             if new.shape != self.mean.shape or not bool(new.isfinite().all()):
                 raise ArgumentError(
-                    f"{name} has shape {tuple(new.shape)}, expected {tuple(self.mean.shape)} finite "
-                    "numbers, one for each channel of the observation."
+                    f"{name} has shape {tuple(new.shape)}, expected {tuple(self.mean.shape)} "
+                    "finite numbers, one for each channel of the observation."
                 )
             if name == "std":
                 new = torch.where(new > 1e-8, new, 1.0)

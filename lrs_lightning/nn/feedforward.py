@@ -1,7 +1,7 @@
 """The controls without recurrence: a memoryless core, and one that sees the last k frames.
 
-Both have the surface of an LRS layer, so that a policy need not know: `(T, B, I)` in, `(T, B, H)` out and
-a state `(1, B, S)`, whose S is 0 for the memoryless core.
+Both have the surface of an LRS layer, so that a policy need not know: `(T, B, I)` in, `(T, B, H)`
+out and a state `(1, B, S)`, whose S is 0 for the memoryless core.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ from torch import Tensor, nn
 
 from lrs_lightning.errors import ArgumentError
 from lrs_lightning.nn import _checks
+from lrs_lightning.nn.core import Core
 
 
-class Memoryless(nn.Module):
+class Memoryless(Core):
     """Two dense layers with ReLU on the features of the present alone.
 
     Args:

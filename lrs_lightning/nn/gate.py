@@ -1,7 +1,7 @@
 """The ablation of a CfC's time-constant network F: hold its gate at a constant.
 
-Without F the cell is a fixed mixture of two vanilla RNNs. If a policy keeps its return when F is held at
-its clean mean, then the gate does not adapt to a shift, whatever its values look like.
+Without F the cell is a fixed mixture of two vanilla RNNs. If a policy keeps its return when F is
+held at its clean mean, then the gate does not adapt to a shift, whatever its values look like.
 """
 
 from __future__ import annotations
@@ -10,8 +10,21 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from lrs_lightning.errors import ArgumentError
+from lrs_lightning.nn import _checks
+
 GATES = ("learned", "frozen", "removed")
 """What becomes of F; see `LRSCfC`."""
+
+
+def check_gate(gate: str, mode: str) -> None:
+    """Refuse an unknown gate, and an ablation of F in equations that have no single F."""
+    _checks.choice("gate", gate, GATES)
+    if gate != "learned" and mode != "paper":
+        raise ArgumentError(
+            f"gate is {gate!r} with mode {mode!r}: only mode 'paper' has one gate F to freeze "
+            "or remove."
+        )
 
 
 def hold_gate(
@@ -51,7 +64,8 @@ def _two_gates_and_zeros(part: Tensor) -> Tensor:
 class GateMean(nn.Module):
     """Running mean of a gate, unit by unit, over the batches of training.
 
-    The first `window` batches weigh the same; from then on the mean forgets, since the network changes.
+    The first `window` batches weigh the same; from then on the mean forgets, since the network
+    changes.
     """
 
     mean: Tensor

@@ -1,13 +1,12 @@
 """The gated recurrent unit, with torch's placement of the reset gate.
 
-    r = sigmoid(W_r x + U_r h + ...),  z = sigmoid(W_z x + U_z h + ...)
-    n = tanh(W_n x + b_in + r (U_n h + b_hn)),  h' = (1 - z) n + z h
+r = sigmoid(W_r x + U_r h + ...),  z = sigmoid(W_z x + U_z h + ...)
+n = tanh(W_n x + b_in + r (U_n h + b_hn)),  h' = (1 - z) n + z h
 """
 
 from __future__ import annotations
 
-import torch
-from lrs_kernels import gru_scan
+import lrs_kernels
 from torch import Tensor
 from torch.nn import functional
 
@@ -20,8 +19,9 @@ class LRSGRU(LRSLayer):
     Gates stand in torch's order r, z, n.
 
     Args:
-        *args: those of `torch.nn.GRU`: `input_size, hidden_size, num_layers, bias, batch_first, dropout`.
-        **options: `rank`, `sparsity`, `init`, `mask_seed`, `share_mask` and the others of `LRSCfC`.
+        *args: those of `torch.nn.GRU`: `input_size, hidden_size, num_layers, bias, batch_first,
+        dropout`. **options: `rank`, `sparsity`, `init`, `mask_seed`, `share_mask` and the others of
+        `LRSCfC`.
 
     Example:
         >>> y, h = LRSGRU(5, 16, rank=4, sparsity=0.2)(torch.randn(7, 2, 5))
@@ -52,7 +52,7 @@ class LRSGRU(LRSLayer):
         bias_n: Tensor | None = None
         if self.bias:
             bias_n = self.part("bias_hh", layer)[2 * self.hidden_size :]
-        y, h_n = gru_scan(
+        y, h_n = lrs_kernels.gru_scan(
             self.project_input(x, layer), weight, state[0], bias_n=bias_n, mask=mask, resets=resets
         )
         return y, (h_n,)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import gymnasium as gym
 import numpy as np
 import torch
@@ -11,7 +13,7 @@ from lrs_lightning.errors import ArgumentError
 
 
 class BoxHead(nn.Module):
-    """A dense layer and tanh, scaled to the bounds of the action; without bounds, the dense layer alone.
+    """A dense layer and tanh scaled to the action's bounds; without bounds no tanh.
 
     Args:
         features: size of the core's output.
@@ -29,11 +31,15 @@ class BoxHead(nn.Module):
     def __init__(self, features: int, space: gym.spaces.Box) -> None:
         super().__init__()
         if len(space.shape) != 1:
-            raise ArgumentError(f"actions of {space} are no vector: flatten them in the environment.")
+            raise ArgumentError(
+                f"actions of {space} are no vector: flatten them in the environment."
+            )
         low, high = space.low.astype(np.float64), space.high.astype(np.float64)
         finite = np.isfinite(low) & np.isfinite(high)
-        if finite.any() and not finite.all():
-            raise ArgumentError(f"actions of {space} are bounded in part: bound all components or none.")
+        if np.isfinite([low, high]).any() and not finite.all():
+            raise ArgumentError(
+                f"actions of {space} are bounded in part: bound all components or none."
+            )
         self.bounded = bool(finite.all())
         bounds = (low, high) if self.bounded else (np.zeros_like(low), np.zeros_like(low))
         self.outputs = int(space.shape[0])
@@ -82,7 +88,7 @@ class DiscreteHead(nn.Module):
 Head = BoxHead | DiscreteHead
 
 
-def make_head(features: int, space: gym.Space) -> Head:
+def make_head(features: int, space: gym.Space[Any]) -> Head:
     """The head for an action space.
 
     Raises:

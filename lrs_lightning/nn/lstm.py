@@ -1,14 +1,14 @@
 """The long short-term memory layer, with torch's gates i, f, g, o and optional projection.
 
-    i, f, o = sigmoid(W x + U h + b + b'),  g = tanh(...),  c' = f c + i g,  h' = o tanh(c')
+i, f, o = sigmoid(W x + U h + b + b'),  g = tanh(...),  c' = f c + i g,  h' = o tanh(c')
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+import lrs_kernels
 import torch
-from lrs_kernels import lstm_scan
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -17,13 +17,14 @@ from lrs_lightning.nn.recurrent import LRSLayer
 
 
 class LRSLSTM(LRSLayer):
-    """Long short-term memory with low-rank sparse recurrent matrices; a drop-in for `torch.nn.LSTM`.
+    """LSTM with low-rank sparse recurrent matrices; a drop-in for `torch.nn.LSTM`.
 
     Gates stand in torch's order i, f, g, o. The forget gate's bias starts at 1, unless `init` is
     `"uniform"`, torch's own scheme.
 
     Args:
-        *args: those of `torch.nn.LSTM`: `input_size, hidden_size, num_layers, bias, batch_first, dropout`.
+        *args: those of `torch.nn.LSTM`: `input_size, hidden_size, num_layers, bias, batch_first,
+        dropout`.
         proj_size: P; the hidden state is projected to `(B, P)` by `weight_hr_l0 (P, H)`, and the
             recurrent matrices are H x P. 0 for no projection.
         forget_bias: initial bias of the forget gate.
@@ -53,7 +54,8 @@ class LRSLSTM(LRSLayer):
                 f"hidden_size = {hidden_size}."
             )
         self.forget_bias = forget_bias
-        super().__init__(input_size, hidden_size, *args, proj_size=proj_size, **options)
+        options["proj_size"] = proj_size
+        super().__init__(input_size, hidden_size, *args, **options)
 
     def _register(self, layer: int, kind: dict[str, Any]) -> None:
         super()._register(layer, kind)
@@ -92,7 +94,7 @@ class LRSLSTM(LRSLayer):
             return self._scan_projected(x_proj, state, resets, layer)
         weight, mask = self.weight_for_scan(layer)
         h0, c0 = state
-        y, final = lstm_scan(x_proj, weight, (h0, c0), mask=mask, resets=resets)
+        y, final = lrs_kernels.lstm_scan(x_proj, weight, (h0, c0), mask=mask, resets=resets)
         return y, final
 
     def _scan_projected(
@@ -100,8 +102,8 @@ class LRSLSTM(LRSLayer):
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
         """The projected cell by way of the plain one.
 
-        With m = o tanh(c) and h = V m, the recurrent term is U h = (U V) m: the plain recurrence of m
-        with matrices U V. The given h_0 need not be any V m, so its term joins the first input.
+        With m = o tanh(c) and h = V m, the recurrent term is U h = (U V) m: the plain recurrence of
+        m with matrices U V. The given h_0 need not be any V m, so its term joins the first input.
         """
         h0, c0 = state
         recurrent = self.recurrent_weight(layer)  # (G, H, P)
@@ -111,6 +113,6 @@ class LRSLSTM(LRSLayer):
             first = first.masked_fill(resets[0].unsqueeze(-1) != 0, 0)
         x_proj = torch.cat([(x_proj[0] + first).unsqueeze(0), x_proj[1:]])
         m0 = torch.zeros_like(c0)
-        m, (_, c_n) = lstm_scan(x_proj, recurrent @ projection, (m0, c0), resets=resets)
+        m, (_, c_n) = lrs_kernels.lstm_scan(x_proj, recurrent @ projection, (m0, c0), resets=resets)
         y = functional.linear(m, projection)
         return y, (y[-1], c_n)

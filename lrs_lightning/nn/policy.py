@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from lrs_lightning.nn import _checks
 from lrs_lightning.nn.config import PolicyConfig
+from lrs_lightning.nn.core import Core
 from lrs_lightning.nn.encoders import Encoder
 from lrs_lightning.nn.heads import Head
 
@@ -29,7 +30,7 @@ class RecurrentPolicy(nn.Module):
     """
 
     def __init__(
-        self, encoder: Encoder, core: nn.Module, head: Head, config: PolicyConfig | None = None
+        self, encoder: Encoder, core: Core, head: Head, config: PolicyConfig | None = None
     ) -> None:
         super().__init__()
         self.encoder, self.core, self.head, self.config = encoder, core, head, config
@@ -38,7 +39,7 @@ class RecurrentPolicy(nn.Module):
         """State of N fresh episodes: `(layers, N, H)`, for an LSTM the pair (h, c)."""
         _checks.positive("batch", batch)
         parameter = next(self.core.parameters())
-        parts: tuple[Tensor, ...] = self.core.initial_state(batch, parameter)  # type: ignore[operator]
+        parts = self.core.initial_state(batch, parameter)
         return parts[0] if len(parts) == 1 else parts
 
     def unroll(
@@ -61,9 +62,7 @@ class RecurrentPolicy(nn.Module):
         """
         # Time comes first already here, where the tensors are smallest.
         x = self.encoder(observations.transpose(0, 1))  # (T, B, features)
-        y, state = self.core(
-            x, state, resets=_time_first(resets), timespans=_time_first(timespans)
-        )
+        y, state = self.core(x, state, resets=_time_first(resets), timespans=_time_first(timespans))
         return self.head(y).transpose(0, 1), state
 
     def step(

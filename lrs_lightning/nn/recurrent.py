@@ -1,10 +1,10 @@
 """What the four LRS layers share: parameters, layers stacked in depth, and the shapes of torch.nn.
 
-A leaf class says how many gates it has and which scan runs over time; everything else is here. Names and
-shapes of the parameters are those of `torch.nn.LSTM`, so that a dense layer loads torch's state dict:
-`weight_ih_l0 (G H, I)`, `weight_hh_l0 (G H, H)`, `bias_ih_l0 (G H,)`, `bias_hh_l0 (G H,)`. A low-rank
-layer has `weight_hh_w1_l0 (G, H, r)` and `weight_hh_w2_l0 (G, r, H)` in place of `weight_hh_l0`, and a
-sparse one the buffer `mask_hh_l0 (G, H, H)`.
+A leaf class says how many gates it has and which scan runs over time; everything else is here.
+Names and shapes of the parameters are those of `torch.nn.LSTM`, so that a dense layer loads torch's
+state dict: `weight_ih_l0 (G H, I)`, `weight_hh_l0 (G H, H)`, `bias_ih_l0 (G H,)`, `bias_hh_l0 (G
+H,)`. A low-rank layer has `weight_hh_w1_l0 (G, H, r)` and `weight_hh_w2_l0 (G, r, H)` in place of
+`weight_hh_l0`, and a sparse one the buffer `mask_hh_l0 (G, H, H)`.
 """
 
 from __future__ import annotations
@@ -22,12 +22,13 @@ from lrs_lightning.nn._arguments import Frame, arrange, restore
 from lrs_lightning.nn._sequences import State
 from lrs_lightning.nn.compression import Compression
 from lrs_lightning.nn.connectivity import Connectivity
+from lrs_lightning.nn.core import Core
 
 Weight = Tensor | tuple[Tensor, Tensor]
 """What a scan takes: the dense `(G, H, H)`, or W1 `(G, H, r)` and W2 `(G, r, H)`."""
 
 
-class LRSLayer(nn.Module):
+class LRSLayer(Core):
     """Base of `LRSCfC`, `LRSLSTM`, `LRSGRU` and `LRSRNN`; see there for the arguments."""
 
     gates: int = 1
@@ -67,10 +68,10 @@ class LRSLayer(nn.Module):
             _checks.positive(name, size)
         if bidirectional:
             raise ArgumentError(
-                "bidirectional is True, but an LRS layer runs forward in time only: a policy cannot "
-                "see the future. Use two layers and flip the input of one."
+                "bidirectional is True, but an LRS layer runs forward in time only: a policy "
+                "cannot see the future. Use two layers and flip the input of one."
             )
-        self._check_dropout(dropout)
+        _checks.probability("dropout", dropout)
         self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
         self.bias, self.batch_first, self.dropout = bias, batch_first, float(dropout)
         self.bidirectional, self.proj_size = False, proj_size
@@ -91,11 +92,6 @@ class LRSLayer(nn.Module):
         for layer in range(num_layers):
             self._register(layer, {"device": device, "dtype": dtype})
         self.reset_parameters()
-
-    @staticmethod
-    def _check_dropout(dropout: float) -> None:
-        if isinstance(dropout, bool) or not 0 <= dropout <= 1:
-            raise ArgumentError(f"dropout is {dropout!r}: give a probability from 0 to 1.")
 
     def _register(self, layer: int, kind: dict[str, Any]) -> None:
         """Make the parameters and the mask of one layer, without values."""
@@ -234,25 +230,26 @@ class LRSLayer(nn.Module):
         Args:
             input: `(T, B, I)`, `(B, T, I)` with `batch_first`, `(T, I)` for one sequence, or a
                 `PackedSequence`.
-            hx: initial state `(layers, B, H)`, `(layers, H)` for one sequence; an LSTM takes the pair
-                `(h_0, c_0)`. Zero by default.
-            lengths: `(B,)` valid steps of each sequence, 1 to T. Outputs after them are zero and the
-                final state is that of the last valid step. Not with a `PackedSequence`, which has its own.
+            hx: initial state `(layers, B, H)`, `(layers, H)` for one sequence; an LSTM takes the
+                pair `(h_0, c_0)`. Zero by default.
+            lengths: `(B,)` valid steps of each sequence, 1 to T. Outputs after them are zero and
+                the final state is that of the last valid step. Not with a `PackedSequence`, which
+                has its own.
             timespans: elapsed times of at least 0 of every step, shaped like `input` without the
                 features; only for cells that know time (CfC). One by default.
             resets: bool, same shape; the state is zeroed **before** a step that is marked.
 
         Returns:
-            Output, shaped like `input` with the hidden size as features, and the final state, shaped
-            like `hx`.
+            Output, shaped like `input` with the hidden size as features, and the final state,
+            shaped like `hx`.
 
         Raises:
             ArgumentError: a shape or a value does not fit; the sentence names the argument.
         """
         if timespans is not None and not self.knows_time:
             raise ArgumentError(
-                f"timespans of shape {tuple(timespans.shape)} given to {type(self).__name__}, which "
-                "knows no time between steps: leave them out, or use LRSCfC."
+                f"timespans of shape {tuple(timespans.shape)} given to {type(self).__name__}, "
+                "which knows no time between steps: leave them out, or use LRSCfC."
             )
         if isinstance(input, PackedSequence):
             return _sequences.run_packed(self, input, hx, lengths, timespans, resets)
@@ -270,6 +267,11 @@ class LRSLayer(nn.Module):
             raise ArgumentError("lengths given with one unbatched sequence: cut the input instead.")
         checked = _sequences.check_lengths(lengths, *frame.x.shape[:2])
         return _sequences.run_ragged(self, frame, checked)
+
+    def initial_state(self, batch: int, like: Tensor) -> tuple[Tensor, ...]:
+        """Zeros, each `(layers, B, H)`: h, and c for an LSTM."""
+        sizes = (self.output_size, self.hidden_size)[: self.states]
+        return tuple(like.new_zeros(self.num_layers, batch, size) for size in sizes)
 
     def flatten_parameters(self) -> None:
         """Nothing to do here; code written for torch.nn calls it."""

@@ -1,9 +1,10 @@
 """Spectral radius and norm of the recurrent matrix at initialisation, in the limit of many units.
 
-The masked matrix is p W_r plus noise with independent entries of variance s p E / n, with p = 1 - s and E the
-energy ||W_r||²_F / n that the truncation leaves. Such a sum is R-diagonal: its spectral radius is the root of
-its energy, and its norm the right edge of the free convolution of the singular values of p W_r with a
-semicircle. At n = 64 a draw lies some 3 to 8 % above; for small r at high s the norm more.
+The masked matrix is p W_r plus noise with independent entries of variance s p E / n, with p = 1 - s
+and E the energy ||W_r||²_F / n that the truncation leaves. Such a sum is R-diagonal: its spectral
+radius is the root of its energy, and its norm the right edge of the free convolution of the
+singular values of p W_r with a semicircle. At n = 64 a draw lies some 3 to 8 % above; for small r
+at high s the norm more.
 """
 
 from __future__ import annotations
@@ -41,7 +42,8 @@ def energy(share: float, init: str) -> float:
     """E(q), what is left of ||W||²_F / n when the largest share q of the singular values stays."""
     if init == "orthogonal":
         return share
-    # x = 2 sin(theta) turns the quarter-circle law's energy from `edge` to 2 into elementary integrals.
+    # x = 2 sin(theta) turns the quarter-circle law's energy from `edge` to 2 into elementary
+    # integrals.
     theta = _glorot_angle(1 - share)
     return 1 - 2 / math.pi * (theta - math.sin(4 * theta) / 4)
 
@@ -74,7 +76,7 @@ def _share(n: int, rank: int | None, sparsity: float, init: str) -> float:
 
 
 def _glorot_angle(quantile: float) -> float:
-    """The angle theta whose singular value 2 sin(theta) has the given quantile in the quarter circle."""
+    """The angle theta at which 2 sin(theta) has the given quantile of the quarter circle."""
     low, high = 0.0, math.pi / 2
     for _ in range(60):
         middle = (low + high) / 2
@@ -86,7 +88,7 @@ def _glorot_angle(quantile: float) -> float:
 
 
 def _singular_values(share: float, init: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The law of the singular values that stay, as values and weights; the weights sum to `share`."""
+    """The law of the singular values that stay: values, and weights that sum to `share`."""
     if init == "orthogonal":
         return np.ones(1), np.full(1, share)
     lower = _glorot_angle(1 - share)
@@ -95,9 +97,7 @@ def _singular_values(share: float, init: str) -> tuple[NDArray[np.float64], NDAr
     return 2 * np.sin(theta), 4 / math.pi * np.cos(theta) ** 2 * step
 
 
-def _free_edge(
-    values: NDArray[np.float64], weights: NDArray[np.float64], variance: float
-) -> float:
+def _free_edge(values: NDArray[np.float64], weights: NDArray[np.float64], variance: float) -> float:
     """Right edge of the free convolution of a symmetric law with a semicircle (Biane 1997).
 
     The law has mass `weights / 2` at plus and at minus `values`, and the rest at 0. The edge is

@@ -1,0 +1,206 @@
+"""A window equals its steps, for every cell and control; a checkpoint is complete."""
+
+from __future__ import annotations
+
+import copy
+import io
+from dataclasses import asdict, replace
+
+import gymnasium as gym
+import numpy as np
+import pytest
+import torch
+
+from lrs_lightning.errors import ArgumentError, EnvironmentMismatchError
+from lrs_lightning.nn import CELLS, CONTROLS, PolicyConfig, build_policy
+
+OBSERVATION = gym.spaces.Box(-np.inf, np.inf, (5,))
+ACTION = gym.spaces.Box(np.array([-1, -3], np.float32), np.array([1, 5], np.float32))
+
+CONFIGS = [
+    *(PolicyConfig(cell=cell) for cell in CELLS),
+    *(
+        PolicyConfig(cell=cell, control=control)
+        for cell in ("cfc", "lstm", "gru", "rnn")
+        for control in CONTROLS
+        if control != "none"
+    ),
+    *(PolicyConfig(mode=mode) for mode in ("default", "no_gate", "pure")),
+    *(PolicyConfig(gate=gate) for gate in ("frozen", "removed")),
+    *(PolicyConfig(cell=cell, num_layers=2, dropout=0.1) for cell in ("cfc", "lstm")),
+    PolicyConfig(channels=[0, 3], share_mask=True, factor_full_rank=True),
+]
+
+
+def name(config):
+    default = asdict(PolicyConfig())
+    words = [f"{k}={v}" for k, v in asdict(config).items() if v != default[k]]
+    return ",".join(words) or "cfc"
+
+
+def make(config, action_space=ACTION):
+    small = replace(config, hidden_size=12, rank=3, features=7, init_seed=0)
+    policy = build_policy(small, OBSERVATION, action_space).double().eval()
+    policy.encoder.set_statistics([1.0, -2.0, 0.0, 3.0, 0.5], [1.0, 2.0, 0.5, 3.0, 1.0])
+    return policy
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=name)
+def test_a_window_equals_its_steps(config):
+    policy = make(config)
+    observations = torch.randn(3, 9, 5, dtype=torch.float64)
+    resets = torch.rand(3, 9) < 0.3
+    resets[0, 0] = True
+    state = policy.initial_state(3)
+    if isinstance(state, torch.Tensor):
+        state = torch.randn_like(state)
+    else:
+        state = tuple(torch.randn_like(part) for part in state)
+    window, last = policy.unroll(observations, state, resets=resets)
+    for t in range(9):
+        out, state = policy.step(observations[:, t], state, resets=resets[:, t])
+        torch.testing.assert_close(out, window[:, t], rtol=0, atol=1e-12)
+    torch.testing.assert_close(state, last, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_a_reset_forgets_and_nothing_else_does(cell):
+    policy = make(PolicyConfig(cell=cell))
+    observations = torch.randn(2, 8, 5, dtype=torch.float64)
+    resets = torch.zeros(2, 8, dtype=torch.bool)
+    resets[0, 5] = True
+    cut, _ = policy.unroll(observations, resets=resets)
+    whole, _ = policy.unroll(observations)
+    fresh, _ = policy.unroll(observations[:, 5:])
+    torch.testing.assert_close(cut[0, 5:], fresh[0], rtol=0, atol=1e-13)
+    torch.testing.assert_close(cut[1], whole[1], rtol=0, atol=1e-13)
+    remembers = not torch.allclose(whole[0, 5:], fresh[0])
+    assert remembers == (cell != "mlp")
+
+
+def test_frame_stack_sees_exactly_the_last_frames():
+    policy = make(PolicyConfig(cell="stack", frames=3))
+    observations = torch.randn(1, 8, 5, dtype=torch.float64)
+    base, _ = policy.unroll(observations)
+    changed = observations.clone()
+    changed[0, 2] += 1
+    other, _ = policy.unroll(changed)
+    moved = ((base - other).abs().amax(-1)[0] > 0).tolist()
+    assert moved == [False, False, True, True, True, False, False, False]
+
+
+def test_actions_keep_to_their_bounds_and_logits_have_none():
+    policy = make(PolicyConfig())
+    out, _ = policy.unroll(100 * torch.randn(4, 6, 5, dtype=torch.float64))
+    low, high = torch.tensor(ACTION.low), torch.tensor(ACTION.high)
+    assert (out >= low).all() and (out <= high).all()
+    assert torch.equal(policy.decide(out), out)
+    discrete = make(PolicyConfig(), gym.spaces.Discrete(4, start=2))
+    logits, _ = discrete.unroll(torch.randn(4, 6, 5, dtype=torch.float64))
+    assert logits.shape == (4, 6, 4)
+    assert torch.equal(discrete.decide(logits), logits.argmax(-1) + 2)
+
+
+def test_hidden_channels_cannot_matter():
+    policy = make(PolicyConfig(channels=[0, 3]))
+    observations = torch.randn(2, 6, 5, dtype=torch.float64)
+    changed = observations.clone()
+    changed[..., [1, 2, 4]] = 1e3
+    a, b = policy.unroll(observations)[0], policy.unroll(changed)[0]
+    assert torch.equal(a, b)
+
+
+def test_normalisation_is_part_of_the_checkpoint():
+    config = PolicyConfig(rank=2, sparsity=0.3, mask_seed=4)
+    policy = make(config)
+    buffer = io.BytesIO()
+    torch.save(policy.state_dict(), buffer)
+    buffer.seek(0)
+    other = make(replace(config, mask_seed=9))  # even the mask comes from the file
+    other.load_state_dict(torch.load(buffer, weights_only=True))
+    x = torch.randn(2, 4, 5, dtype=torch.float64)
+    assert torch.equal(policy.unroll(x)[0], other.unroll(x)[0])
+    assert policy.encoder.mean.tolist() == [1.0, -2.0, 0.0, 3.0, 0.5]
+
+
+def test_seeds_are_separate():
+    def weights(**seeds):
+        policy = build_policy(PolicyConfig(**seeds), OBSERVATION, ACTION)
+        return policy.core.weight_hh_w1_l0, policy.core.mask()
+
+    state = torch.get_rng_state()
+    (w, m), (w_same, m_other) = weights(init_seed=1), weights(init_seed=1, mask_seed=1)
+    assert torch.equal(
+        torch.get_rng_state(), state
+    )  # a seed of its own leaves the global one alone
+    assert torch.equal(w, w_same) and not torch.equal(m, m_other)
+    w_other, m_same = weights(init_seed=2)
+    assert not torch.equal(w, w_other) and torch.equal(m, m_same)
+
+
+def test_a_constant_channel_is_only_centred():
+    policy = make(PolicyConfig())
+    policy.encoder.set_statistics(np.full(5, 2.0), np.zeros(5))
+    out, _ = policy.unroll(torch.full((1, 3, 5), 2.5, dtype=torch.float64))
+    assert out.isfinite().all()
+
+
+def test_config_survives_plain_values_and_copies():
+    config = PolicyConfig(cell="lstm", channels=[1, 2])
+    assert PolicyConfig(**asdict(config)) == config
+    policy = build_policy(asdict(config), OBSERVATION, ACTION)
+    assert policy.config == config
+    twin = copy.deepcopy(policy)
+    x = torch.randn(1, 3, 5)
+    assert torch.equal(policy.unroll(x)[0], twin.unroll(x)[0])
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"cell": "lsm"}, "unknown cell 'lsm': did you mean 'lstm'"),
+        ({"rank": 65}, "rank is 65: give a whole number from 1 to 64"),
+        ({"sparsity": 1}, "sparsity is 1"),
+        ({"encoder": "nln"}, "unknown encoder 'nln'"),
+        ({"control": "densse"}, "unknown control 'densse': did you mean 'dense'"),
+        ({"hidden_size": 0}, "hidden_size is 0"),
+        ({"init_seed": -3}, "init_seed is -3"),
+        ({"cell": "gru", "gate": "frozen"}, "gate 'frozen' with cell 'gru'"),
+        ({"gate": "frozen", "mode": "pure"}, "mode 'pure'"),
+        ({"cell": "mlp", "control": "dense"}, "no recurrent matrix"),
+        ({"control": "pruned", "sparsity": 0.0}, "give the fraction to prune"),
+        ({"control": "truncated", "rank": None}, "give the rank to cut to"),
+        ({"control": "rescaled", "init": "uniform"}, "closed form"),
+    ],
+)
+def test_bad_configuration_is_named(options, message):
+    with pytest.raises(ArgumentError, match=message) as caught:
+        PolicyConfig(**options)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("options", "observation", "action", "message"),
+    [
+        (
+            {"channels": [0, 9]},
+            OBSERVATION,
+            ACTION,
+            r"channels is \[0, 9\]: give different numbers",
+        ),
+        ({"channels": []}, OBSERVATION, ACTION, r"channels is \[\]"),
+        ({}, gym.spaces.Box(0, 255, (84, 84, 4), np.uint8), ACTION, "choose a convolutional"),
+        ({}, OBSERVATION, gym.spaces.MultiBinary(3), "give a Box or a Discrete"),
+        ({}, OBSERVATION, gym.spaces.Box(-1, np.inf, (2,)), "bounded in part"),
+    ],
+)
+def test_spaces_that_do_not_fit_are_named(options, observation, action, message):
+    with pytest.raises(ArgumentError, match=message):
+        build_policy(PolicyConfig(**options), observation, action)
+
+
+def test_observations_of_another_task_are_named():
+    with pytest.raises(EnvironmentMismatchError, match=r"made for observations of shape \(5,\)"):
+        make(PolicyConfig()).unroll(torch.zeros(2, 3, 4))
+    with pytest.raises(ArgumentError, match=r"std has shape \(4,\), expected \(5,\)"):
+        make(PolicyConfig()).encoder.set_statistics(np.zeros(5), np.ones(4))

@@ -1,0 +1,109 @@
+"""The closed forms against the numbers of the literature dossier, and against drawn matrices."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from lrs_lightning.errors import ArgumentError
+from lrs_lightning.nn import Connectivity
+from lrs_lightning.nn.theory import energy, spectral_norm, spectral_radius
+
+# r, s, then for orthogonal and Glorot: radius, norm (theory, n = 64).
+TABLE = [
+    (64, 0.0, 1.000, 1.000, 1.000, 2.000),
+    (64, 0.2, 0.894, 1.408, 0.894, 1.789),
+    (64, 0.5, 0.707, 1.299, 0.707, 1.414),
+    (64, 0.8, 0.447, 0.881, 0.447, 0.894),
+    (64, 0.95, 0.224, 0.447, 0.224, 0.447),
+    (16, 0.0, 0.500, 1.000, 0.789, 2.000),
+    (16, 0.5, 0.354, 0.763, 0.558, 1.256),
+    (16, 0.8, 0.224, 0.459, 0.353, 0.731),
+    (5, 0.0, 0.280, 1.000, 0.505, 2.000),
+    (5, 0.2, 0.250, 0.859, 0.451, 1.642),
+    (5, 0.5, 0.198, 0.590, 0.357, 1.099),
+    (5, 0.8, 0.125, 0.297, 0.226, 0.541),
+]
+
+
+@pytest.mark.parametrize(("rank", "sparsity", "o_radius", "o_norm", "g_radius", "g_norm"), TABLE)
+def test_closed_forms(rank, sparsity, o_radius, o_norm, g_radius, g_norm):
+    for init, radius, norm in (("orthogonal", o_radius, o_norm), ("glorot", g_radius, g_norm)):
+        assert spectral_radius(64, rank, sparsity, init) == pytest.approx(radius, abs=6e-4)
+        assert spectral_norm(64, rank, sparsity, init) == pytest.approx(norm, abs=1.5e-3)
+
+
+def test_energy_of_the_quarter_circle():
+    assert energy(1.0, "glorot") == pytest.approx(1)
+    assert energy(0.25, "glorot") == pytest.approx(0.622, abs=1e-3)
+    assert energy(5 / 64, "glorot") == pytest.approx(0.255, abs=1e-3)
+    # Against the sorted singular values of one large matrix.
+    values = torch.linalg.svdvals(torch.randn(400, 400, dtype=torch.float64)) / 20
+    assert energy(0.25, "glorot") == pytest.approx(
+        values[:100].square().sum().item() / 400, rel=0.02
+    )
+
+
+@pytest.mark.parametrize("sparsity", [0.1, 0.3, 0.7])
+def test_orthogonal_full_rank_has_an_explicit_norm(sparsity):
+    a2, b2 = (1 - sparsity) ** 2, sparsity * (1 - sparsity)
+    u = (2 * a2 + b2 + (b2 * (b2 + 8 * a2)) ** 0.5) / 2
+    expected = u**0.5 * (1 + b2 / (u - a2))
+    assert spectral_norm(64, None, sparsity) == pytest.approx(expected, rel=1e-9)
+
+
+def draw(n, rank, sparsity, init, gates, seed):
+    torch.manual_seed(seed)
+    wiring = Connectivity(n, n, gates, rank=rank, sparsity=sparsity, init=init, mask_seed=seed)
+    weight = wiring.draw_weight()
+    product = weight[0] if len(weight) == 1 else weight[0] @ weight[1]
+    mask = wiring.draw_mask()
+    return product if mask is None else product * mask
+
+
+@pytest.mark.parametrize("init", ["orthogonal", "glorot"])
+@pytest.mark.parametrize(
+    ("n", "rank", "sparsity", "draws", "tolerance"),
+    [
+        (64, 64, 0.0, 200, 0.08),
+        (64, 64, 0.5, 200, 0.08),
+        (64, 16, 0.0, 200, 0.08),
+        (64, 16, 0.5, 200, 0.08),
+        (64, 16, 0.8, 200, 0.08),
+        (64, 5, 0.5, 200, 0.08),
+        (512, 512, 0.5, 6, 0.04),
+        (512, 128, 0.5, 12, 0.04),
+        # Without a mask the excess falls with the root of the rank, not of n.
+        (512, 128, 0.0, 6, 0.06),
+    ],
+)
+def test_drawn_matrices_agree(n, rank, sparsity, draws, tolerance, init):
+    drawn = draw(n, rank, sparsity, init, draws, seed=1)
+    radius = torch.linalg.eigvals(drawn).abs().amax(-1).mean().item()
+    norm = torch.linalg.matrix_norm(drawn, 2).mean().item()
+    assert radius == pytest.approx(spectral_radius(n, rank, sparsity, init), rel=tolerance)
+    # Small rank at high sparsity has outliers beyond the edge of the bulk.
+    loose = 0.20 if rank < n and sparsity >= 0.8 else tolerance
+    assert norm == pytest.approx(spectral_norm(n, rank, sparsity, init), rel=loose)
+
+
+@pytest.mark.parametrize("init", ["orthogonal", "glorot"])
+def test_the_prior_only_lowers_the_radius(init):
+    radii = [spectral_radius(64, rank, 0.5, init) for rank in (2, 8, 32, 64)]
+    assert radii == sorted(radii)
+    radii = [spectral_radius(64, 8, s, init) for s in (0.95, 0.5, 0.2, 0.0)]
+    assert radii == sorted(radii)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((0,), "n is 0"),
+        ((8, 9), "rank is 9"),
+        ((8, 4, 1.0), r"sparsity is 1.0"),
+        ((8, 4, 0.0, "uniform"), "unknown init 'uniform'"),
+    ],
+)
+def test_bad_values_are_named(arguments, message):
+    with pytest.raises(ArgumentError, match=message):
+        spectral_radius(*arguments)
