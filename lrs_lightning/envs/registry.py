@@ -36,6 +36,8 @@ class EnvInfo:
     """What dynamics shifts edit: an `MjModel` for MuJoCo; `None` where nothing can be edited."""
     velocity_channels: tuple[int, ...] = ()
     """Observation channels that hold velocities; empty where unknown."""
+    max_episode_steps: int | None = None
+    """Steps after which an episode is cut, where there is such a limit."""
 
 
 def make(
@@ -65,8 +67,9 @@ def make(
     if num_envs < 1:
         raise ArgumentError(f"num_envs: {num_envs} environments: at least 1 is needed")
     describe(env_id)
-    if env_id in TASKS and not kwargs:
-        return MujocoVectorEnv(_task(env_id), num_envs, models, threads)
+    task = None if kwargs else _task(env_id)
+    if task is not None:
+        return MujocoVectorEnv(task, num_envs, models, threads)
     if models is not None:
         raise ArgumentError(f"models: the dynamics of {env_id} cannot be edited: leave them out")
     return SerialVectorEnv(env_id, num_envs, **kwargs)
@@ -90,16 +93,21 @@ def describe(env_id: str) -> EnvInfo:
         domain="mujoco" if is_mujoco else "other",
         base_model=base.model if is_mujoco else None,
         velocity_channels=_velocity_channels(base),
+        max_episode_steps=env.spec.max_episode_steps if env.spec else None,
     )
     env.close()
     return info
 
 
 @lru_cache(maxsize=32)
-def _task(env_id: str) -> MujocoTask:
+def _task(env_id: str) -> MujocoTask | None:
+    """Our task for an id that is registered with its class, and with no other arguments."""
     env = _build(env_id)
-    steps = env.spec.max_episode_steps if env.spec else None
-    task = TASKS[env_id](env.unwrapped, steps or np.iinfo(np.int64).max)
+    spec, task = env.spec, None
+    if spec is not None and not spec.kwargs and not spec.additional_wrappers:
+        for known, task_type in TASKS.items():
+            if gym.spec(known).entry_point == spec.entry_point:
+                task = task_type(env.unwrapped, spec.max_episode_steps or np.iinfo(np.int64).max)
     env.close()
     return task
 

@@ -34,7 +34,7 @@ class SerialVectorEnv(VectorEnv[Array, Array, Array]):
 
     def __init__(self, env_id: str, num_envs: int, **kwargs: Any) -> None:
         self.num_envs = num_envs
-        self.envs = [gym.make(env_id, **kwargs) for _ in range(num_envs)]
+        self.envs = [gym.make(env_id, disable_env_checker=True, **kwargs) for _ in range(num_envs)]
         self.spec = self.envs[0].spec
         self.single_observation_space = self.envs[0].observation_space
         self.single_action_space = self.envs[0].action_space

@@ -1,0 +1,85 @@
+"""What is known of an episode once it is over."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from numpy.typing import NDArray
+
+from lrs_lightning.shifts import Condition
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """The L steps of an episode; step t is what was seen, then done, then earned."""
+
+    observations: Array
+    """What the policy saw, shifts included, `(L, ...)`."""
+    actions: Array
+    """What was executed, exploration and shifts included, `(L, ...)`."""
+    labels: Array
+    """What the policy itself wanted, `(L, ...)`."""
+    rewards: Array
+    """`(L,)`, float64."""
+
+
+@dataclass(frozen=True)
+class Episode:
+    """One policy's episode under one condition.
+
+    Attributes:
+        policy: its name.
+        env: environment id.
+        shift: name of the condition (`Condition.shift`).
+        severity: severity of the condition.
+        episode: index of the episode, that of its seed.
+        seed: seed of the environment.
+        return_: sum of all rewards.
+        length: number of steps.
+        status: `"ok"`, or `"failed"` if environment or policy broke on the way; the return is then
+            that of the steps before.
+        error: why it failed.
+        terminated: whether the task ended it, rather than its time limit.
+        trajectory: its steps, if they were recorded.
+    """
+
+    policy: str
+    env: str
+    shift: str
+    severity: int
+    episode: int
+    seed: int
+    return_: float
+    length: int
+    status: Literal["ok", "failed"] = "ok"
+    error: str | None = None
+    terminated: bool = False
+    trajectory: Trajectory | None = None
+
+    @property
+    def condition(self) -> Condition:
+        """The condition it was played under."""
+        return Condition(self.shift, self.severity)
+
+    @property
+    def key(self) -> tuple[str, str, int, int]:
+        """What tells it from all others of a rollout: policy, shift, severity, episode."""
+        return self.policy, self.shift, self.severity, self.episode
+
+    def row(self) -> dict[str, Any]:
+        """The line of `results.jsonl`."""
+        row = {
+            "policy": self.policy,
+            "env": self.env,
+            "shift": self.shift,
+            "severity": self.severity,
+            "episode": self.episode,
+            "seed": self.seed,
+            "return": self.return_,
+            "length": self.length,
+            "status": self.status,
+        }
+        return row if self.error is None else {**row, "error": self.error}

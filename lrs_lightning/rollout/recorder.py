@@ -1,0 +1,48 @@
+"""Keeps the steps of running episodes, in whole batches: recording costs one append a step."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lrs_lightning.rollout.episode import Trajectory
+
+Array = NDArray[Any]
+
+
+class Recorder:
+    """Batches of the last steps, until no running episode needs them any more.
+
+    Args:
+        rows: number of slots N.
+    """
+
+    def __init__(self, rows: int) -> None:
+        self._batches: deque[tuple[Array, Array, Array, Array]] = deque()
+        self._first = 0  # number of the oldest batch that is kept
+        self._begun = np.zeros(rows, np.int64)
+
+    def begin(self, rows: NDArray[np.int64]) -> None:
+        """Slots `rows` start an episode with the next batch."""
+        self._begun[rows] = self._first + len(self._batches)
+
+    def append(self, observations: Array, actions: Array, labels: Array, rewards: Array) -> None:
+        """Keep a step of all N slots."""
+        self._batches.append((observations, actions, labels, rewards))
+
+    def trajectory(self, row: int, length: int) -> Trajectory:
+        """The first `length` steps of the episode in slot `row`."""
+        start = int(self._begun[row]) - self._first
+        steps = [self._batches[start + t] for t in range(length)]
+        stacked = [np.array([step[part][row] for step in steps]) for part in range(4)]
+        return Trajectory(*stacked)
+
+    def forget(self, running: NDArray[np.bool_]) -> None:
+        """Let go of batches that are older than every running episode `(N,)`."""
+        oldest = self._begun[running].min(initial=self._first + len(self._batches))
+        while self._first < oldest:
+            self._batches.popleft()
+            self._first += 1
