@@ -1,7 +1,7 @@
 """Recurrence over time with a low-rank sparse recurrent matrix, on CPU and GPU."""
 
 from lrs_kernels.dispatch import explain
-from lrs_kernels.functional import cfc_scan
+from lrs_kernels.functional import cfc_scan, gru_scan, lstm_scan, rnn_scan
 from lrs_kernels.recurrent import Recurrent
 
-__all__ = ["Recurrent", "cfc_scan", "explain"]
+__all__ = ["Recurrent", "cfc_scan", "explain", "gru_scan", "lstm_scan", "rnn_scan"]

@@ -83,6 +83,118 @@ def cfc_scan(
     return y, h_n
 
 
+def lstm_scan(
+    x_proj: Tensor,
+    weight: Weight,
+    state: tuple[Tensor, Tensor] | None = None,
+    mask: Tensor | None = None,
+    resets: Tensor | None = None,
+    precision: str | None = None,
+    backend: str = "auto",
+) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+    """Run an LSTM over a sequence; gates in torch's order i, f, g, o.
+
+    Args:
+        x_proj: input part of the pre-activations, both biases included, `(P, T, B, 4H)`.
+        weight: recurrent weights: dense `(P, 4, H, H)`, or factors `(P, 4, H, r)`, `(P, 4, r, H)`.
+        state: initial hidden and cell state, `(P, B, H)` each; zeros by default.
+        mask: as in `cfc_scan`.
+        resets: true where both states are zeroed before step t, `(P, T, B)`.
+        precision: as in `cfc_scan`.
+        backend: as in `cfc_scan`.
+
+    Returns:
+        States `(P, T, B, H)`, and the final hidden and cell state, `(P, B, H)` each.
+
+    Raises:
+        ValueError: for a shape, precision or backend that does not fit.
+        TypeError: for a dtype or device that does not fit.
+
+    """
+    h0, c0 = (None, None) if state is None else state
+    inputs, call = _prepare("lstm", x_proj, weight, h0, mask, resets, precision)
+    inputs = inputs._replace(c0=torch.zeros_like(inputs.h0) if c0 is None else _float32(c0))
+    check_inputs("lstm", inputs)
+    y, h_n, c_n = run(call, inputs, backend)
+    assert c_n is not None
+    return y, (h_n, c_n)
+
+
+def gru_scan(
+    x_proj: Tensor,
+    weight: Weight,
+    h0: Tensor | None = None,
+    bias_n: Tensor | None = None,
+    mask: Tensor | None = None,
+    resets: Tensor | None = None,
+    precision: str | None = None,
+    backend: str = "auto",
+) -> tuple[Tensor, Tensor]:
+    """Run a GRU over a sequence; gates in torch's order r, z, n.
+
+    Args:
+        x_proj: input part of the pre-activations, `(P, T, B, 3H)`; it holds every bias but one.
+        weight: recurrent weights: dense `(P, 3, H, H)`, or factors `(P, 3, H, r)`, `(P, 3, r, H)`.
+        h0: initial state, `(P, B, H)`; zeros by default.
+        bias_n: torch's `b_hn`, which stands inside `r * (W_hn h + b_hn)`, `(P, H)`.
+        mask: as in `cfc_scan`.
+        resets: as in `cfc_scan`.
+        precision: as in `cfc_scan`.
+        backend: as in `cfc_scan`.
+
+    Returns:
+        States `(P, T, B, H)`, and the final state, `(P, B, H)`.
+
+    Raises:
+        ValueError: for a shape, precision or backend that does not fit.
+        TypeError: for a dtype or device that does not fit.
+
+    """
+    inputs, call = _prepare("gru", x_proj, weight, h0, mask, resets, precision)
+    inputs = inputs._replace(bias_n=_float32(bias_n))
+    check_inputs("gru", inputs)
+    y, h_n, _ = run(call, inputs, backend)
+    return y, h_n
+
+
+def rnn_scan(
+    x_proj: Tensor,
+    weight: Weight,
+    h0: Tensor | None = None,
+    mask: Tensor | None = None,
+    resets: Tensor | None = None,
+    precision: str | None = None,
+    backend: str = "auto",
+    *,
+    nonlinearity: str = "tanh",
+) -> tuple[Tensor, Tensor]:
+    """Run an Elman network over a sequence.
+
+    Args:
+        x_proj: input part of the pre-activations, both biases included, `(P, T, B, H)`.
+        weight: recurrent weights: dense `(P, 1, H, H)`, or factors `(P, 1, H, r)`, `(P, 1, r, H)`.
+        h0: initial state, `(P, B, H)`; zeros by default.
+        mask: as in `cfc_scan`.
+        resets: as in `cfc_scan`.
+        precision: as in `cfc_scan`.
+        backend: as in `cfc_scan`.
+        nonlinearity: `tanh` or `relu`.
+
+    Returns:
+        States `(P, T, B, H)`, and the final state, `(P, B, H)`.
+
+    Raises:
+        ValueError: for a shape, nonlinearity, precision or backend that does not fit.
+        TypeError: for a dtype or device that does not fit.
+
+    """
+    _one_of("nonlinearity", nonlinearity, _NONLINEARITIES)
+    inputs, call = _prepare("rnn", x_proj, weight, h0, mask, resets, precision, nonlinearity)
+    check_inputs("rnn", inputs)
+    y, h_n, _ = run(call, inputs, backend)
+    return y, h_n
+
+
 def _choose_reference(backend: str, inputs: Inputs) -> None:
     from lrs_kernels.dispatch import choose
 

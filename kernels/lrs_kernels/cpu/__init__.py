@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from lrs_kernels.cpu.cfc import cfc_backward, cfc_forward
+from lrs_kernels.cpu.gru import gru_backward, gru_forward
+from lrs_kernels.cpu.lstm import lstm_backward, lstm_forward
+from lrs_kernels.cpu.rnn import rnn_backward, rnn_forward
 from lrs_kernels.passes import Call, Grads, Inputs, Trace, Upstream
 
 forms_weights = False
 
-_FORWARD = {"cfc": cfc_forward}
-_BACKWARD = {"cfc": cfc_backward}
+_FORWARD = {"cfc": cfc_forward, "lstm": lstm_forward, "gru": gru_forward, "rnn": rnn_forward}
+_BACKWARD = {"cfc": cfc_backward, "lstm": lstm_backward, "gru": gru_backward, "rnn": rnn_backward}
 
 
 def forward(call: Call, inputs: Inputs, save: bool, save_time: bool = False) -> Trace:

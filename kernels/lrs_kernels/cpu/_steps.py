@@ -57,3 +57,9 @@ def direct_grads(
     outputs = dy.unbind(-3)
     last = outputs[-1] if d_final is None else outputs[-1] + d_final
     return [zero, *outputs[:-1]], last
+
+
+def previous_states(states: Tensor, initial: Tensor, resets: Tensor | None) -> Tensor:
+    """What each step started from, cuts included: `(P, T, B, H)` and `(P, B, H)` to the former."""
+    before = torch.cat([initial.unsqueeze(-3), states[..., :-1, :, :]], dim=-3)
+    return before if resets is None else before.mul_(resets.logical_not().unsqueeze(-1))
