@@ -5,13 +5,17 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-# The interpreter must be chosen before Triton is first imported; without a GPU it is the only way.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("MUJOCO_GL", "egl")
 os.environ.setdefault("MPLBACKEND", "agg")
 
 import pytest
 import torch
+
+# The interpreter must be chosen before Triton is first imported; without a GPU it is the only way.
+# Tests that compile kernels instead start a process of their own with TRITON_INTERPRET=0.
+if not torch.cuda.is_available():
+    os.environ.setdefault("TRITON_INTERPRET", "1")
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
