@@ -19,8 +19,8 @@ from torch import Tensor
 
 from lrs_kernels.recurrent import Recurrent
 from lrs_kernels.triton import operands as ops
-from lrs_kernels.triton.cfc import cfc_backward_kernel, cfc_forward_kernel
 from lrs_kernels.triton.config import Direction, Plan, plan
+from lrs_kernels.triton.kernels.cfc import cfc_backward_kernel, cfc_forward_kernel
 
 
 class CfCStates(NamedTuple):

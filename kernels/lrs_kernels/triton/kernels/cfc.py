@@ -12,8 +12,8 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
-from lrs_kernels.triton.activations import sigmoid, tanh
-from lrs_kernels.triton.weights import load_left, load_right, project, pull_back
+from lrs_kernels.triton.kernels.activations import sigmoid, tanh
+from lrs_kernels.triton.kernels.weights import load_left, load_right, project, pull_back
 
 
 @triton.jit
