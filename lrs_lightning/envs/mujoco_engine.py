@@ -11,9 +11,7 @@ Letters: N environments, Q positions, V velocities, A actuators, S numbers of in
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import mujoco
@@ -23,6 +21,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
+from lrs_lightning.envs.crew import Crew, Errors
 from lrs_lightning.envs.failures import describe_failure, failure_info
 from lrs_lightning.envs.mujoco_task import Array, MujocoTask, Readings
 from lrs_lightning.envs.seeds import Seeds, spread_seeds
@@ -81,9 +80,8 @@ class MujocoVectorEnv(VectorEnv[Array, NDArray[np.float32], Any]):
         self._elapsed = np.zeros(num_envs, np.int64)
         self._resting = np.ones(num_envs, bool)
         self._rngs: list[np.random.Generator | None] = [None] * num_envs
-        threads = max(1, min(threads or available_cores(), num_envs))
-        self._data = [mujoco.MjData(task.model) for _ in range(threads)]
-        self._helpers = ThreadPoolExecutor(max(threads - 1, 1), thread_name_prefix="mujoco")
+        self._crew = Crew(threads, num_envs)
+        self._data = [mujoco.MjData(task.model) for _ in range(self._crew.size)]
         if models is not None:
             if len(models) != num_envs:
                 raise ArgumentError(
@@ -156,7 +154,7 @@ class MujocoVectorEnv(VectorEnv[Array, NDArray[np.float32], Any]):
         active = ~self._resting
         before, started = self.task.position(self._readings), self._time.copy()
         self._readings["ctrl"][active] = actions[active]
-        errors = self._step_rows(np.flatnonzero(active).tolist())
+        errors = self._crew.run(np.flatnonzero(active).tolist(), self._work)
         self._elapsed[active] += 1
         velocity = (self.task.position(self._readings) - before) / self.task.dt
         reward = np.where(active, self.task.reward(self._readings, velocity, actions), 0.0)
@@ -170,7 +168,7 @@ class MujocoVectorEnv(VectorEnv[Array, NDArray[np.float32], Any]):
 
     def close_extras(self, **kwargs: Any) -> None:
         """End the worker threads."""
-        self._helpers.shutdown()
+        self._crew.close()
 
     def _start(self, i: int, rng: np.random.Generator) -> None:
         model, data = self._models[i], self._data[0]
@@ -181,23 +179,13 @@ class MujocoVectorEnv(VectorEnv[Array, NDArray[np.float32], Any]):
         for name in self.task.reads:
             self._readings[name][i] = getattr(data, name)
 
-    def _step_rows(self, rows: list[int]) -> dict[int, str]:
-        """Step `rows`, and return what went wrong, row -> sentence."""
-        # One queue for all threads (`next` of a list's iterator is atomic), so that a thread that
-        # gets easy rows takes more of them.
-        queue = iter(rows)
-        helpers = [self._helpers.submit(self._work, queue, data) for data in self._data[1:]]
-        errors = self._work(queue, self._data[0])
-        for helper in helpers:
-            errors |= helper.result()
-        return errors
-
-    def _work(self, queue: Iterator[int], data: mujoco.MjData) -> dict[int, str]:
+    def _work(self, queue: Iterator[int], member: int) -> Errors:
+        data = self._data[member]
         models, states, skip = self._models, self._rows, self.task.frame_skip
         copied = [(getattr(data, name), self._readings[name]) for name in self.task.reads]
         contact_forces = self.task.contact_forces
         load, step, store = mujoco.mj_setState, mujoco.mj_step, mujoco.mj_getState
-        errors = {}
+        errors: Errors = {}
         for i in queue:
             model, state = models[i], states[i]
             try:
@@ -223,10 +211,3 @@ class MujocoVectorEnv(VectorEnv[Array, NDArray[np.float32], Any]):
         bits = int(part)
         start = mujoco.mj_stateSize(self.base_model, int(_STATE) & (bits - 1))
         return self._state[:, start : start + mujoco.mj_stateSize(self.base_model, bits)]
-
-
-def available_cores() -> int:
-    """Cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -1,11 +1,15 @@
-"""From an environment's id to the fastest vector environment that plays it exactly."""
+"""From an environment's id to the fastest vector environment that plays it exactly.
+
+- a MuJoCo task of ours: `MujocoVectorEnv`, physics alone on threads;
+- any other MuJoCo environment: copies of Gymnasium's own object on threads;
+- everything else: its objects, one after the other.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from functools import lru_cache
 from typing import Any
 
 import gymnasium as gym
@@ -13,13 +17,26 @@ import numpy as np
 from gymnasium.envs.mujoco import MujocoEnv
 from gymnasium.vector import VectorEnv
 
+from lrs_lightning.envs.ant import Ant
+from lrs_lightning.envs.clones import clone
 from lrs_lightning.envs.half_cheetah import HalfCheetah
+from lrs_lightning.envs.hopper import Hopper
+from lrs_lightning.envs.humanoid import Humanoid
 from lrs_lightning.envs.mujoco_engine import MujocoVectorEnv
 from lrs_lightning.envs.mujoco_task import MujocoTask
-from lrs_lightning.envs.serial import SerialVectorEnv
+from lrs_lightning.envs.swimmer import Swimmer
+from lrs_lightning.envs.threaded import ThreadedVectorEnv
+from lrs_lightning.envs.walker2d import Walker2d
 from lrs_lightning.errors import ArgumentError, LrsError, UnknownNameError
 
-TASKS: dict[str, type[MujocoTask]] = {"HalfCheetah-v5": HalfCheetah}
+TASKS: dict[str, type[MujocoTask]] = {
+    "HalfCheetah-v5": HalfCheetah,
+    "Hopper-v5": Hopper,
+    "Walker2d-v5": Walker2d,
+    "Ant-v5": Ant,
+    "Humanoid-v5": Humanoid,
+    "Swimmer-v5": Swimmer,
+}
 """Tasks whose observation, reward and termination are computed for all environments at once."""
 
 
@@ -38,6 +55,9 @@ class EnvInfo:
     """Observation channels that hold velocities; empty where unknown."""
     max_episode_steps: int | None = None
     """Steps after which an episode is cut, where there is such a limit."""
+
+
+_described: dict[str, EnvInfo] = {}
 
 
 def make(
@@ -66,24 +86,48 @@ def make(
     """
     if num_envs < 1:
         raise ArgumentError(f"num_envs: {num_envs} environments: at least 1 is needed")
-    describe(env_id)
-    task = None if kwargs else _task(env_id)
-    if task is not None:
+    if models is not None and len(models) != num_envs:
+        raise ArgumentError(
+            f"models: {len(models)} models for {num_envs} environments: give each its own"
+        )
+    env = _build(env_id, **kwargs)
+    base, spec = env.unwrapped, env.spec
+    steps = spec.max_episode_steps if spec is not None else None
+    if not isinstance(base, MujocoEnv) or (spec is not None and spec.additional_wrappers):
+        if models is not None:
+            raise ArgumentError(
+                f"models: the dynamics of {env_id} cannot be edited: leave them out"
+            )
+        others = [_build(env_id, **kwargs) for _ in range(num_envs - 1)]
+        return ThreadedVectorEnv([env, *others])
+    task_type = _task_type(spec)
+    if task_type is not None:
+        task = task_type(base, steps or np.iinfo(np.int64).max)
         return MujocoVectorEnv(task, num_envs, models, threads)
-    if models is not None:
-        raise ArgumentError(f"models: the dynamics of {env_id} cannot be edited: leave them out")
-    return SerialVectorEnv(env_id, num_envs, **kwargs)
+    vector = ThreadedVectorEnv([clone(base) for _ in range(num_envs)], threads, steps, base.model)
+    vector.set_models(dict(enumerate(models or ())))
+    return vector
 
 
-@lru_cache(maxsize=32)
-def describe(env_id: str) -> EnvInfo:
+def describe(env_id: str, **kwargs: Any) -> EnvInfo:
     """Spaces, domain and base physics of an environment.
+
+    Args:
+        env_id: a registered id.
+        kwargs: what `gym.make` is given beside the id.
 
     Raises:
         UnknownNameError: for an id that is not registered.
         LrsError: if Gymnasium cannot build it.
     """
-    env = _build(env_id)
+    key = f"{env_id} {sorted(kwargs.items())}"
+    if key not in _described:
+        _described[key] = _describe(env_id, kwargs)
+    return _described[key]
+
+
+def _describe(env_id: str, kwargs: dict[str, Any]) -> EnvInfo:
+    env = _build(env_id, **kwargs)
     base: Any = env.unwrapped
     is_mujoco = isinstance(base, MujocoEnv)
     info = EnvInfo(
@@ -99,25 +143,20 @@ def describe(env_id: str) -> EnvInfo:
     return info
 
 
-@lru_cache(maxsize=32)
-def _task(env_id: str) -> MujocoTask | None:
+def _task_type(spec: Any) -> type[MujocoTask] | None:
     """Our task for an id that is registered with its class, and with no other arguments."""
-    env = _build(env_id)
-    spec, task = env.spec, None
-    if spec is not None and not spec.kwargs and not spec.additional_wrappers:
-        for known, task_type in TASKS.items():
-            if gym.spec(known).entry_point == spec.entry_point:
-                task = task_type(env.unwrapped, spec.max_episode_steps or np.iinfo(np.int64).max)
-    env.close()
-    return task
+    if spec is None or spec.kwargs:
+        return None
+    found = [t for known, t in TASKS.items() if gym.spec(known).entry_point == spec.entry_point]
+    return found[0] if found else None
 
 
-def _build(env_id: str) -> gym.Env[Any, Any]:
+def _build(env_id: str, **kwargs: Any) -> gym.Env[Any, Any]:
     if ":" not in env_id and env_id not in gym.registry:
         near = get_close_matches(env_id, gym.registry, n=4, cutoff=0.4)
         raise UnknownNameError("environment", env_id, {*near, *TASKS})
     try:
-        return gym.make(env_id)
+        return gym.make(env_id, disable_env_checker=True, **kwargs)
     except Exception as error:
         reason = " ".join(str(error).split())
         raise LrsError(f"environment {env_id!r} cannot be built: {reason}") from error

@@ -92,7 +92,8 @@ def rollout(
     parsed = [Condition.parse(condition) for condition in conditions]
     if len(set(parsed)) < len(parsed):
         raise ArgumentError("conditions: one is listed twice")
-    info = envs.describe(env_id)
+    env_kwargs = dict(env_kwargs or {})
+    info = envs.describe(env_id, **env_kwargs)
     for name, policy in policies.items():
         check_spaces(name, policy, info)
     jobs = plan(list(policies), parsed, seeds, set(done))
@@ -108,7 +109,7 @@ def rollout(
     if not slots:
         return iter(())
     loop = _Loop(policies, info, worlds, jobs, shares, noise, record, on_progress)
-    return loop.run(threads, dict(env_kwargs or {}))
+    return loop.run(threads, env_kwargs)
 
 
 def completed(context: ShiftContext | None, info: EnvInfo) -> ShiftContext:
