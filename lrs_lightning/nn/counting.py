@@ -82,10 +82,12 @@ def count_parameters(module: nn.Module) -> ParameterCount:
 
 
 def _connections(layer: LRSLayer, depth: int) -> int:
-    mask = layer.connectivity.draw_mask(depth) if layer.connectivity.sparsity else None
-    wiring = layer.connectivity
+    wiring, mask = layer.connectivity, layer.mask(depth)
     if mask is None:
         return wiring.gates * wiring.rows * wiring.columns
+    if mask.is_meta:  # no values there, but the same ones can be drawn again
+        mask = wiring.draw_mask(depth)
+        assert mask is not None
     return int(mask.sum())
 
 

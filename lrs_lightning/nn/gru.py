@@ -6,7 +6,7 @@ n = tanh(W_n x + b_in + r (U_n h + b_hn)),  h' = (1 - z) n + z h
 
 from __future__ import annotations
 
-import lrs_kernels
+from lrs_kernels import gru_scan
 from torch import Tensor
 from torch.nn import functional
 
@@ -52,7 +52,7 @@ class LRSGRU(LRSLayer):
         bias_n: Tensor | None = None
         if self.bias:
             bias_n = self.part("bias_hh", layer)[2 * self.hidden_size :]
-        y, h_n = lrs_kernels.gru_scan(
+        y, h_n = gru_scan(
             self.project_input(x, layer), weight, state[0], bias_n=bias_n, mask=mask, resets=resets
         )
         return y, (h_n,)

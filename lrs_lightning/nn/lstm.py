@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import lrs_kernels
 import torch
+from lrs_kernels import lstm_scan
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -94,7 +94,7 @@ class LRSLSTM(LRSLayer):
             return self._scan_projected(x_proj, state, resets, layer)
         weight, mask = self.weight_for_scan(layer)
         h0, c0 = state
-        y, final = lrs_kernels.lstm_scan(x_proj, weight, (h0, c0), mask=mask, resets=resets)
+        y, final = lstm_scan(x_proj, weight, (h0, c0), mask=mask, resets=resets)
         return y, final
 
     def _scan_projected(
@@ -113,6 +113,6 @@ class LRSLSTM(LRSLayer):
             first = first.masked_fill(resets[0].unsqueeze(-1) != 0, 0)
         x_proj = torch.cat([(x_proj[0] + first).unsqueeze(0), x_proj[1:]])
         m0 = torch.zeros_like(c0)
-        m, (_, c_n) = lrs_kernels.lstm_scan(x_proj, recurrent @ projection, (m0, c0), resets=resets)
+        m, (_, c_n) = lstm_scan(x_proj, recurrent @ projection, (m0, c0), resets=resets)
         y = functional.linear(m, projection)
         return y, (y[-1], c_n)

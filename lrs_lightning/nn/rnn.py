@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import lrs_kernels
+from lrs_kernels import rnn_scan
 from torch import Tensor
 
 from lrs_lightning.nn import _checks
@@ -54,7 +54,7 @@ class LRSRNN(LRSLayer):
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
         """One layer over time, `(T, B, I)` -> `(T, B, H)` and its final state `(B, H)`."""
         weight, mask = self.weight_for_scan(layer)
-        y, h_n = lrs_kernels.rnn_scan(
+        y, h_n = rnn_scan(
             self.project_input(x, layer),
             weight,
             state[0],
