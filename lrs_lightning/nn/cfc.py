@@ -13,10 +13,10 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from lrs_kernels import cfc_scan
 from torch import Tensor, nn
 from torch.nn import functional
 
+from lrs_kernels import cfc_scan
 from lrs_lightning.nn import _checks
 from lrs_lightning.nn.gate import GateMean, check_gate, hold_gate
 from lrs_lightning.nn.recurrent import LRSLayer

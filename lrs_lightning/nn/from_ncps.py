@@ -80,8 +80,9 @@ def _one_cell(module: nn.Module) -> nn.Module:
         return cell
     if cell.num_layers != 1:
         raise ArgumentError(
-            f"the wiring has {cell.num_layers} layers, of {cell.layer_sizes} units, which pass on to "
-            "each other within one step: import a wiring of one layer, or train several LRS layers."
+            f"the wiring has {cell.num_layers} layers, of {cell.layer_sizes} units, which pass on "
+            "to each other within one step: import a wiring of one layer, "
+            "or train several LRS layers."
         )
     inner: nn.Module = cell.get_submodule("layer_0")
     return inner
@@ -92,8 +93,9 @@ def _refuse_extras(module: nn.Module, cell: nn.Module, projection: bool) -> None
         raise ArgumentError(f"rnn_cell is a {type(cell).__name__}: only CfC cells can be imported")
     if cell.backbone_layers:
         raise ArgumentError(
-            f"the module has a backbone of {cell.backbone_layers} layer(s): its state passes through "
-            "them, so there is no recurrent matrix to import. Train it with backbone_layers=0."
+            f"the module has a backbone of {cell.backbone_layers} layer(s): its state passes "
+            "through them, so there is no recurrent matrix to import. "
+            "Train it with backbone_layers=0."
         )
     if getattr(module, "use_mixed", False):
         raise ArgumentError(

@@ -6,10 +6,10 @@ n = tanh(W_n x + b_in + r (U_n h + b_hn)),  h' = (1 - z) n + z h
 
 from __future__ import annotations
 
-from lrs_kernels import gru_scan
 from torch import Tensor
 from torch.nn import functional
 
+from lrs_kernels import gru_scan
 from lrs_lightning.nn.recurrent import LRSLayer
 
 
@@ -24,6 +24,7 @@ class LRSGRU(LRSLayer):
         `LRSCfC`.
 
     Example:
+        >>> import torch
         >>> y, h = LRSGRU(5, 16, rank=4, sparsity=0.2)(torch.randn(7, 2, 5))
         >>> y.shape, h.shape
         (torch.Size([7, 2, 16]), torch.Size([1, 2, 16]))

@@ -8,11 +8,12 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from lrs_kernels import lstm_scan
 from torch import Tensor, nn
 from torch.nn import functional
 
+from lrs_kernels import lstm_scan
 from lrs_lightning.errors import ArgumentError
+from lrs_lightning.nn import _checks
 from lrs_lightning.nn.recurrent import LRSLayer
 
 
@@ -48,6 +49,7 @@ class LRSLSTM(LRSLayer):
         forget_bias: float = 1.0,
         **options: Any,
     ) -> None:
+        _checks.positive("hidden_size", hidden_size)
         if isinstance(proj_size, bool) or not 0 <= proj_size < hidden_size:
             raise ArgumentError(
                 f"proj_size is {proj_size!r}: give 0 for none, or a number below "

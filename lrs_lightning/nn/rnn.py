@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from lrs_kernels import rnn_scan
 from torch import Tensor
 
+from lrs_kernels import rnn_scan
 from lrs_lightning.nn import _checks
 from lrs_lightning.nn.recurrent import LRSLayer
 
