@@ -15,10 +15,12 @@ import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
-from lrs_lightning.errors import DataError
+from lrs_lightning.errors import DataError, LrsError
 from lrs_lightning.evaluation.files import cannot_write, make_folder, write_whole
+from lrs_lightning.rollout import Episode
+from lrs_lightning.shifts import Condition
 
 SCHEMA = 1
 COLUMNS = (
@@ -29,21 +31,7 @@ Row = dict[str, Any]
 log = logging.getLogger(__name__)
 
 
-class PlayedEpisode(Protocol):
-    """What a row needs of an episode; `rollout.Episode` has it."""
-
-    policy: str
-    env: str
-    shift: str
-    severity: int
-    episode: int
-    seed: int
-    return_: float
-    length: int
-    status: str
-
-
-def episode_row(episode: PlayedEpisode, **columns: Any) -> Row:
+def episode_row(episode: Episode, **columns: Any) -> Row:
     """The line of an episode.
 
     Args:
@@ -57,9 +45,9 @@ def episode_row(episode: PlayedEpisode, **columns: Any) -> Row:
     row: Row = {"schema": SCHEMA}
     row |= {name: getattr(episode, name) for name in COLUMNS if name != "return"}
     row["return"] = float(episode.return_)
-    row["condition"] = str(getattr(episode, "condition", None) or condition_name(row))
+    row["condition"] = condition_name(row)
     if episode.status != "ok":
-        row["error"] = str(getattr(episode, "error", None) or "unknown")
+        row["error"] = episode.error or "unknown"
     elif not math.isfinite(row["return"]):
         row |= {"status": "failed", "error": f"the return is {row['return']}"}
     if row["status"] != "ok":
@@ -68,11 +56,14 @@ def episode_row(episode: PlayedEpisode, **columns: Any) -> Row:
 
 
 def condition_name(row: Mapping[str, Any]) -> str:
-    """The text of a row's condition: `clean`, `mass@3`, or what the row says in `condition`."""
+    """The text of a row's condition, e.g. `clean` or `mass@3`: what `condition` says if present."""
     named = row.get("condition")
     if isinstance(named, str) and named:
         return named
-    return str(row["shift"]) if not row["severity"] else f"{row['shift']}@{row['severity']}"
+    try:
+        return str(Condition(row["shift"], row["severity"]))
+    except LrsError:  # somebody else's shift, named in a way of their own
+        return f"{row['shift']}@{row['severity']}"
 
 
 def episode_key(row: Mapping[str, Any]) -> tuple[Any, ...]:
@@ -110,7 +101,7 @@ class ResultsWriter:
         except OSError as error:
             raise cannot_write(self.path, error) from error
 
-    def write(self, episode: PlayedEpisode, **columns: Any) -> Row:
+    def write(self, episode: Episode, **columns: Any) -> Row:
         """Append one line and return its row."""
         row = episode_row(episode, **self._columns, **columns)
         self.write_rows([row])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +45,7 @@ class Summary:
         severity_auc: for each shift played at two or more severities, the mean height of its curve
             from severity 0 on: `severities`, `return_mean`, `expert_normalized`.
         provenance: versions, commit, device, seeds, date.
-        others: summaries of the policies it was compared with.
+        others: the policies it was compared with.
         differences: paired differences between them.
     """
 
@@ -56,13 +56,18 @@ class Summary:
     aggregate: dict[str, Any] = field(default_factory=dict)
     severity_auc: dict[str, dict[str, Any]] = field(default_factory=dict)
     provenance: dict[str, Any] = field(default_factory=dict)
-    others: list[dict[str, Any]] = field(default_factory=list)
+    others: list[Summary] = field(default_factory=list)
     differences: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def name(self) -> str:
         """Name of the policy."""
         return str(self.policy.get("name", "policy"))
+
+    @property
+    def all(self) -> list[Summary]:
+        """Itself, and the policies it was compared with."""
+        return [replace(self, others=[], differences=[]), *self.others]
 
     @property
     def failed(self) -> int:
@@ -72,6 +77,7 @@ class Summary:
     def to_dict(self) -> dict[str, Any]:
         """The content of `summary.json`; `others` and `differences` only where there are any."""
         content = {"schema": SCHEMA, **vars(self)}
+        content["others"] = [other.to_dict() for other in self.others]
         return {k: v for k, v in content.items() if v or k not in ("others", "differences")}
 
     def write(self, path: str | Path) -> Path:
@@ -91,16 +97,21 @@ class Summary:
         path = path / "summary.json" if path.is_dir() else path
         try:
             content = json.loads(path.read_bytes())
-            known = {k: content[k] for k in cls.__dataclass_fields__ if k in content}
             if content.get("schema") != SCHEMA:
                 raise DataError(
-                    f"{path} has schema {content.get('schema')} and this version reads {SCHEMA}"
+                    f"{path} has schema {content.get('schema')} and this version reads {SCHEMA}: "
+                    "evaluate again"
                 )
-            return cls(**known)
+            return cls._from_dict(content)
         except OSError as error:
             raise DataError(f"cannot read {path} ({error.strerror}): evaluate first") from error
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise DataError(f"{path} is no summary ({error}): evaluate again") from error
+
+    @classmethod
+    def _from_dict(cls, content: dict[str, Any]) -> Summary:
+        known = {k: content[k] for k in cls.__dataclass_fields__ if k in content}
+        return cls(**known | {"others": [cls._from_dict(o) for o in content.get("others", [])]})
 
 
 def summarize(

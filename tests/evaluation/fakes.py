@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from lrs_lightning.evaluation.results import Row, episode_row
+from lrs_lightning.rollout import Episode
 
 
-@dataclass
-class FakeEpisode:
-    policy: str = "student"
-    env: str = "HalfCheetah-v5"
-    shift: str = "clean"
-    severity: int = 0
-    episode: int = 0
-    seed: int = 100
-    return_: float = 1.0
-    length: int = 1000
-    status: str = "ok"
-    error: str | None = None
+def fake_episode(**changes: Any) -> Episode:
+    about: dict[str, Any] = {
+        "policy": "student", "env": "HalfCheetah-v5", "shift": "clean", "severity": 0, "episode": 0,
+        "seed": 100, "return_": 1.0, "length": 1000,
+    }  # fmt: skip
+    return Episode(**about | changes)
 
 
 def rows(
@@ -39,7 +33,7 @@ def rows(
         own = np.random.default_rng([k, len(policy)]).normal(0, spread / 5, episodes)
         found += [
             episode_row(
-                FakeEpisode(
+                fake_episode(
                     policy=policy,
                     shift=shift,
                     severity=int(severity or 0),

@@ -18,12 +18,12 @@ from lrs_lightning.evaluation.results import (
     merge_results,
     read_results,
 )
-from tests.evaluation.fakes import FakeEpisode, rows
+from tests.evaluation.fakes import fake_episode, rows
 
 
 def write(path: Path, count: int, **columns: object) -> list[dict[str, object]]:
     with ResultsWriter(path, columns) as writer:
-        return [writer.write(FakeEpisode(seed=s, episode=s, return_=s / 3)) for s in range(count)]
+        return [writer.write(fake_episode(seed=s, episode=s, return_=s / 3)) for s in range(count)]
 
 
 def test_rows_come_back_with_every_column(tmp_path: Path) -> None:
@@ -36,7 +36,7 @@ def test_rows_come_back_with_every_column(tmp_path: Path) -> None:
 
 def test_a_line_is_on_disk_as_soon_as_it_is_written(tmp_path: Path) -> None:
     writer = ResultsWriter(tmp_path / "results.jsonl")
-    writer.write(FakeEpisode())
+    writer.write(fake_episode())
     assert len(read_results(tmp_path)) == 1
     writer.close()
     writer.close()
@@ -47,7 +47,7 @@ def test_lines_are_synced_in_batches(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("lrs_lightning.evaluation.results.os.fsync", synced.append)
     with ResultsWriter(tmp_path / "results.jsonl", sync_every=10) as writer:
         for _ in range(25):
-            writer.write(FakeEpisode())
+            writer.write(fake_episode())
     assert len(synced) == 3  # after 10, 20, and at the end
 
 
@@ -65,7 +65,7 @@ def test_cut_anywhere_whole_lines_are_kept_and_the_file_goes_on(
     torn = content[:-cut].split(b"\n")[-1] != b"" and cut != 1
     assert ("torn line" in caplog.text) == torn
     with ResultsWriter(path) as writer:
-        writer.write(FakeEpisode(seed=99))
+        writer.write(fake_episode(seed=99))
     assert [row["seed"] for row in read_results(path)] == [*range(whole), 99]
 
 
@@ -78,18 +78,18 @@ def test_merging_loses_nothing_and_doubles_nothing(tmp_path: Path) -> None:
 
 
 def test_the_last_row_of_an_episode_counts() -> None:
-    failed = episode_row(FakeEpisode(status="failed", return_=0.0, error="it broke"))
-    again, other = episode_row(FakeEpisode(return_=5.0)), episode_row(FakeEpisode(seed=7))
+    failed = episode_row(fake_episode(status="failed", return_=0.0, error="it broke"))
+    again, other = episode_row(fake_episode(return_=5.0)), episode_row(fake_episode(seed=7))
     assert failed["error"] == "it broke"
     assert latest([failed, other, again]) == [again, other]
-    trained = episode_row(FakeEpisode(), step=100)
+    trained = episode_row(fake_episode(), step=100)
     assert latest([again, trained]) == [again, trained]
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])
 def test_a_return_that_is_no_number_has_failed(value: float, tmp_path: Path) -> None:
     with ResultsWriter(tmp_path / "results.jsonl") as writer:
-        row = writer.write(FakeEpisode(return_=value))
+        row = writer.write(fake_episode(return_=value))
     assert (row["status"], row["return"]) == ("failed", None)
     assert json.loads((tmp_path / "results.jsonl").read_text())["error"].startswith("the return is")
 
@@ -124,7 +124,7 @@ def test_a_full_disk_leaves_whole_lines(tmp_path: Path, monkeypatch: pytest.Monk
 
     real = os.write
     with ResultsWriter(tmp_path / "results.jsonl") as writer:
-        writer.write(FakeEpisode())
+        writer.write(fake_episode())
         room = [40]
 
         def full(handle: int, data: bytes) -> int:
@@ -136,7 +136,7 @@ def test_a_full_disk_leaves_whole_lines(tmp_path: Path, monkeypatch: pytest.Monk
 
         monkeypatch.setattr("lrs_lightning.evaluation.results.os.write", full)
         with pytest.raises(DataError, match="No space left on device"):
-            writer.write(FakeEpisode(seed=1))
+            writer.write(fake_episode(seed=1))
         monkeypatch.undo()
     assert len(read_results(tmp_path)) == 1
     assert (tmp_path / "results.jsonl").read_bytes().endswith(b"\n")

@@ -12,7 +12,7 @@ from lrs_lightning.errors import ArgumentError, DataError
 from lrs_lightning.evaluation.results import episode_row
 from lrs_lightning.evaluation.summary import Summary, summarize
 from lrs_lightning.evaluation.table import table
-from tests.evaluation.fakes import FakeEpisode, rows
+from tests.evaluation.fakes import fake_episode, rows
 
 REFERENCES = {"expert": 10_000.0, "random": -200.0}
 MEANS = {"mass@3": 5000.0, "clean": 9000.0, "friction@3": 8500.0}
@@ -89,16 +89,16 @@ def test_severity_auc_of_a_straight_line() -> None:
 
 def test_failed_episodes_are_counted_and_left_out() -> None:
     played = rows({"clean": 10.0}, episodes=4, spread=0.0)
-    broken = FakeEpisode(seed=50, status="failed", return_=-999.0, error="boom")
+    broken = fake_episode(seed=50, status="failed", return_=-999.0, error="boom")
     summary = summarize([*played, episode_row(broken)])
     assert (summary.conditions[0]["episodes"], summary.failed) == (4, 1)
     assert summary.conditions[0]["return_mean"] == 10.0
 
 
 def test_one_episode_and_none() -> None:
-    one = summarize([episode_row(FakeEpisode())]).conditions[0]
+    one = summarize([episode_row(fake_episode())]).conditions[0]
     assert one["return_mean"] == 1.0 and one["return_ci95"] == [None, None]
-    none = summarize([episode_row(FakeEpisode(status="failed"))]).conditions[0]
+    none = summarize([episode_row(fake_episode(status="failed"))]).conditions[0]
     assert none["return_mean"] is None and none["episodes"] == 0
 
 
@@ -123,7 +123,7 @@ def test_a_damaged_summary_is_named(tmp_path: Path, content: str, sentence: str)
 def test_table_shows_shares_and_failures(capsys: pytest.CaptureFixture[str]) -> None:
     from rich.console import Console
 
-    played = [*rows(MEANS), episode_row(FakeEpisode(seed=50, status="failed"))]
+    played = [*rows(MEANS), episode_row(fake_episode(seed=50, status="failed"))]
     Console(width=100, force_terminal=False).print(table(summarize(played, REFERENCES)))
     shown = capsys.readouterr().out
     for word in ("mass@3", "5,0", "of expert", "0.5", "of own clean", "0.94", "failed"):

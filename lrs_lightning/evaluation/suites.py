@@ -1,0 +1,141 @@
+"""A suite: the conditions under which policies are judged, in a YAML file.
+
+    name: paper
+    mujoco: [clean, mass@2, {shift: sensor_noise, severity: 2, onset: 200}]   # for each domain
+    atari: [clean, gaussian_noise@1-5]                                       # five severities
+
+or, for one task, only a list of conditions. The clean world is always played, and first.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import yaml
+
+from lrs_lightning.errors import (
+    ArgumentError,
+    DataError,
+    EnvironmentMismatchError,
+    UnknownNameError,
+)
+from lrs_lightning.shifts import Condition
+
+ANY = "any"  # the domain of a plain list, which is for whatever task its author had in mind
+DOMAINS = ("mujoco", "atari", "vector")
+_RANGE = re.compile(r"(?P<shift>[^+@]+)@(?P<first>\d+)-(?P<last>\d+)")
+
+SuiteLike: TypeAlias = "Suite | str | Path | Sequence[Condition | str | Mapping[str, Any]]"
+
+
+@dataclass(frozen=True)
+class Suite:
+    """Conditions by domain.
+
+    Args:
+        name: for tables and result files.
+        domains: `"mujoco"`, `"atari"`, `"vector"` (any other task with a vector of sensors) or
+            `"any"` -> conditions, the clean one first.
+    """
+
+    name: str
+    domains: Mapping[str, tuple[Condition, ...]]
+
+    @classmethod
+    def load(cls, source: SuiteLike) -> Suite:
+        """Find a suite.
+
+        Args:
+            source: the name of a shipped suite, the path of a YAML file, a list of conditions, or a
+                suite, which is handed back.
+
+        Raises:
+            UnknownNameError: no such suite.
+            DataError: the file is no suite.
+            ArgumentError: a condition cannot be read.
+        """
+        if isinstance(source, Suite):
+            return source
+        if not isinstance(source, (str, Path)):
+            return cls("custom", {ANY: conditions(source)})
+        shipped, path = shipped_suites(), Path(source)
+        if str(source) in shipped:
+            return _read(shipped[str(source)], str(source))
+        if path.is_file():
+            return _read(path, path.stem)
+        if path.suffix in (".yaml", ".yml"):
+            raise DataError(
+                f"no suite at {path}: give a YAML file, or {', '.join(sorted(shipped))}"
+            )
+        raise UnknownNameError("suite", str(source), shipped)
+
+    def conditions(self, domain: str) -> list[Condition]:
+        """The conditions for a task, the clean one first.
+
+        Args:
+            domain: whose dynamics the task has: `envs.describe(env_id).domain`. A domain that the
+                suite does not name is played as `"vector"`.
+
+        Raises:
+            EnvironmentMismatchError: the suite has nothing for it.
+        """
+        for name in (domain, "vector" if domain != "atari" else domain, ANY):
+            if name in self.domains:
+                return list(self.domains[name])
+        raise EnvironmentMismatchError(
+            f"suite {self.name!r} has conditions for {', '.join(self.domains)}, none for a task of "
+            f"domain {domain!r}: choose another suite, or add a list {domain!r} to its file"
+        )
+
+
+def shipped_suites() -> dict[str, Traversable]:
+    """The suites inside the package: name -> file."""
+    entries = (files("lrs_lightning.evaluation") / "suites").iterdir()
+    return {e.name.removesuffix(".yaml"): e for e in entries if e.name.endswith(".yaml")}
+
+
+def conditions(sources: Iterable[Condition | str | Mapping[str, Any]]) -> tuple[Condition, ...]:
+    """Read conditions; the clean one is added where it is missing, and put first."""
+    found = [c for source in sources for c in _expand(source)]
+    return tuple(dict.fromkeys([Condition(), *found]))
+
+
+def _expand(source: Condition | str | Mapping[str, Any]) -> list[Condition]:
+    """`mass@1-5` is five conditions; everything else is one."""
+    severities = _RANGE.fullmatch(source.strip()) if isinstance(source, str) else None
+    if severities is None:
+        return [Condition.parse(source)]
+    first, last = int(severities["first"]), int(severities["last"])
+    if first > last:
+        raise ArgumentError(
+            f"condition {source!r}: severities run upwards; write {severities['shift']}"
+            f"@{last}-{first}"
+        )
+    return [Condition(severities["shift"], s) for s in range(first, last + 1)]
+
+
+def _read(file: Traversable | Path, name: str) -> Suite:
+    try:
+        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())
+        raise DataError(f"{file} is no YAML file: {reason}") from error
+    if isinstance(content, list):
+        content = {ANY: content}
+    if not isinstance(content, dict):
+        raise DataError(f"{file} is no suite: write a list of conditions such as 'mass@3'")
+    content = dict(content)
+    name = str(content.pop("name", name))
+    lists = {ANY if key == "conditions" else str(key): entry for key, entry in content.items()}
+    unknown = [key for key in lists if key not in (*DOMAINS, ANY)]
+    if unknown:
+        raise UnknownNameError("domain in a suite", unknown[0], (*DOMAINS, "conditions"))
+    if not lists or not all(isinstance(entry, list) for entry in lists.values()):
+        raise DataError(f"{file} is no suite: each domain needs a list of conditions")
+    return Suite(name, {key: conditions(entry) for key, entry in lists.items()})
