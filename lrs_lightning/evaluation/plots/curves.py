@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -26,7 +27,7 @@ def severity_curves(summaries: Sequence[Summary]) -> Figure:
     down = -(-max(len(shifts), 1) // across)
     figure = style.figure(max(2.35 * across, 4.0), 1.9 * down + 0.5)
     panels = figure.subplots(down, across, sharey=True, squeeze=False).ravel()
-    handles: list[object] = []
+    handles: list[Artist] = []
     for panel, shift in zip(panels, shifts, strict=False):
         style.tidy(panel)
         style.title(panel, shift)
@@ -55,7 +56,7 @@ def _curve(summary: Summary, shift: str) -> list[dict[str, object]]:
     return [by_column[column] for column in severity_curve(by_column, shift)]
 
 
-def _line(axes: Axes, summary: Summary, shift: str, index: int) -> object:
+def _line(axes: Axes, summary: Summary, shift: str, index: int) -> Artist:
     points, color = _curve(summary, shift), style.series(index)
     severity = np.array([p["severity"] for p in points], np.float64)
     mean = np.array([p["return_mean"] for p in points], np.float64)

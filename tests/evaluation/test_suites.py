@@ -1,0 +1,89 @@
+"""Suites: the shipped ones, one's own, and what is wrong with a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lrs_lightning import envs
+from lrs_lightning.errors import LrsError
+from lrs_lightning.evaluation.suites import Suite, conditions, shipped_suites
+from lrs_lightning.rollout.loop import completed
+from lrs_lightning.shifts import Condition, ShiftContext, make, shift_types
+
+
+def test_three_suites_ship() -> None:
+    assert set(shipped_suites()) == {"smoke", "paper", "full"}
+
+
+@pytest.mark.parametrize("domain", ["mujoco", "atari", "other"])
+@pytest.mark.parametrize("name", ["smoke", "paper", "full"])
+def test_shipped_suites_begin_clean_and_name_shifts_that_exist(name: str, domain: str) -> None:
+    found = Suite.load(name).conditions(domain)
+    assert found[0] == Condition("clean") and len(found) == len(set(found))
+    assert name != "paper" or len(found) == 6
+    types = shift_types()
+    unknown = {c.shift for c in found[1:]} - set(types)
+    assert not unknown
+    wrong = {"mujoco": "atari", "atari": "mujoco", "other": "mujoco"}[domain]
+    assert not [c for c in found[1:] if types[c.shift].domain == wrong]
+
+
+def test_the_full_suite_can_be_built_for_half_cheetah() -> None:
+    context = completed(ShiftContext(observation_std=[1.0] * 17), envs.describe("HalfCheetah-v5"))
+    for condition in Suite.load("full").conditions("mujoco"):
+        make(condition, context)
+
+
+def test_a_list_is_a_suite(tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text("- mass@2\n- {shift: mass, severity: 3, onset: 200}\n- friction@1-3\n")
+    suite = Suite.load(file)
+    expected = "clean mass@2 mass[onset=200]@3 friction@1 friction@2 friction@3".split()
+    assert suite.name == "mine"
+    for domain in ("mujoco", "atari", "other"):
+        assert list(map(str, suite.conditions(domain))) == expected
+
+
+def test_domains_are_kept_apart(tmp_path: Path) -> None:
+    file = tmp_path / "x.yaml"
+    file.write_text("name: own\nmujoco: [mass@1]\n")
+    suite = Suite.load(str(file))
+    assert suite.name == "own" and len(suite.conditions("mujoco")) == 2
+    with pytest.raises(LrsError, match=r"'own' has conditions for mujoco, none .* 'atari'"):
+        suite.conditions("atari")
+
+
+def test_clean_comes_first_and_nothing_twice() -> None:
+    found = conditions(["mass@1", "clean", "mass@1"])
+    assert list(map(str, found)) == ["clean", "mass@1"]
+    assert Suite.load(["mass@1"]).conditions("mujoco") == list(found)
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ("a: [", "is no YAML file"),
+        ("just words", "is no suite: write a list of conditions"),
+        ("mujoko: [mass@1]", "unknown domain in a suite 'mujoko': did you mean 'mujoco'"),
+        ("mujoco: mass@1", "each domain needs a list"),
+        ("name: empty", "each domain needs a list"),
+        ("- mass", "severity missing; write mass@3"),
+        ("- mass@3-1", "severities run upwards; write mass@1-3"),
+        ("- 7", "write text such as 'mass@3'"),
+        ("- !!python/object/apply:os.system ['true']", "is no YAML file"),
+    ],
+)
+def test_bad_files(tmp_path: Path, content: str, sentence: str) -> None:
+    file = tmp_path / "bad.yaml"
+    file.write_text(content)
+    with pytest.raises(LrsError, match=sentence):
+        Suite.load(file)
+
+
+def test_unknown_names() -> None:
+    with pytest.raises(LrsError, match="unknown suite 'papers': did you mean 'paper'"):
+        Suite.load("papers")
+    with pytest.raises(LrsError, match=r"no suite at nowhere\.yaml"):
+        Suite.load("nowhere.yaml")
