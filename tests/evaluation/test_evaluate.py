@@ -16,7 +16,7 @@ from lrs_lightning.evaluation.summary import Summary
 from lrs_lightning.experts import load_expert
 from tests.evaluation.toys import ENV_ID, Constant, Toy, register
 
-SUITE = ["clean", "action_gain@3", "action_delay@1"]
+SUITE = ["clean", "sensor_dropout@3", "sensor_delay@1"]
 REFERENCES = {"expert": 3.0, "random": 0.0}
 
 
@@ -27,9 +27,13 @@ def toy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Toy, "uneven", False)
 
 
-def play(out: Path | None = None, policies: Any = None, episodes: int = 8, **options: Any) -> Summary:
+def play(
+    out: Path | None = None, policies: Any = None, episodes: int = 8, **options: Any
+) -> Summary:
     options = {"references": REFERENCES, "suite": SUITE, **options}
-    return evaluate(policies or {"one": Constant(1.0)}, ENV_ID, episodes=episodes, out=out, **options)
+    return evaluate(
+        policies or {"one": Constant(1.0)}, ENV_ID, episodes=episodes, out=out, **options
+    )
 
 
 def returns(out: Path) -> dict[tuple[Any, ...], float]:
@@ -136,7 +140,7 @@ def test_an_environment_that_raises_fails_alone(
 
 
 def test_lengths_of_1_and_40_give_the_true_mean(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each step earns 1 plus luck around 0: the truth is (1 + 40) / 2, and never that of short ones."""
+    """A step earns 1 plus luck around 0: the truth is (1 + 40) / 2, not that of short ones."""
     monkeypatch.setattr(Toy, "uneven", True)
     clean = play(None, episodes=300, suite=["clean"]).conditions[0]
     low, high = clean["return_ci95"]
@@ -168,8 +172,11 @@ def test_two_evaluations_are_identical_whatever_the_threads() -> None:
     [
         ({"episodes": 0}, "episodes: 0 is not a number of at least 1"),
         ({"suite": ["mass@3"]}, "'mass' acts on MuJoCo's physics, which tests/Toy-v0 does not"),
-        ({"suite": ["action_gain@9"]}, "severities 0 to 5, not 9"),
-        ({"suite": ["action_gian@1"]}, "unknown shift 'action_gian': did you mean 'action_gain'"),
+        ({"suite": ["sensor_delay@9"]}, "severities 0 to 5, not 9"),
+        (
+            {"suite": ["sensor_delya@1"]},
+            "unknown shift 'sensor_delya': did you mean 'sensor_delay'",
+        ),
     ],
 )
 def test_bad_input_leaves_nothing_behind(
