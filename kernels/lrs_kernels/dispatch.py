@@ -3,6 +3,7 @@
 | backend | runs | where |
 |---|---|---|
 | `triton` | whole sequence in one launch | CUDA devices, where Triton is installed |
+| `native` | whole sequence in one call of compiled C | CPUs, where there is a C compiler |
 | `cpu` | loop of few large PyTorch calls, backward by hand | anywhere |
 | `reference` | plain loop through autograd | anywhere; slow, differentiable twice |
 """
@@ -15,13 +16,18 @@ import logging
 from functools import lru_cache
 from typing import NamedTuple, cast
 
+from lrs_kernels.native.build import library
 from lrs_kernels.passes import Backend
 
 logger = logging.getLogger("lrs_kernels")
 
-BACKENDS = ("auto", "triton", "cpu", "reference")
+BACKENDS = ("auto", "triton", "native", "cpu", "reference")
 
-_MODULES = {"cpu": "lrs_kernels.cpu", "triton": "lrs_kernels.triton_backend"}
+_MODULES = {
+    "cpu": "lrs_kernels.cpu",
+    "native": "lrs_kernels.native.scan",
+    "triton": "lrs_kernels.triton_backend",
+}
 
 
 class Choice(NamedTuple):
@@ -66,8 +72,10 @@ def _decide(backend: str, cell: str, variant: str, gates: int, device_type: str)
         if obstacle is not None:
             raise ValueError(f"backend 'triton' cannot run this {cell} scan: {obstacle}")
         return Choice("triton", "asked for")
-    if backend == "cpu" and not by_hand:
-        raise ValueError("backend 'cpu' has no CfC of mode 'pure'; pass backend='auto'")
+    if backend in ("cpu", "native") and not by_hand:
+        raise ValueError(f"backend {backend!r} has no CfC of mode 'pure'; pass backend='auto'")
+    if backend == "native":
+        return _native(device_type)
     if backend != "auto":
         return Choice(backend, "asked for")
     if not by_hand:
@@ -76,7 +84,19 @@ def _decide(backend: str, cell: str, variant: str, gates: int, device_type: str)
         return Choice("triton", "inputs are on a GPU")
     if device_type == "cuda":
         return Choice("cpu", f"PyTorch calls step by step, because {obstacle}")
+    if device_type == "cpu":
+        functions, reason = library()
+        return Choice("cpu" if functions is None else "native", reason)
     return Choice("cpu", f"inputs are on the device {device_type!r}")
+
+
+def _native(device_type: str) -> Choice:
+    functions, reason = library()
+    if device_type != "cpu":
+        raise ValueError(f"backend 'native' runs on the CPU, but the inputs are on {device_type}")
+    if functions is None:
+        raise ValueError(f"backend 'native' is not available here: {reason}")
+    return Choice("native", "asked for")
 
 
 def _obstacle_to_triton(cell: str, variant: str, gates: int) -> str | None:

@@ -5,8 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 import torch
+from lrs_kernels import cfc_scan, gru_scan, lstm_scan, rnn_scan
+from lrs_kernels.native import library
 from torch import Tensor
+
+CELLS = [
+    pytest.param(cfc_scan, 3, id="cfc"),
+    pytest.param(lstm_scan, 4, id="lstm"),
+    pytest.param(gru_scan, 3, id="gru"),
+    pytest.param(rnn_scan, 1, id="rnn"),
+]
+"""The function of a cell, and how many recurrent matrices it has."""
+
+needs_native = pytest.mark.skipif(not library().functions, reason=library().reason)
 
 
 def make_scan(
@@ -50,6 +63,17 @@ def make_scan(
         )
         scan["timespans"] = spans.requires_grad_()
     return scan
+
+
+def make_arguments(scan: Callable[..., Any], *shape: Any, **options: Any) -> dict[str, Any]:
+    """`make_scan` under the names that this function has for its arguments."""
+    made = make_scan(*shape, **options)
+    h0 = made["h0"]
+    if scan is lstm_scan:
+        made["state"] = (made.pop("h0"), torch.randn_like(h0).requires_grad_())
+    if scan is gru_scan:
+        made["bias_n"] = torch.randn_like(h0).select(-2, 0).clone().requires_grad_()
+    return made
 
 
 def leaves(arguments: dict[str, Any]) -> list[Tensor]:

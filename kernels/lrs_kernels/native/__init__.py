@@ -1,0 +1,8 @@
+"""The recurrences on the CPU in compiled C: one call, threads over rows and members."""
+
+from __future__ import annotations
+
+from lrs_kernels.native.build import library
+from lrs_kernels.native.scan import backward, forms_weights, forward
+
+__all__ = ["backward", "forms_weights", "forward", "library"]

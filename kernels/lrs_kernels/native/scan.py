@@ -1,0 +1,134 @@
+"""Hands tensors to `scan.c`: the C structure, its strides, and how the work is cut into tiles."""
+
+from __future__ import annotations
+
+import ctypes
+
+import torch
+from torch import Tensor
+
+from lrs_kernels.native.build import library
+from lrs_kernels.passes import Call, Grads, Inputs, Trace, Upstream
+
+forms_weights = False
+
+_CELLS = {"cfc": 0, "lstm": 1, "gru": 2, "rnn": 3}
+_VARIANTS = {"default": 0, "no_gate": 1, "tanh": 2, "relu": 3}
+_SAVED_BLOCKS = {"cfc": 0, "lstm": 4, "gru": 4, "rnn": 0}
+_ROWS_OF_A_TILE = 48
+"""Their state and pre-activations at H = 64 fill a first-level cache."""
+_WORTH_A_THREAD = 200_000
+"""Multiplications that take as long as waking a thread."""
+
+
+class _Scan(ctypes.Structure):
+    """The structure `Scan` of `scan.c`, field by field."""
+
+    _fields_ = (
+        *((name, ctypes.c_int64) for name in ("members", "steps", "batch", "hidden", "gates")),
+        *((name, ctypes.c_int64) for name in ("cell", "variant", "threads", "tile")),
+        *((name, ctypes.c_void_p) for name in ("weight", "h0", "c0", "bias", "spans", "resets")),
+        ("x", ctypes.c_void_p),
+        *((name, ctypes.c_int64) for name in ("x_p", "x_t", "x_b")),
+        *((name, ctypes.c_void_p) for name in ("y", "saved", "cells", "c_n", "time", "dy")),
+        *((name, ctypes.c_int64) for name in ("dy_p", "dy_t", "dy_b")),
+        *((name, ctypes.c_void_p) for name in ("dh_n", "dc_n", "dz", "dz_recurrent")),
+        *((name, ctypes.c_void_p) for name in ("dh0", "dc0", "d_spans")),
+    )
+
+
+def forward(call: Call, inputs: Inputs, save: bool, save_time: bool = False) -> Trace:
+    """Run the cell over the whole sequence; `save` keeps what `backward` needs."""
+    x, h0 = _dense_rows(inputs.x_proj), inputs.h0
+    hidden = h0.shape[-1]
+    lead = x.shape[:-1]
+    y = x.new_empty(*lead, hidden)
+    blocks = x.shape[-1] // hidden if call.cell == "cfc" else _SAVED_BLOCKS[call.cell]
+    gates = x.new_empty(*lead, blocks * hidden) if save and blocks else None
+    cells = torch.empty_like(y) if save and call.cell == "lstm" else None
+    c_n = (
+        torch.empty_like(h0, memory_format=torch.contiguous_format) if call.cell == "lstm" else None
+    )
+    time = torch.empty_like(y) if save_time else None
+    scan = _Work(call, inputs, x.shape)
+    scan.point(x=x, y=y, saved=gates, cells=cells, c_n=c_n, time=time)
+    scan.stride("x", x)
+    scan.run("forward", x.dtype)
+    return Trace(y, c_n, gates, cells, time)
+
+
+def backward(call: Call, inputs: Inputs, trace: Trace, upstream: Upstream) -> Grads:
+    """Walk the cell back over the whole sequence."""
+    y, h0 = trace.states, inputs.h0
+    count = inputs.recurrent.reference.shape[-3]
+    dz = y.new_empty(*y.shape[:-1], count * y.shape[-1])
+    dh0 = torch.empty_like(h0, memory_format=torch.contiguous_format)
+    dc0 = torch.empty_like(dh0) if call.cell == "lstm" else None
+    dz_recurrent = torch.empty_like(dz) if call.cell == "gru" else None
+    d_spans = None if trace.time is None else y.new_empty(y.shape[:-1])
+    dy = None if upstream.dy is None else _dense_rows(upstream.dy)
+    scan = _Work(call, inputs, dz.shape)
+    scan.point(
+        y=y, saved=trace.gates, cells=trace.cells, time=trace.time, dy=dy,
+        dh_n=upstream.h_n, dc_n=upstream.c_n, dz=dz, dz_recurrent=dz_recurrent, dh0=dh0, dc0=dc0,
+        d_spans=d_spans,
+    )  # fmt: skip
+    if dy is not None:
+        scan.stride("dy", dy)
+    scan.run("backward", y.dtype)
+    return Grads(dz, dh0, dc0, d_spans, dz_recurrent)
+
+
+class _Work:
+    """The structure of one call, and the tensors that must outlive it."""
+
+    def __init__(self, call: Call, inputs: Inputs, shape: torch.Size) -> None:
+        members = shape[0] if len(shape) == 4 else 1
+        steps, batch, width = shape[-3:]
+        hidden = inputs.h0.shape[-1]
+        threads, tile = _division(members, steps, batch, width * hidden)
+        self.alive: list[Tensor] = []
+        self.fields = _Scan(
+            members, steps, batch, hidden, width // hidden, _CELLS[call.cell],
+            _VARIANTS[call.variant], threads, tile,
+        )  # fmt: skip
+        self.point(
+            weight=inputs.recurrent.effective(), h0=inputs.h0, c0=inputs.c0, bias=inputs.bias_n,
+            spans=inputs.timespans, resets=inputs.resets,
+        )  # fmt: skip
+
+    def point(self, **tensors: Tensor | None) -> None:
+        """Set pointers by name; tensors without strides of their own are made contiguous."""
+        for name, tensor in tensors.items():
+            if tensor is not None:
+                kept = tensor if name in ("x", "dy") else tensor.contiguous()
+                self.alive.append(kept)
+                setattr(self.fields, name, kept.data_ptr())
+
+    def stride(self, name: str, tensor: Tensor) -> None:
+        """Set the strides of P, T and B."""
+        strides = tensor.stride()[:-1]
+        for axis, value in zip("ptb", strides if len(strides) == 3 else (0, *strides), strict=True):
+            setattr(self.fields, f"{name}_{axis}", value)
+
+    def run(self, direction: str, dtype: torch.dtype) -> None:
+        """Call the function for this dtype; the interpreter is free meanwhile."""
+        functions = library().functions
+        if functions is None:
+            raise RuntimeError(f"backend 'native' is not available: {library().reason}")
+        suffix = "f64" if dtype == torch.float64 else "f32"
+        if getattr(functions, f"lrs_{direction}_{suffix}")(ctypes.byref(self.fields)):
+            raise MemoryError("backend 'native' found no memory for its packed weights")
+
+
+def _division(members: int, steps: int, batch: int, products_of_a_row: int) -> tuple[int, int]:
+    """Threads to use, and rows in a tile: a tile for every thread, none larger than the cache."""
+    work = members * steps * batch * products_of_a_row
+    threads = max(1, min(torch.get_num_threads(), work // _WORTH_A_THREAD))
+    per_member = max(1, threads // members)
+    return threads, max(1, min(_ROWS_OF_A_TILE, -(-batch // per_member)))
+
+
+def _dense_rows(tensor: Tensor) -> Tensor:
+    """The last axis must be adjacent in memory; the others may have any stride."""
+    return tensor if tensor.stride(-1) == 1 else tensor.contiguous()

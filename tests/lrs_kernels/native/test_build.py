@@ -1,0 +1,66 @@
+"""Compiling on first use: where it works, and what happens where it cannot."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+from lrs_kernels import dispatch
+from lrs_kernels.native import build
+
+needs_compiler = pytest.mark.skipif(build._compiler() is None, reason="no C compiler here")
+
+
+@pytest.fixture(autouse=True)
+def forget():
+    """What one test found out about this machine must not reach the next."""
+    build.library.cache_clear()
+    dispatch.choose.cache_clear()
+    yield
+    build.library.cache_clear()
+    dispatch.choose.cache_clear()
+
+
+@needs_compiler
+def test_compiles_once_into_a_private_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert build.library().functions is not None
+    (made,) = (tmp_path / "lrs_kernels").iterdir()
+    written = made.stat().st_mtime_ns
+    build.library.cache_clear()
+    assert build.library().functions is not None
+    assert made.stat().st_mtime_ns == written
+
+
+@needs_compiler
+def test_a_folder_that_others_can_write_to_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    (tmp_path / "lrs_kernels").mkdir()
+    (tmp_path / "lrs_kernels").chmod(0o777)
+    functions, reason = build.library()
+    assert functions is None and "writable by nobody else" in reason
+
+
+@needs_compiler
+def test_a_failing_compiler_is_quoted(tmp_path, monkeypatch):
+    broken = tmp_path / "broken.c"
+    broken.write_text("#error no such processor\n")
+    monkeypatch.setattr(build, "SOURCE", broken)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    functions, reason = build.library()
+    assert functions is None and "no such processor" in reason
+
+
+def test_without_a_compiler_the_loop_runs_and_says_why(monkeypatch, caplog):
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    with caplog.at_level("INFO", logger="lrs_kernels"):
+        choice = dispatch.choose("auto", "cfc", "default", 3, "cpu")
+    assert choice.backend == "cpu" and "no C compiler" in choice.reason
+    assert "cfc scan on cpu runs on 'cpu': no C compiler" in caplog.text
+    with pytest.raises(ValueError, match="'native' is not available here: no C compiler"):
+        dispatch.choose("native", "cfc", "default", 3, "cpu")
+
+
+def test_it_can_be_switched_off(monkeypatch):
+    monkeypatch.setenv(build.DISABLED, "0")
+    assert dispatch.choose("auto", "gru", "default", 3, "cpu").backend == "cpu"

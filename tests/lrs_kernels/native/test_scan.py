@@ -1,0 +1,78 @@
+"""The compiled scans where they differ from the loops: float32, threads, strides, tiles."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from lrs_kernels import cfc_scan
+
+from tests.lrs_kernels.cases import CELLS, make_arguments, needs_native, outputs_and_grads
+
+pytestmark = needs_native
+
+
+def in_float32(arguments):
+    def lower(value):
+        if isinstance(value, tuple):
+            return tuple(lower(part) for part in value)
+        return value.detach().float().requires_grad_(value.requires_grad)
+
+    return {name: lower(value) for name, value in arguments.items()}
+
+
+def relative_error(ours, exact):
+    return ((ours.double() - exact).pow(2).mean() / exact.pow(2).mean()).sqrt().item()
+
+
+@pytest.mark.parametrize(("scan", "gates"), CELLS)
+@pytest.mark.parametrize("scale", [1e-3, 1.0, 30.0], ids=["tiny", "usual", "saturating"])
+def test_float32_is_as_exact_as_pytorch(scan, gates, scale):
+    exact = make_arguments(scan, 64, 9, 40, gates, rank=4, density=0.7)
+    exact["x_proj"] = (exact["x_proj"] * scale).detach().requires_grad_()
+    low = in_float32(exact)
+    truth = outputs_and_grads(scan, exact, backend="reference")
+    native = outputs_and_grads(scan, low, backend="native")
+    torchs = outputs_and_grads(scan, low, backend="reference")
+    for ours, theirs, right in zip(
+        native[0] + native[1], torchs[0] + torchs[1], truth[0] + truth[1], strict=True
+    ):
+        assert relative_error(ours, right) <= 3 * relative_error(theirs, right) + 1e-6
+
+
+@pytest.mark.parametrize(("scan", "gates"), CELLS)
+@pytest.mark.parametrize("members", [None, 3])
+def test_threads_do_not_change_a_bit(scan, gates, members):
+    arguments = in_float32(make_arguments(scan, 40, 53, 33, gates, members, rank=5))
+    torch.set_num_threads(1)
+    one = outputs_and_grads(scan, arguments, backend="native")
+    torch.set_num_threads(2)
+    two = outputs_and_grads(scan, arguments, backend="native")
+    torch.set_num_threads(1)
+    assert all(map(torch.equal, one[0], two[0]))
+    # Weight gradients are one big product, which the library may sum in another order.
+    assert torch.equal(one[1][0], two[1][0])
+
+
+@pytest.mark.parametrize(("scan", "gates"), CELLS)
+def test_a_transposed_input_needs_no_copy_and_changes_nothing(scan, gates):
+    plain = make_arguments(scan, 6, 4, 8, gates)
+    turned = {**plain, "x_proj": plain["x_proj"].detach().transpose(0, 1).contiguous()}
+    turned["x_proj"].requires_grad_()
+    want = scan(**plain, backend="native")[0]
+    got = scan(**{**turned, "x_proj": turned["x_proj"].transpose(0, 1)}, backend="native")[0]
+    torch.testing.assert_close(got, want, rtol=0, atol=0)
+    # A transposed gradient comes back through the same strides.
+    upstream = torch.randn(4, 6, 8, dtype=torch.float64).transpose(0, 1)
+    (d_plain,) = torch.autograd.grad(want, plain["x_proj"], upstream)
+    (d_turned,) = torch.autograd.grad(got, turned["x_proj"], upstream)
+    torch.testing.assert_close(d_turned.transpose(0, 1), d_plain, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_not_a_number_is_not_swallowed(value):
+    arguments = in_float32(make_arguments(cfc_scan, 2, 1, 16, 3))
+    with torch.no_grad():
+        arguments["x_proj"][0, 0, 3] = value
+        y, _ = cfc_scan(**arguments, backend="native")
+        reference, _ = cfc_scan(**arguments, backend="reference")
+    assert torch.equal(y.isnan(), reference.isnan())
