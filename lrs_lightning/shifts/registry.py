@@ -6,24 +6,51 @@ from functools import cache
 from importlib.metadata import entry_points
 
 from lrs_lightning.errors import ArgumentError, EnvironmentMismatchError, UnknownNameError
-from lrs_lightning.shifts import dynamics, sensors
+from lrs_lightning.shifts import (
+    actions,
+    dynamics,
+    flavours,
+    pixel_light,
+    pixel_noise,
+    pixel_occlusion,
+    pixel_stream,
+    sensors,
+)
 from lrs_lightning.shifts.base import Shift, ShiftContext
 from lrs_lightning.shifts.condition import Component
 
 ENTRY_POINTS = "lrs_lightning.shifts"
 
 _OURS: tuple[type[Shift], ...] = (
+    pixel_noise.GaussianNoise,
+    pixel_noise.ShotNoise,
+    pixel_noise.ImpulseNoise,
+    pixel_light.BrightnessUp,
+    pixel_light.BrightnessDown,
+    pixel_light.Contrast,
+    pixel_light.Blur,
+    pixel_occlusion.Occlusion,
+    pixel_occlusion.DriftingOcclusion,
+    pixel_stream.FrameFreeze,
+    pixel_stream.FrameDrop,
+    pixel_light.Inverted,
     sensors.SensorNoise,
     sensors.SensorBias,
     sensors.SensorDropout,
     sensors.SensorDelay,
     sensors.VelocityRemoved,
+    actions.ActionNoise,
+    actions.ActionGain,
+    actions.ActionDelay,
+    actions.ActionSticky,
     dynamics.Gravity,
     dynamics.Mass,
     dynamics.Friction,
     dynamics.Damping,
     dynamics.Gear,
     dynamics.Wind,
+    flavours.AleMode,
+    flavours.AleDifficulty,
 )
 _BY_NAME: dict[str, type[Shift]] = {shift.name: shift for shift in _OURS}
 

@@ -55,7 +55,7 @@ class _Active:
             return shifted
         level = now.per_row(clean) if clean.dtype.kind == "f" else None
         if self.shift.fades and level is not None:
-            shifted = clean + level * (shifted - clean)
+            shifted = np.where(level == 1, shifted, clean + level * (shifted - clean))
         up = (now.level > 0).reshape(-1, *(1,) * (clean.ndim - 1))
         return np.where(up, shifted, clean)
 

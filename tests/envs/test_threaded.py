@@ -15,7 +15,7 @@ from lrs_lightning.shifts import Condition, ShiftContext, ShiftedWorld
 
 
 class Moody(InvertedPendulumEnv):
-    """Has all that a careless copy would share: a list, an array, a random state, new attributes."""
+    """Has all that a careless copy would share: lists, arrays, a random state, new attributes."""
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
