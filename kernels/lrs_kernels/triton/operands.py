@@ -14,7 +14,7 @@ import triton.language as tl
 from torch import Tensor
 
 from lrs_kernels.recurrent import Recurrent
-from lrs_kernels.triton.config import Plan, padded
+from lrs_kernels.triton.config import Direction, Plan, padded, plan
 
 PRECISIONS = ("ieee", "tf32", "tf32x3", "bf16")
 INTERPRETED: bool = triton.knobs.runtime.interpret
@@ -58,7 +58,7 @@ def _packed_members(part: Tensor) -> Tensor:
 
 def inner_contiguous(tensor: Tensor) -> Tensor:
     """The tensor, copied only if its last axis is not contiguous."""
-    return tensor if tensor.stride(-1) == 1 or tensor.shape[-1] == 1 else tensor.contiguous()
+    return tensor if tensor.stride(-1) == 1 else tensor.contiguous()
 
 
 def flags(resets: Tensor | None) -> Tensor | None:
@@ -69,15 +69,32 @@ def flags(resets: Tensor | None) -> Tensor | None:
     return resets.view(torch.uint8) if resets.dtype == torch.bool else resets
 
 
-def constants(x: Tensor, hidden: int, rank: int, precision: str, plan: Plan) -> dict[str, Any]:
-    """The compile-time arguments of a kernel.
+class Launch(NamedTuple):
+    """A call made ready: which kernel, on which grid, with which compile-time arguments."""
+
+    plan: Plan
+    weights: Weights
+    grid: tuple[int, int]
+    constants: dict[str, Any]
+
+
+def prepare(
+    cell: str,
+    direction: Direction,
+    shape: tuple[int, int, int],
+    dtype: torch.dtype,
+    recurrent: Recurrent,
+    precision: str,
+) -> Launch:
+    """Choose the kernel of a call and order its arguments.
 
     Args:
-        x: a tensor of the call, for its dtype: float64 is computed in float64 at any precision.
-        hidden: hidden size H.
-        rank: rank of the factors, 0 for dense weights.
+        cell: `cfc`, `lstm`, `gru` or `rnn`.
+        direction: `forward` or `backward`.
+        shape: P, B and H.
+        dtype: of the inputs; float64 is computed in float64 at any precision.
+        recurrent: the weights.
         precision: `ieee`, `tf32`, `tf32x3` or `bf16`.
-        plan: the kernel chosen.
 
     Raises:
         ValueError: if the precision is unknown.
@@ -85,30 +102,79 @@ def constants(x: Tensor, hidden: int, rank: int, precision: str, plan: Plan) -> 
     """
     if precision not in PRECISIONS:
         raise ValueError(f"precision is {precision!r}; choose one of {', '.join(PRECISIONS)}")
-    wide = x.dtype == torch.float64
-    low = precision == "bf16" and not wide
+    members, batch, hidden = shape
+    ordered = weights(recurrent)
+    name = "float64" if dtype == torch.float64 else precision
+    masked = ordered.mask is not None
+    chosen = plan(cell, direction, hidden, ordered.rank or None, masked, name, batch, members)
+    grid = triton.cdiv(batch, chosen.block_b), members
+    return Launch(chosen, ordered, grid, constants(hidden, ordered.rank, name, chosen))
+
+
+def constants(hidden: int, rank: int, precision: str, chosen: Plan) -> dict[str, Any]:
+    """The compile-time arguments of a kernel.
+
+    Args:
+        hidden: hidden size H.
+        rank: rank of the factors, 0 for dense weights.
+        precision: `ieee`, `tf32`, `tf32x3`, `bf16` or `float64`.
+        chosen: the kernel.
+
+    """
+    wide, low = precision == "float64", precision == "bf16"
     rounded = tl.float64 if wide else tl.bfloat16 if low else tl.float32
+    products = "ieee" if wide or low else precision
     return {
         "H": hidden,
         "HP": padded(hidden),
         "R": rank,
         "RP": padded(rank) if rank else 0,
-        "BB": plan.block_b,
-        "FACTORED": plan.path == "factored",
+        "BB": chosen.block_b,
+        "FACTORED": chosen.path == "factored",
         "DT": rounded,
         # The interpreter multiplies the bit patterns of bfloat16: let it multiply float32.
         "OP": tl.float32 if low and INTERPRETED else rounded,
         "ACC": tl.float64 if wide else tl.float32,
-        "PREC": "ieee" if wide or low else precision,
+        "PREC": products,
         # W1 W2 is formed once and used T times: TF32 alone would lose three digits of it.
-        "PRODUCT": "tf32x3"
-        if precision == "tf32" and not wide
-        else "ieee"
-        if wide or low
-        else precision,
+        "PRODUCT": "tf32x3" if precision == "tf32" else products,
         "FAST": low and not INTERPRETED,
-        "NS": plan.tile.num_stages,
-        "num_warps": plan.tile.num_warps,
+        "NS": chosen.tile.num_stages,
+        "num_warps": chosen.tile.num_warps,
         # Named, because its default changes in Triton 3.10.
         "enable_fp_fusion": True,
     }
+
+
+def packed(tensor: Tensor | None) -> Tensor | None:
+    """The tensor, or nothing, contiguous."""
+    return None if tensor is None else tensor.contiguous()
+
+
+def strides(tensor: Tensor | None) -> tuple[int, ...]:
+    """Strides of P, T and B in elements; zeros for what is not there."""
+    return (0, 0, 0) if tensor is None else tensor.stride()[:3]
+
+
+def gates_for(x_proj: Tensor, save: bool, overwrite: bool) -> Tensor | None:
+    """Where gates of the size of the inputs go: nowhere, over the inputs, or into new memory."""
+    if not save:
+        return None
+    return x_proj if overwrite and x_proj.is_contiguous() else x_proj.new_empty(x_proj.shape)
+
+
+def like_state(h0: Tensor) -> Tensor:
+    """Memory for the gradient of an initial state."""
+    return torch.empty_like(h0, memory_format=torch.contiguous_format)
+
+
+def saved(tensor: Tensor | None) -> Tensor:
+    """What the forward pass kept, which a backward pass cannot do without."""
+    if tensor is None:
+        raise ValueError("the forward pass kept no gates: run it with save=True")
+    return tensor
+
+
+def device_of(tensor: Tensor) -> torch.cuda.device:
+    """Launch on the tensor's own device: the current one may be another."""
+    return torch.cuda.device(tensor.device if tensor.is_cuda else -1)

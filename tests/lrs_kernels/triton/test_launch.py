@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, fields
 
 import pytest
 import torch
 from torch import Tensor
 
 from lrs_kernels.recurrent import Recurrent
-from lrs_kernels.reference import cfc_reference
+from lrs_kernels.reference import cfc_reference, gru_reference, lstm_reference, rnn_reference
 from lrs_kernels.triton import launch
 from lrs_kernels.triton.operands import INTERPRETED
 
@@ -18,7 +19,9 @@ pytestmark = [
     pytest.mark.skipif(not INTERPRETED, reason="kernels are compiled in this process"),
 ]
 
-GATES = {"cfc": 3}
+GATES = {"cfc": 3, "lstm": 4, "gru": 3, "rnn": 1, "relu": 1}
+
+Scan = Callable[[Tensor, dict[str, Tensor]], tuple[Tensor, ...]]
 
 
 @dataclass(frozen=True)
@@ -48,10 +51,12 @@ class Call:
     recurrent: Recurrent
     h0: Tensor
     c0: Tensor
+    bias_n: Tensor
     timespans: Tensor | None
     resets: Tensor | None
     dy: Tensor
     d_final: Tensor
+    dc_n: Tensor
 
 
 def make(case: Case, cell: str, dtype: torch.dtype = torch.float64) -> Call:
@@ -73,27 +78,33 @@ def make(case: Case, cell: str, dtype: torch.dtype = torch.float64) -> Call:
         Recurrent.of(weight, mask),
         normal(p, b, h),
         normal(p, b, h),
+        normal(p, h),
         timespans,
         resets,
         normal(p, t, b, h),
         normal(p, b, h),
+        normal(p, b, h),
     )
+
+
+def judge(call: Call, scan: Scan, **leaves: Tensor) -> dict[str, Tensor]:
+    """Outputs of a reference loop in float64, and the gradients of `leaves` under their names."""
+    wanted = {name: leaf.detach().double().requires_grad_() for name, leaf in leaves.items()}
+    outputs = scan(call.recurrent.effective().double(), wanted)
+    upstream = [call.dy, call.d_final, call.dc_n][: len(outputs)]
+    grads = torch.autograd.grad(outputs, list(wanted.values()), [u.double() for u in upstream])
+    return {"y": outputs[0].detach(), **dict(zip(wanted, grads, strict=True))}
 
 
 def reference_cfc(call: Call) -> dict[str, Tensor]:
-    leaves = {"dz": call.x_proj, "dh0": call.h0}
-    if call.timespans is not None:
-        leaves["d_timespans"] = call.timespans
-    leaves = {name: leaf.detach().double().requires_grad_() for name, leaf in leaves.items()}
-    weight = call.recurrent.effective().double()
-    y, last = cfc_reference(
-        leaves["dz"], weight, leaves["dh0"], leaves.get("d_timespans"), call.resets
+    timed = {} if call.timespans is None else {"d_timespans": call.timespans}
+    return judge(
+        call,
+        lambda w, at: cfc_reference(at["dz"], w, at["dh0"], at.get("d_timespans"), call.resets),
+        dz=call.x_proj,
+        dh0=call.h0,
+        **timed,
     )
-    outputs = [y, last]
-    grads = torch.autograd.grad(
-        outputs, list(leaves.values()), [call.dy.double(), call.d_final.double()]
-    )
-    return {"y": y.detach(), **dict(zip(leaves, grads, strict=True))}
 
 
 def kernel_cfc(call: Call, precision: str = "ieee") -> dict[str, Tensor]:
@@ -104,8 +115,89 @@ def kernel_cfc(call: Call, precision: str = "ieee") -> dict[str, Tensor]:
     return found if d_timespans is None else {**found, "d_timespans": d_timespans}
 
 
-REFERENCE = {"cfc": reference_cfc}
-KERNEL = {"cfc": kernel_cfc}
+def reference_lstm(call: Call) -> dict[str, Tensor]:
+    return judge(
+        call,
+        lambda w, at: lstm_reference(at["dz"], w, at["dh0"], at["dc0"], call.resets),
+        dz=call.x_proj,
+        dh0=call.h0,
+        dc0=call.c0,
+    )
+
+
+def kernel_lstm(call: Call, precision: str = "ieee") -> dict[str, Tensor]:
+    common = (call.recurrent, call.h0, call.c0, call.resets, precision)
+    states = launch.lstm_forward(call.x_proj, *common)
+    assert states.cells is not None
+    if call.x_proj.dtype == torch.float64:
+        assert torch.equal(states.c_n, states.cells[:, -1])
+    dz, dh0, dc0 = launch.lstm_backward(call.dy, call.d_final, call.dc_n, states, *common)
+    return {"y": states.y, "dz": dz, "dh0": dh0, "dc0": dc0}
+
+
+def reference_gru(call: Call) -> dict[str, Tensor]:
+    found = judge(
+        call,
+        lambda w, at: gru_reference(at["dz"], w, at["dh0"], at["d_bias"], call.resets),
+        dz=call.x_proj,
+        dh0=call.h0,
+        d_bias=call.bias_n,
+    )
+    return found
+
+
+def kernel_gru(call: Call, precision: str = "ieee") -> dict[str, Tensor]:
+    common = (call.resets, precision)
+    states = launch.gru_forward(call.x_proj, call.recurrent, call.h0, call.bias_n, *common)
+    dz, dz_recurrent, dh0 = launch.gru_backward(
+        call.dy, call.d_final, states, call.recurrent, call.h0, *common
+    )
+    hidden = call.h0.shape[-1]
+    assert torch.equal(dz_recurrent[..., : 2 * hidden], dz[..., : 2 * hidden])
+    d_bias = dz_recurrent[..., 2 * hidden :].sum((1, 2))
+    return {"y": states.y, "dz": dz, "dh0": dh0, "d_bias": d_bias}
+
+
+def reference_rnn(call: Call, nonlinearity: str = "tanh") -> dict[str, Tensor]:
+    return judge(
+        call,
+        lambda w, at: rnn_reference(at["dz"], w, at["dh0"], call.resets, nonlinearity),
+        dz=call.x_proj,
+        dh0=call.h0,
+    )
+
+
+def kernel_rnn(
+    call: Call, precision: str = "ieee", nonlinearity: str = "tanh"
+) -> dict[str, Tensor]:
+    common = (call.recurrent, call.h0, call.resets, precision, nonlinearity)
+    y = launch.rnn_forward(call.x_proj, *common)
+    dz, dh0 = launch.rnn_backward(call.dy, call.d_final, y, *common)
+    return {"y": y, "dz": dz, "dh0": dh0}
+
+
+def reference_relu(call: Call) -> dict[str, Tensor]:
+    return reference_rnn(call, "relu")
+
+
+def kernel_relu(call: Call, precision: str = "ieee") -> dict[str, Tensor]:
+    return kernel_rnn(call, precision, "relu")
+
+
+REFERENCE = {
+    "cfc": reference_cfc,
+    "lstm": reference_lstm,
+    "gru": reference_gru,
+    "rnn": reference_rnn,
+    "relu": reference_relu,
+}
+KERNEL = {
+    "cfc": kernel_cfc,
+    "lstm": kernel_lstm,
+    "gru": kernel_gru,
+    "rnn": kernel_rnn,
+    "relu": kernel_relu,
+}
 
 CASES = [
     Case(),
@@ -200,23 +292,26 @@ def test_strided_inputs_need_no_copy_and_change_nothing(cell: str) -> None:
     torch.testing.assert_close(KERNEL[cell](call)["y"], REFERENCE[cell](call)["y"])
 
 
-def test_a_population_equals_its_members_alone() -> None:
-    call = make(Case(members=3, rank=4, mask=0.5, resets=True), "cfc")
-    together = kernel_cfc(call)
-    for p in range(3):
-        one = slice(p, p + 1)
-        alone = Call(
-            call.x_proj[one],
-            Recurrent(*(None if part is None else part[one] for part in call.recurrent)),
-            call.h0[one],
-            call.c0[one],
-            None,
-            None if call.resets is None else call.resets[one],
-            call.dy[one],
-            call.d_final[one],
-        )
-        for name, value in kernel_cfc(alone).items():
-            assert torch.equal(value, together[name][one]), name
+def member(call: Call, index: int) -> Call:
+    """One member of a population, as a population of one."""
+    parts = {}
+    for field in fields(call):
+        value = getattr(call, field.name)
+        if isinstance(value, Recurrent):
+            value = Recurrent(*(None if p is None else p[index : index + 1] for p in value))
+        elif value is not None:
+            value = value[index : index + 1]
+        parts[field.name] = value
+    return Call(**parts)
+
+
+@pytest.mark.parametrize("cell", GATES)
+def test_a_population_equals_its_members_alone(cell: str) -> None:
+    call = make(Case(members=3, rank=4, mask=0.5, resets=True), cell)
+    together = KERNEL[cell](call)
+    for index in range(3):
+        for name, value in KERNEL[cell](member(call, index)).items():
+            assert torch.equal(value, together[name][index : index + 1]), name
 
 
 def test_overwriting_gives_the_same_numbers_in_half_the_memory() -> None:

@@ -13,6 +13,7 @@ import triton
 import triton.language as tl
 
 from lrs_kernels.triton.kernels.activations import sigmoid, tanh
+from lrs_kernels.triton.kernels.tiles import cut, get, place, put
 from lrs_kernels.triton.kernels.weights import load_left, load_right, project, pull_back
 
 
@@ -40,7 +41,7 @@ def cfc_forward_kernel(
     p_mask,  # None or (P, 3, H, H)
     p_h0,  # (P, B, H)
     p_dt,  # None or (P, T, B)
-    p_reset,  # None or (P, T, B) uint8
+    p_reset,  # None or (P, T, B) bytes
     p_y,  # (P, T, B, H), out
     p_gates,  # None or (P, T, B, 3H), out: g, h, f
     p_time,  # None or (P, T, B, H), out: z_F, for the gradient of dt
@@ -67,12 +68,7 @@ def cfc_forward_kernel(
     NS: tl.constexpr,
 ):
     """Forward pass of a batch tile (grid axis 0) of a member (grid axis 1)."""
-    member = tl.program_id(1).to(tl.int64)
-    row = (tl.program_id(0) * BB + tl.arange(0, BB)).to(tl.int64)
-    unit = tl.arange(0, HP)
-    batch = B.to(tl.int64)
-    real_row = row < B
-    real = real_row[:, None] & (unit < H)[None, :]
+    member, row, unit, batch, real_row, real = place(B, H, HP, BB)
     p_left += member * left_p
     if p_right is not None:
         p_right += member * right_p
@@ -87,9 +83,7 @@ def cfc_forward_kernel(
         v_h = load_right(p_right, 1, H, HP, R, RP, DT, OP)
         v_f = load_right(p_right, 2, H, HP, R, RP, DT, OP)
     first = member * T * batch + row  # (BB,), row of step 0 in a contiguous (P * T * B, ...) table
-    state = tl.load(
-        p_h0 + (member * batch + row)[:, None] * H + unit[None, :], mask=real, other=0.0
-    ).to(ACC)
+    state = get(p_h0 + (member * batch + row)[:, None] * H + unit[None, :], real, ACC)
     x_at = p_x + member * x_p + row[:, None] * x_b + unit[None, :]
     y_at = p_y + first[:, None] * H + unit[None, :]
     if p_gates is not None:
@@ -102,29 +96,28 @@ def cfc_forward_kernel(
         reset_at = p_reset + first
     for _ in tl.range(0, T, num_stages=NS):
         if p_reset is not None:
-            cut = tl.load(reset_at, mask=real_row, other=0) != 0
-            state = tl.where(cut[:, None], 0.0, state)
+            state = tl.where(cut(reset_at, real_row), 0.0, state)
             reset_at += batch
         seen = state.to(DT).to(OP)
-        x_g = tl.load(x_at, mask=real, other=0.0).to(ACC)
-        x_h = tl.load(x_at + H, mask=real, other=0.0).to(ACC)
-        x_f = tl.load(x_at + 2 * H, mask=real, other=0.0).to(ACC)
+        x_g = get(x_at, real, ACC)
+        x_h = get(x_at + H, real, ACC)
+        x_f = get(x_at + 2 * H, real, ACC)
         z_g = project(seen, w_g, v_g, x_g, FACTORED, DT, OP, ACC, PREC)
         z_h = project(seen, w_h, v_h, x_h, FACTORED, DT, OP, ACC, PREC)
         z_f = project(seen, w_f, v_f, x_f, FACTORED, DT, OP, ACC, PREC)
         if p_time is not None:
-            tl.store(time_at, z_f.to(p_time.dtype.element_ty), mask=real)
+            put(time_at, z_f, real)
             time_at += batch * H
         if p_dt is not None:
-            z_f = z_f * tl.load(dt_at, mask=real_row, other=0.0).to(ACC)[:, None]
+            z_f = z_f * get(dt_at, real_row, ACC)[:, None]
             dt_at += batch
         g, h, f = cfc_cell(z_g, z_h, z_f, FAST)
         state = g + f * (h - g)
-        tl.store(y_at, state.to(p_y.dtype.element_ty), mask=real)
+        put(y_at, state, real)
         if p_gates is not None:
-            tl.store(gates_at, g.to(p_gates.dtype.element_ty), mask=real)
-            tl.store(gates_at + H, h.to(p_gates.dtype.element_ty), mask=real)
-            tl.store(gates_at + 2 * H, f.to(p_gates.dtype.element_ty), mask=real)
+            put(gates_at, g, real)
+            put(gates_at + H, h, real)
+            put(gates_at + 2 * H, f, real)
             gates_at += batch * (3 * H)
         x_at += x_t
         y_at += batch * H
@@ -140,7 +133,7 @@ def cfc_backward_kernel(
     p_mask,
     p_dt,  # None or (P, T, B)
     p_time,  # None or (P, T, B, H): z_F
-    p_reset,  # None or (P, T, B) uint8
+    p_reset,  # None or (P, T, B) bytes
     p_dz,  # (P, T, B, 3H), out; may be p_gates
     p_dh0,  # (P, B, H), out
     p_d_dt,  # None or (P, T, B), out; together with p_time
@@ -167,12 +160,7 @@ def cfc_backward_kernel(
     NS: tl.constexpr,
 ):
     """Walk back once: dL/dz of every step, dL/dh_0, and dL/d dt where asked."""
-    member = tl.program_id(1).to(tl.int64)
-    row = (tl.program_id(0) * BB + tl.arange(0, BB)).to(tl.int64)
-    unit = tl.arange(0, HP)
-    batch = B.to(tl.int64)
-    real_row = row < B
-    real = real_row[:, None] & (unit < H)[None, :]
+    member, row, unit, batch, real_row, real = place(B, H, HP, BB)
     p_left += member * left_p
     if p_right is not None:
         p_right += member * right_p
@@ -190,7 +178,7 @@ def cfc_backward_kernel(
     last = (member * T + (T - 1)) * batch + row  # (BB,), row of step T - 1 in a (P * T * B) table
     d_state = tl.zeros((BB, HP), ACC)
     if p_d_final is not None:
-        d_state += tl.load(p_d_final + end, mask=real, other=0.0).to(ACC)
+        d_state += get(p_d_final + end, real, ACC)
     if p_dy is not None:
         back = member * dy_p + tl.cast(T - 1, tl.int64) * dy_t
         dy_at = p_dy + back + row[:, None] * dy_b + unit[None, :]
@@ -204,33 +192,34 @@ def cfc_backward_kernel(
     if p_reset is not None:
         reset_at = p_reset + last
     for _ in tl.range(0, T, num_stages=NS):
-        g = tl.load(gates_at, mask=real, other=0.0).to(ACC)
-        h = tl.load(gates_at + H, mask=real, other=0.0).to(ACC)
-        f = tl.load(gates_at + 2 * H, mask=real, other=0.0).to(ACC)
+        g = get(gates_at, real, ACC)
+        h = get(gates_at + H, real, ACC)
+        f = get(gates_at + 2 * H, real, ACC)
         if p_dy is not None:
-            d_state += tl.load(dy_at, mask=real, other=0.0).to(ACC)
+            d_state += get(dy_at, real, ACC)
             dy_at -= dy_t
         dz_g, dz_h, dz_f = cfc_cell_grad(d_state, g, h, f)
         if p_d_dt is not None:
-            z_f = tl.load(time_at, mask=real, other=0.0).to(ACC)
-            d_dt = tl.sum(dz_f * z_f, axis=1)
-            tl.store(d_dt_at, d_dt.to(p_d_dt.dtype.element_ty), mask=real_row)
+            tl.store(
+                d_dt_at,
+                tl.sum(dz_f * get(time_at, real, ACC), axis=1).to(p_d_dt.dtype.element_ty),
+                mask=real_row,
+            )
             time_at -= batch * H
             d_dt_at -= batch
         if p_dt is not None:
-            dz_f = dz_f * tl.load(dt_at, mask=real_row, other=0.0).to(ACC)[:, None]
+            dz_f = dz_f * get(dt_at, real_row, ACC)[:, None]
             dt_at -= batch
-        tl.store(dz_at, dz_g.to(p_dz.dtype.element_ty), mask=real)
-        tl.store(dz_at + H, dz_h.to(p_dz.dtype.element_ty), mask=real)
-        tl.store(dz_at + 2 * H, dz_f.to(p_dz.dtype.element_ty), mask=real)
+        put(dz_at, dz_g, real)
+        put(dz_at + H, dz_h, real)
+        put(dz_at + 2 * H, dz_f, real)
         d_state = tl.zeros((BB, HP), ACC)
         d_state = pull_back(dz_g, w_g, v_g, d_state, FACTORED, DT, OP, ACC, PREC)
         d_state = pull_back(dz_h, w_h, v_h, d_state, FACTORED, DT, OP, ACC, PREC)
         d_state = pull_back(dz_f, w_f, v_f, d_state, FACTORED, DT, OP, ACC, PREC)
         if p_reset is not None:
-            cut = tl.load(reset_at, mask=real_row, other=0) != 0
-            d_state = tl.where(cut[:, None], 0.0, d_state)
+            d_state = tl.where(cut(reset_at, real_row), 0.0, d_state)
             reset_at -= batch
         gates_at -= batch * (3 * H)
         dz_at -= batch * (3 * H)
-    tl.store(p_dh0 + end, d_state.to(p_dh0.dtype.element_ty), mask=real)
+    put(p_dh0 + end, d_state, real)
