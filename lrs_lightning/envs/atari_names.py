@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 
 from lrs_lightning.errors import ArgumentError, UnknownNameError
 
+_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+# Games whose digits or capitals do not follow the rule of all others.
+_EXCEPTIONS = {"TicTacToe3D": "tic_tac_toe_3d"}
 
-def _roms() -> set[str]:
+
+@cache
+def _roms() -> frozenset[str]:
     try:
         from ale_py import roms
     except ImportError as error:
         raise ArgumentError(
             "Atari needs ale-py, which is not installed: pip install 'lrs-lightning[atari]'"
         ) from error
-    return set(roms.get_all_rom_ids())
+    return frozenset(roms.get_all_rom_ids())
 
 
 def _snake(name: str) -> str:
-    bare = re.sub(r"^ALE/|(NoFrameskip|Deterministic)?-v\d+$", "", name)
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", bare).lower()
+    bare = re.sub(r"^ALE/", "", name)
+    bare = re.sub(r"(NoFrameskip|Deterministic)?-v\d+$", "", bare)
+    return _EXCEPTIONS.get(bare) or _CAMEL.sub("_", bare).lower()
 
 
 def rom_name(name: str) -> str:
@@ -27,24 +34,31 @@ def rom_name(name: str) -> str:
 
     Raises:
         UnknownNameError: no such game; the nearest name is offered.
+        ArgumentError: ale-py, which brings the games, is not installed.
     """
-    roms, snake = _roms(), _snake(name)
-    if snake not in roms:
-        raise UnknownNameError("Atari game", snake, roms)
+    snake = _snake(name)
+    if snake not in _roms():
+        raise UnknownNameError("Atari game", snake, _roms())
     return snake
 
 
 def is_atari(name: str) -> bool:
-    """Whether an environment's name is that of a game, without asking for ale-py otherwise."""
+    """Whether an environment's name is that of a game, right or misspelt in `ALE/...`.
+
+    A bare version, as in `Blackjack-v1`, belongs to Gymnasium's own tasks.
+    """
     if name.startswith("ALE/"):
         return True
+    if re.search(r"-v\d+$", name) and "NoFrameskip" not in name:
+        return False
     try:
         return _snake(name) in _roms()
     except ArgumentError:
         return False
 
 
-def env_id(name: str) -> str:
-    """The one spelling kept in files: `ALE/MsPacman-v5`."""
-    words = rom_name(name).split("_")
-    return "ALE/" + "".join(word.capitalize() for word in words) + "-v5"
+def canonical_id(name: str) -> str:
+    """The one spelling kept in files, Gymnasium's: `ALE/MsPacman-v5`."""
+    rom = rom_name(name)
+    camel = {snake: camel for camel, snake in _EXCEPTIONS.items()}.get(rom)
+    return f"ALE/{camel or ''.join(word.capitalize() for word in rom.split('_'))}-v5"
