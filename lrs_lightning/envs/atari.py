@@ -1,7 +1,8 @@
 """Many Atari games side by side, for evaluation and demonstrations.
 
-Observations are `(N, S, 84, 84)` uint8, S frames with the newest last; frames older than the episode are
-zero. Rewards are those of the game, never clipped. An episode that has ended rests until it is reset.
+Observations are `(N, S, 84, 84)` uint8, S frames with the newest last; frames older than the
+episode are zero. Rewards are those of the game, never clipped. An episode that has ended rests
+until it is reset.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 
 from lrs_lightning.envs.atari_flavour import Flavour, flavours
 from lrs_lightning.envs.atari_games import Frames, Game, Preprocessing, make_game
+from lrs_lightning.envs.atari_names import canonical_id
 from lrs_lightning.envs.atari_resize import SIZE
 from lrs_lightning.envs.failures import describe_failure, failure_info
 from lrs_lightning.envs.seeds import Seeds, spread_seeds
@@ -53,12 +55,7 @@ class AtariGames(VectorEnv[Frames, NDArray[np.int64], Any]):
         **how: Any,
     ) -> None:
         self.base_model = flavours(game)
-        try:
-            self.preprocessing = Preprocessing(**how)
-        except TypeError as error:
-            raise ArgumentError(
-                f"{self.base_model.game}: {error}; choose among {_options()}"
-            ) from error
+        self.preprocessing = _preprocessing(game, how)
         if models is not None and len(models) != num_envs:
             raise ArgumentError(
                 f"models: {len(models)} flavours for {num_envs} games: give each its own"
@@ -67,6 +64,7 @@ class AtariGames(VectorEnv[Frames, NDArray[np.int64], Any]):
         self.single_observation_space, self.single_action_space = spaces(
             self.base_model.game, self.preprocessing.stack
         )
+        self._actions = int(self.single_action_space.n)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
         self._models = list(models) if models is not None else [self.base_model] * num_envs
@@ -76,11 +74,21 @@ class AtariGames(VectorEnv[Frames, NDArray[np.int64], Any]):
         self._resting = np.ones(num_envs, bool)
 
     def set_models(self, models: Mapping[int, Flavour]) -> None:
-        """Give rows another flavour, from their next reset on: a game cannot change while it runs."""
+        """Give rows another flavour, from their next episode on.
+
+        Raises:
+            ArgumentError: a row is in the middle of an episode: a game cannot change while it runs.
+        """
         for row, flavour in models.items():
-            if flavour != self._models[row]:
-                self._models[row] = flavour
-                self._drop(row)
+            if flavour == self._models[row]:
+                continue
+            if not self._resting[row]:
+                raise ArgumentError(
+                    f"game {row} is running: modes and difficulties change between episodes only, "
+                    "so leave out any onset, ramp or alternation of theirs"
+                )
+            self._models[row] = flavour
+            self._drop(row)
 
     def reset(
         self, *, seed: Seeds = None, options: dict[str, Any] | None = None
@@ -97,8 +105,9 @@ class AtariGames(VectorEnv[Frames, NDArray[np.int64], Any]):
             Observations `(N, S, 84, 84)` of all games, and what failed.
         """
         options = options or {}
-        self.set_models(options.get("models") or {})
         mask = np.asarray(options.get("reset_mask", np.ones(self.num_envs, bool)))
+        self._resting |= mask
+        self.set_models(options.get("models") or {})
         seeds, errors = spread_seeds(seed, self.num_envs), {}
         rows = np.flatnonzero(mask).tolist()
         started = {row: self._helpers.submit(self._start, row, seeds[row]) for row in rows}
@@ -145,7 +154,7 @@ class AtariGames(VectorEnv[Frames, NDArray[np.int64], Any]):
     def _send(self, actions: NDArray[Any]) -> tuple[dict[int, Game], dict[int, str]]:
         """Begin a decision in every game, so that they are emulated side by side."""
         playing, errors = {}, {}
-        count = int(self.single_action_space.n)
+        count = self._actions
         for row in np.flatnonzero(~self._resting).tolist():
             game, action = self._games[row], int(actions[row])
             if game is None or not 0 <= action < count:
@@ -178,6 +187,27 @@ def spaces(game: str, stack: int = 4) -> tuple[gym.spaces.Box, gym.spaces.Discre
     actions = len(ale.getMinimalActionSet())
     box = gym.spaces.Box(0, 255, (stack, SIZE, SIZE), np.uint8)
     return box, gym.spaces.Discrete(actions)
+
+
+def describe_game(name: str, **how: Any) -> dict[str, Any]:
+    """What `EnvInfo` says of a game played like this."""
+    usual, preprocessing = flavours(name), _preprocessing(name, how)
+    observation_space, action_space = spaces(usual.game, preprocessing.stack)
+    return {
+        "env_id": canonical_id(name),
+        "observation_space": observation_space,
+        "action_space": action_space,
+        "domain": "atari",
+        "base_model": usual,
+        "max_episode_steps": -(-preprocessing.max_frames // preprocessing.frame_skip),
+    }
+
+
+def _preprocessing(game: str, how: dict[str, Any]) -> Preprocessing:
+    try:
+        return Preprocessing(**how)
+    except TypeError as error:
+        raise ArgumentError(f"{game}: {error}; choose among {_options()}") from error
 
 
 def _options() -> str:

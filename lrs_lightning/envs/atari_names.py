@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from difflib import get_close_matches
 from functools import cache
 
 from lrs_lightning.errors import ArgumentError, UnknownNameError
 
-_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 # Games whose digits or capitals do not follow the rule of all others.
 _EXCEPTIONS = {"TicTacToe3D": "tic_tac_toe_3d"}
 
@@ -38,7 +39,8 @@ def rom_name(name: str) -> str:
     """
     snake = _snake(name)
     if snake not in _roms():
-        raise UnknownNameError("Atari game", snake, _roms())
+        near = get_close_matches(snake, _roms(), n=4, cutoff=0.4)
+        raise UnknownNameError("Atari game", snake, near or _roms())
     return snake
 
 

@@ -1,8 +1,8 @@
 """Shrink a screen as ALE's vector environment does (OpenCV's area interpolation), without OpenCV.
 
-An output pixel is the mean of the input area it covers: along each axis a sum of few inputs, whole ones
-and the parts at both ends. Sums are in float32, columns first, in OpenCV's order, since many means lie
-exactly between two numbers and the last bit decides.
+An output pixel is the mean of the input area it covers: along each axis a sum of few inputs, whole
+ones and the parts at both ends. Sums are in float32, columns first, in OpenCV's order, since many
+means lie exactly between two numbers and the last bit decides.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def shrink(screen: NDArray[np.uint8]) -> NDArray[np.uint8]:
 def _sum_along_rows(
     image: NDArray[np.float32], rows: NDArray[np.int64], weights: NDArray[np.float32]
 ) -> NDArray[np.float32]:
-    total = image[rows[0]] * weights[0, :, None]
+    total: NDArray[np.float32] = image[rows[0]] * weights[0, :, None]
     for row, weight in zip(rows[1:], weights[1:], strict=True):
         total += image[row] * weight[:, None]
     return total

@@ -1,7 +1,8 @@
 """Many games for training an expert: raw rewards, episodes that follow one another, lives in sight.
 
-A lost life ends the return but not the game: the player must fire by himself, as in evaluation. (ALE's
-`episodic_life` would press fire for him, and a greedy player would then wait for ever in a real game.)
+A lost life ends the return but not the game: the player must fire by himself, as in evaluation.
+(ALE's `episodic_life` would press fire for him, and a greedy player would then wait for ever in a
+real game.)
 """
 
 from __future__ import annotations

@@ -18,6 +18,8 @@ from gymnasium.envs.mujoco import MujocoEnv
 from gymnasium.vector import VectorEnv
 
 from lrs_lightning.envs.ant import Ant
+from lrs_lightning.envs.atari import AtariGames, describe_game
+from lrs_lightning.envs.atari_names import is_atari
 from lrs_lightning.envs.clones import clone
 from lrs_lightning.envs.half_cheetah import HalfCheetah
 from lrs_lightning.envs.hopper import Hopper
@@ -86,6 +88,8 @@ def make(
     """
     if num_envs < 1:
         raise ArgumentError(f"num_envs: {num_envs} environments: at least 1 is needed")
+    if is_atari(env_id):
+        return AtariGames(env_id, num_envs, models, threads, **kwargs)
     if models is not None and len(models) != num_envs:
         raise ArgumentError(
             f"models: {len(models)} models for {num_envs} environments: give each its own"
@@ -127,6 +131,8 @@ def describe(env_id: str, **kwargs: Any) -> EnvInfo:
 
 
 def _describe(env_id: str, kwargs: dict[str, Any]) -> EnvInfo:
+    if is_atari(env_id):
+        return EnvInfo(**describe_game(env_id, **kwargs))
     env = _build(env_id, **kwargs)
     base: Any = env.unwrapped
     is_mujoco = isinstance(base, MujocoEnv)

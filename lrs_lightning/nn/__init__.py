@@ -6,6 +6,7 @@ from lrs_lightning.nn.config import CELLS, CONTROLS, PolicyConfig
 from lrs_lightning.nn.connectivity import Connectivity
 from lrs_lightning.nn.counting import ParameterCount, count_parameters, matched_hidden_size
 from lrs_lightning.nn.encoders import ENCODERS, Encoder, VectorEncoder
+from lrs_lightning.nn.encoders_pixels import PIXEL_ENCODERS, PixelEncoder
 from lrs_lightning.nn.feedforward import FrameStack, Memoryless
 from lrs_lightning.nn.from_ncps import from_ncps
 from lrs_lightning.nn.gru import LRSGRU
@@ -25,6 +26,7 @@ __all__ = [
     "LRSGRU",
     "LRSLSTM",
     "LRSRNN",
+    "PIXEL_ENCODERS",
     "BoxHead",
     "Connectivity",
     "DiscreteHead",
@@ -34,6 +36,7 @@ __all__ = [
     "LRSLayer",
     "Memoryless",
     "ParameterCount",
+    "PixelEncoder",
     "PolicyConfig",
     "RecurrentPolicy",
     "VectorEncoder",

@@ -1,52 +1,93 @@
 """Convolutional encoders: frames in, features out; uint8 until the first line of `forward`.
 
 Four sizes of eye: the small network of 2013, the Nature network of 2015, the head of ncps' Atari
-example and the residual IMPALA network. All take `(N, C, 84, 84)` frames, C being the number of
-stacked frames, and give `(N, features)`; a window of `(B, T)` frames goes through in one batch
+example and the residual IMPALA network. A window of `(T, B)` frames goes through in one batch
 before the scan. Activations are kept channels-last, in which convolutions over few channels are
-about twice as fast on CPU.
+about twice as fast on CPU, and which tensor cores want.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from lrs_lightning.errors import ArgumentError, UnknownNameError
+from lrs_lightning.errors import ArgumentError
+from lrs_lightning.nn.encoders import ENCODERS, Encoder, EncoderFactory, check_channels
 
-FRAME_SIZE = 84
+Body = Callable[[int, bool], nn.Module]
 
 
-class PixelEncoder(nn.Module):
-    """Frames `(N, C, 84, 84)` uint8 (or float in 0 to 255) to features `(N, output_size)`.
+class PixelEncoder(Encoder):
+    """Frames `(..., S, H, W)` to features `(..., features)`.
 
     Args:
-        channels: stacked frames C.
-        convolutions: the body, up to and without flattening.
-        head: from the body's output to the features.
-        output_size: number of features.
+        observation_space: a `Box` of uint8 frames `(S, H, W)`, the newest last.
+        features: width of the features F.
+        channels: which of the S frames are seen, e.g. `[3]` for only the newest; None for all.
+        body: makes the convolutions from the number of frames seen.
+        head: makes the rest from the shape `(C, H, W)` of the convolutions' output and F.
+        normalize: layer norms after each layer.
+
+    Raises:
+        ArgumentError: the space holds no frames, or they are too small for the convolutions.
     """
 
+    seen: Tensor | None
+
     def __init__(
-        self, channels: int, convolutions: nn.Module, head: nn.Module, output_size: int
+        self,
+        observation_space: gym.Space[Any],
+        features: int,
+        channels: Sequence[int] | None,
+        body: Body,
+        head: Callable[[tuple[int, int, int], int, bool], nn.Module],
+        normalize: bool = False,
     ) -> None:
         super().__init__()
-        self.channels = channels
-        self.output_size = output_size
-        self.convolutions = convolutions.to(memory_format=torch.channels_last)
-        self.head = head
-
-    def forward(self, frames: Tensor) -> Tensor:
-        """See the class; frames of another size raise `ArgumentError`."""
-        if frames.ndim != 4 or frames.shape[1:] != (self.channels, FRAME_SIZE, FRAME_SIZE):
+        shape = observation_space.shape or ()
+        if len(shape) != 3 or observation_space.dtype != np.uint8:
             raise ArgumentError(
-                f"frames have shape {tuple(frames.shape)}, the encoder expects (N, {self.channels}, "
-                f"{FRAME_SIZE}, {FRAME_SIZE}): resize them, or build the encoder for that stack"
+                f"a pixel encoder cannot see observations of {observation_space}: it needs a Box "
+                "of uint8 frames (frames, height, width); for vectors choose the encoder 'mlp'."
             )
-        dtype = next(self.parameters()).dtype
-        x = frames.to(memory_format=torch.channels_last).to(dtype).mul_(1 / 255)
-        features: Tensor = self.head(self.convolutions(x))
-        return features
+        self.features, self.observation_shape = features, shape
+        chosen = check_channels(channels, shape[0])
+        self.register_buffer("seen", chosen, persistent=False)
+        frames = shape[0] if chosen is None else len(chosen)
+        self.convolutions = body(frames, normalize)
+        self.convolutions.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.head = head(
+            _output_shape(self.convolutions, (frames, *shape[1:])), features, normalize
+        )
+
+    def forward(self, observations: Tensor) -> Tensor:
+        """`(..., S, H, W)` uint8, or float in 0 to 255, to `(..., F)`."""
+        self.check(observations)
+        x = observations.reshape(-1, *self.observation_shape)  # (N, S, H, W)
+        if self.seen is not None:
+            x = x.index_select(1, self.seen)
+        x = x.to(memory_format=torch.channels_last).to(self._dtype()) * (1 / 255)
+        y: Tensor = self.head(self.convolutions(x))
+        return y.view(*observations.shape[:-3], self.features)
+
+    def _dtype(self) -> torch.dtype:
+        return next(self.parameters()).dtype
+
+
+def _output_shape(convolutions: nn.Module, shape: tuple[int, ...]) -> tuple[int, int, int]:
+    try:
+        with torch.no_grad():
+            channels, height, width = convolutions(torch.zeros(1, *shape)).shape[1:]
+    except RuntimeError as error:
+        raise ArgumentError(
+            f"frames of {shape[1]} x {shape[2]} are too small for this encoder: give 84 x 84"
+        ) from error
+    return int(channels), int(height), int(width)
 
 
 def _norm(channels: int, normalize: bool) -> list[nn.Module]:
@@ -54,52 +95,104 @@ def _norm(channels: int, normalize: bool) -> list[nn.Module]:
     return [nn.GroupNorm(1, channels)] if normalize else []
 
 
-def _convolution_stack(
-    channels: int, layers: list[tuple[int, int, int]], normalize: bool
-) -> nn.Sequential:
-    """Layers of (filters, kernel, stride), each followed by its norm and a ReLU."""
-    modules: list[nn.Module] = []
-    for filters, kernel, stride in layers:
-        modules += [
-            nn.Conv2d(channels, filters, kernel, stride),
-            *_norm(filters, normalize),
-            nn.ReLU(),
-        ]
-        channels = filters
-    return nn.Sequential(*modules)
+def _plain(layers: Sequence[tuple[int, int, int]]) -> Body:
+    """Convolutions of (filters, kernel, stride), each followed by its norm and a ReLU."""
+
+    def body(frames: int, normalize: bool) -> nn.Sequential:
+        modules: list[nn.Module] = []
+        for filters, kernel, stride in layers:
+            convolution = nn.Conv2d(frames, filters, kernel, stride)
+            modules += [convolution, *_norm(filters, normalize), nn.ReLU()]
+            frames = filters
+        return nn.Sequential(*modules)
+
+    return body
 
 
-def _dense_head(inputs: int, features: int, normalize: bool) -> nn.Sequential:
+def _dense(shape: tuple[int, int, int], features: int, normalize: bool) -> nn.Sequential:
+    """All of the picture into one dense layer."""
     norm: list[nn.Module] = [nn.LayerNorm(features)] if normalize else []
+    inputs = shape[0] * shape[1] * shape[2]
     return nn.Sequential(nn.Flatten(), nn.Linear(inputs, features), *norm, nn.ReLU())
 
 
-def small_cnn(channels: int, features: int = 256, normalize: bool = True) -> PixelEncoder:
-    """The network of Mnih et al. (2013): 16 and 32 filters, 256 units; a third of Nature's cost."""
-    body = _convolution_stack(channels, [(16, 8, 4), (32, 4, 2)], normalize)
-    return PixelEncoder(channels, body, _dense_head(32 * 9 * 9, features, normalize), features)
+def _ncps_body(frames: int, normalize: bool) -> nn.Sequential:
+    """64, 128, 128 and 256 filters of 5 x 5, stride 2; batch norm after the second and fourth."""
+    modules: list[nn.Module] = []
+    for i, filters in enumerate((64, 128, 128, 256)):
+        modules.append(nn.Conv2d(frames, filters, 5, stride=2, padding=2))
+        modules += [nn.BatchNorm2d(filters)] * (i % 2) + [nn.ReLU()]
+        frames = filters
+    return nn.Sequential(*modules)
 
 
-def nature_cnn(channels: int, features: int = 512, normalize: bool = False) -> PixelEncoder:
-    """The network of Mnih et al. (2015): 32, 64 and 64 filters, 512 units."""
-    body = _convolution_stack(channels, [(32, 8, 4), (64, 4, 2), (64, 3, 1)], normalize)
-    return PixelEncoder(channels, body, _dense_head(64 * 7 * 7, features, normalize), features)
+def _average(shape: tuple[int, int, int], features: int, normalize: bool) -> nn.Sequential:
+    """The mean over the picture; a dense layer where another width is wanted."""
+    modules: list[nn.Module] = [nn.AdaptiveAvgPool2d(1), nn.Flatten()]
+    if features != shape[0]:
+        modules += [nn.Linear(shape[0], features), nn.ReLU()]
+    return nn.Sequential(*modules)
 
 
-ENCODERS = {"small": small_cnn, "nature": nature_cnn}
+class _Residual(nn.Module):
+    """Two 3 x 3 convolutions around which the input passes."""
+
+    def __init__(self, filters: int, normalize: bool) -> None:
+        super().__init__()
+        self.block = nn.Sequential(
+            *_norm(filters, normalize),
+            nn.ReLU(),
+            nn.Conv2d(filters, filters, 3, padding=1),
+            nn.ReLU(),
+            nn.Conv2d(filters, filters, 3, padding=1),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = x + self.block(x)
+        return y
 
 
-def build_encoder(name: str, channels: int, normalize: bool = False) -> PixelEncoder:
-    """An encoder by name.
+def _impala_body(frames: int, normalize: bool) -> nn.Sequential:
+    """Three stages of 16, 32 and 32 filters, each halving the picture, two residual blocks each."""
+    modules: list[nn.Module] = []
+    for filters in (16, 32, 32):
+        modules += [
+            nn.Conv2d(frames, filters, 3, padding=1),
+            nn.MaxPool2d(3, stride=2, padding=1),
+            _Residual(filters, normalize),
+            _Residual(filters, normalize),
+        ]
+        frames = filters
+    return nn.Sequential(*modules, nn.ReLU())
 
-    Args:
-        name: a key of `ENCODERS`.
-        channels: stacked frames C.
-        normalize: layer norms after each layer.
 
-    Raises:
-        UnknownNameError: no such encoder; the nearest name is offered.
-    """
-    if name not in ENCODERS:
-        raise UnknownNameError("pixel encoder", name, ENCODERS)
-    return ENCODERS[name](channels, normalize=normalize)
+def _factory(body: Body, head: Callable[..., nn.Module], doc: str) -> Callable[..., PixelEncoder]:
+    def make(
+        observation_space: gym.Space[Any],
+        features: int = 256,
+        channels: Sequence[int] | None = None,
+        normalize: bool = False,
+    ) -> PixelEncoder:
+        return PixelEncoder(observation_space, features, channels, body, head, normalize)
+
+    make.__doc__ = doc
+    return make
+
+
+PIXEL_ENCODERS: dict[str, EncoderFactory] = {
+    "small": _factory(
+        _plain([(16, 8, 4), (32, 4, 2)]),
+        _dense,
+        "The network of Mnih et al. (2013): 16 and 32 filters; a third of Nature's cost.",
+    ),
+    "nature": _factory(
+        _plain([(32, 8, 4), (64, 4, 2), (64, 3, 1)]),
+        _dense,
+        "The network of Mnih et al. (2015): 32, 64 and 64 filters.",
+    ),
+    "ncps": _factory(_ncps_body, _average, "The head of ncps' Atari example; 256 features."),
+    "impala": _factory(_impala_body, _dense, "The residual network of Espeholt et al. (2018)."),
+}
+"""Pixel encoders by their name in the configuration."""
+
+ENCODERS.update(PIXEL_ENCODERS)

@@ -1,9 +1,9 @@
 """Train an Atari expert: parallelised Q-learning with lambda returns and layer norms.
 
 Source: Gallici et al., "Simplifying deep temporal difference learning" (2024), algorithm 1: play T
-decisions in N games at once with an epsilon-greedy policy, compute the lambda returns of that rollout
-with the network as it is, fit them for a few epochs, throw the rollout away. Letters: T decisions, N
-games, C stacked frames.
+decisions in N games at once with an epsilon-greedy policy, compute the lambda returns of that
+rollout with the network as it is, fit them for a few epochs, throw the rollout away. Letters: T
+decisions, N games, C stacked frames.
 """
 
 from __future__ import annotations
@@ -19,8 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from lrs_lightning.envs.atari_training import TrainingGames
-from lrs_lightning.experts.q_network import QNetwork
-from lrs_lightning.nn.encoders_pixels import build_encoder
+from lrs_lightning.experts.q_network import build_q_network
 from lrs_lightning.training.pqn_config import PQNConfig
 from lrs_lightning.training.pqn_targets import lambda_returns
 
@@ -37,9 +36,9 @@ class Rollout:
 class PQN:
     """The training's state and its one step: `iterate` plays a rollout and learns from it.
 
-    A checkpoint is taken between two rollouts. The emulators cannot be saved, so whoever takes one also
-    starts the games anew (`restart_games`, seeded by the decisions made so far): a training that was
-    interrupted and one that was not then see the same games and agree to the last bit.
+    A checkpoint is taken between two rollouts. The emulators cannot be saved, so whoever takes one
+    also starts the games anew (`restart_games`, seeded by the decisions made so far): a training
+    that was interrupted and one that was not then see the same games and agree to the last bit.
 
     Args:
         config: the recipe.
@@ -52,8 +51,8 @@ class PQN:
             config.env_id, config.num_envs, config.sticky, threads=config.threads
         )
         torch.manual_seed(config.seed)
-        encoder = build_encoder(config.encoder, channels=4, normalize=True)
-        self.network = QNetwork(encoder, self.games.num_actions).to(self.device)
+        network = build_q_network(config.encoder, self.games.num_actions)
+        self.network = network.to(self.device)
         self.optimizer = torch.optim.RAdam(self.network.parameters(), lr=config.learning_rate)
         self.generator = torch.Generator().manual_seed(config.seed)
         self.decisions = 0
@@ -134,7 +133,7 @@ class PQN:
             chosen = values.gather(1, actions[rows, None].to(self.device))[:, 0]
             loss = nn.functional.mse_loss(chosen, returns[rows].to(self.device))
             self.optimizer.zero_grad()
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             norm = nn.utils.clip_grad_norm_(
                 self.network.parameters(), self.config.max_grad_norm, error_if_nonfinite=True
             )
@@ -150,7 +149,7 @@ class PQN:
         """Rows of the flattened rollout, each once per epoch, in random order."""
         for _ in range(self.config.epochs):
             order = torch.randperm(self.config.samples, generator=self.generator)
-            yield from order.split(self.config.minibatch)
+            yield from torch.split(order, self.config.minibatch)
 
     def state_dict(self) -> dict[str, Any]:
         """Everything a later process needs to go on; tensors and plain values only."""

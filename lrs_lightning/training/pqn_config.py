@@ -49,7 +49,8 @@ class PQNConfig:
     def __post_init__(self) -> None:
         if self.samples % self.minibatch:
             raise ArgumentError(
-                f"minibatch {self.minibatch} does not divide num_envs * rollout_steps = {self.samples}"
+                f"minibatch {self.minibatch} does not divide num_envs * rollout_steps, "
+                f"which is {self.samples}"
             )
 
     @property

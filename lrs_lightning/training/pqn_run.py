@@ -81,8 +81,8 @@ def _resume(training: PQN, folder: Path) -> float:
     ]
     if changed:
         raise ArgumentError(
-            f"{path} was trained with another recipe: {', '.join(changed)}; give the same values, or "
-            "another folder"
+            f"{path} was trained with another recipe: {', '.join(changed)}; "
+            "give the same values, or another folder"
         )
     training.load_state_dict(state)
     return float(state["seconds"])
