@@ -13,6 +13,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import logging
+import os
 from functools import lru_cache
 from typing import NamedTuple, cast
 
@@ -67,7 +68,7 @@ def choose(backend: str, cell: str, variant: str, gates: int, device_type: str) 
 
 def _decide(backend: str, cell: str, variant: str, gates: int, device_type: str) -> Choice:
     by_hand = variant != "pure"
-    obstacle = _obstacle_to_triton(cell, variant, gates)
+    obstacle = _obstacle_to_triton(cell, variant, gates, device_type)
     if backend == "triton":
         if obstacle is not None:
             raise ValueError(f"backend 'triton' cannot run this {cell} scan: {obstacle}")
@@ -99,11 +100,11 @@ def _native(device_type: str) -> Choice:
     return Choice("native", "asked for")
 
 
-def _obstacle_to_triton(cell: str, variant: str, gates: int) -> str | None:
+def _obstacle_to_triton(cell: str, variant: str, gates: int, device_type: str) -> str | None:
     if not has_triton():
         return "Triton is not installed"
-    if importlib.util.find_spec(_MODULES["triton"]) is None:
-        return "this build has no Triton kernels"
+    if device_type != "cuda" and os.environ.get("TRITON_INTERPRET") != "1":
+        return f"inputs are on the device {device_type!r}, and TRITON_INTERPRET is not 1"
     if cell == "cfc" and (variant != "default" or gates != 3):
         return "its CfC has three gates and mode 'default'"
     return None

@@ -12,6 +12,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
+from lrs_kernels import dispatch
 from lrs_kernels.checks import check_inputs
 from lrs_kernels.ops import run
 from lrs_kernels.passes import Call, Inputs
@@ -196,9 +197,8 @@ def rnn_scan(
 
 
 def _choose_reference(backend: str, inputs: Inputs) -> None:
-    from lrs_kernels.dispatch import choose
-
-    choose(backend, "cfc", "pure", 1, inputs.x_proj.device.type)
+    if not torch.compiler.is_compiling():
+        dispatch.choose(backend, "cfc", "pure", 1, inputs.x_proj.device.type)
 
 
 def _prepare(

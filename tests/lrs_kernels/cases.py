@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 import torch
+from torch import Tensor
+
 from lrs_kernels import cfc_scan, gru_scan, lstm_scan, rnn_scan
 from lrs_kernels.native import library
-from torch import Tensor
 
 CELLS = [
     pytest.param(cfc_scan, 3, id="cfc"),

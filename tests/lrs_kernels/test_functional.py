@@ -6,8 +6,8 @@ from itertools import product
 
 import pytest
 import torch
-from lrs_kernels import cfc_scan, rnn_scan
 
+from lrs_kernels import cfc_scan, rnn_scan
 from tests.lrs_kernels.cases import CELLS, assert_same, make_arguments, make_scan, needs_native
 
 BACKENDS = ["cpu", pytest.param("native", marks=needs_native)]

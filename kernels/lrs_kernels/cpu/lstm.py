@@ -4,7 +4,7 @@
     c_t = f c_{t-1} + i g,    h_t = o tanh(c_t).
 
 Shapes as in `cfc.py`. In backward dh and dc are carried; all other factors of the gradients are
-computed for all T at once. The saved gates are i, f, g, o and tanh(c), `(P, T, B, 5H)`.
+computed for all T at once; tanh(c) is computed again rather than kept.
 """
 
 from __future__ import annotations
@@ -27,9 +27,10 @@ def lstm_forward(call: Call, inputs: Inputs, save: bool, save_time: bool) -> Tra
     hidden = h0.shape[-1]
     states = x_proj.new_empty(*lead, steps, batch, hidden)
     kept_steps = steps if save else 1
-    gates = x_proj.new_empty(*lead, kept_steps, batch, 5 * hidden)
+    gates = x_proj.new_empty(*lead, kept_steps, batch, 4 * hidden)
     cells = x_proj.new_empty(*lead, kept_steps, batch, hidden)
     views = [_views(row, hidden) for row in gates.unbind(-3)]
+    squashed = torch.empty_like(h0, memory_format=torch.contiguous_format)
     cell_rows = cells.unbind(-3)
     x, keep = x_proj.unbind(-3), keep_steps(inputs.resets, x_proj)
     gemm, weight_t = gemm_of(x_proj), stacked(inputs.recurrent.effective()).mT
@@ -38,7 +39,7 @@ def lstm_forward(call: Call, inputs: Inputs, save: bool, save_time: bool) -> Tra
         kept = keep[t]
         if kept is not None:
             state, cell = state * kept, cell * kept
-        z, input_forget, i, f, g, o, squashed = views[t if save else 0]
+        z, input_forget, i, f, g, o = views[t if save else 0]
         new_cell = cell_rows[t if save else 0]
         gemm(x[t], state, weight_t, out=z)  # (P, B, 4H)
         input_forget.sigmoid_()
@@ -53,8 +54,8 @@ def lstm_forward(call: Call, inputs: Inputs, save: bool, save_time: bool) -> Tra
 
 
 def _views(row: Tensor, hidden: int) -> tuple[Tensor, ...]:
-    """z, then i and f together, then i, f, g, o and tanh(c): views of `(P, B, 5H)`."""
-    return row[..., : 4 * hidden], row[..., : 2 * hidden], *row.chunk(5, dim=-1)
+    """All of z, then i and f together, then i, f, g, o: views of `(P, B, 4H)`."""
+    return row, row[..., : 2 * hidden], *row.chunk(4, dim=-1)
 
 
 def lstm_backward(call: Call, inputs: Inputs, trace: Trace, upstream: Upstream) -> Grads:
@@ -62,7 +63,7 @@ def lstm_backward(call: Call, inputs: Inputs, trace: Trace, upstream: Upstream) 
     gates, cells, hidden = trace.gates, trace.cells, inputs.h0.shape[-1]
     assert gates is not None and cells is not None and inputs.c0 is not None
     before = previous_states(cells, inputs.c0, inputs.resets)  # (P, T, B, H)
-    dz, into_cell = _factors(gates, before)  # dz becomes dL/dz step by step
+    dz, into_cell = _factors(gates, before, cells)  # dz becomes dL/dz step by step
     flat = dz.unbind(-3)
     cell_gates = dz.view(*dz.shape[:-1], 4, hidden)[..., :3, :].unbind(-4)
     output_gate = dz[..., 3 * hidden :].unbind(-3)
@@ -87,10 +88,11 @@ def lstm_backward(call: Call, inputs: Inputs, trace: Trace, upstream: Upstream) 
     return Grads(dz, d_state, c0=d_cell)
 
 
-def _factors(gates: Tensor, previous_cells: Tensor) -> tuple[Tensor, Tensor]:
+def _factors(gates: Tensor, previous_cells: Tensor, cells: Tensor) -> tuple[Tensor, Tensor]:
     """Factors of dc_t in z_i, z_f, z_g and of dh_t in z_o, `(P, T, B, 4H)`; and dc_t/dh_t."""
-    i, f, g, o, squashed = gates.chunk(5, dim=-1)
-    factors = gates.new_empty(*i.shape[:-1], 4 * i.shape[-1])
+    i, f, g, o = gates.chunk(4, dim=-1)
+    squashed = torch.tanh(cells)
+    factors = torch.empty_like(gates)
     for_i, for_f, for_g, for_o = factors.chunk(4, dim=-1)
     _sigmoid_backward(g, i, grad_input=for_i)
     _sigmoid_backward(previous_cells, f, grad_input=for_f)

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from lrs_kernels import dispatch, reference
 from lrs_kernels.ops.function import Scan, as_the_backend_wants, final_state, flatten
+from lrs_kernels.ops.library import run_as_operator
 from lrs_kernels.passes import Call, Inputs
 
 
@@ -29,13 +30,17 @@ def run(call: Call, inputs: Inputs, backend: str) -> ScanOutput:
         backend: `auto`, or the name of one.
 
     """
+    if backend == "reference":
+        return run_reference(call, inputs)
+    flat = flatten(inputs)
+    wants_grad = torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in flat)
+    if torch.compiler.is_compiling():
+        y, h_n, c_n = run_as_operator(call, inputs, backend, wants_grad)
+        return ScanOutput(y, h_n, c_n if call.cell == "lstm" else None)
     gates = inputs.recurrent.reference.shape[-3]
     choice = dispatch.choose(backend, call.cell, call.variant, gates, inputs.x_proj.device.type)
-    if choice.backend == "reference":
-        return run_reference(call, inputs)
     module = dispatch.load(choice.backend)
-    flat = flatten(inputs)
-    if torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in flat):
+    if wants_grad:
         return ScanOutput(*Scan.apply(call, module, *flat))  # type: ignore[no-untyped-call]
     trace = module.forward(call, as_the_backend_wants(module, inputs), False, False)
     return ScanOutput(trace.states, final_state(trace), trace.c_n)

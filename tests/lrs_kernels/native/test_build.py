@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 
 import pytest
+
 from lrs_kernels import dispatch
 from lrs_kernels.native import build
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 import torch
-from lrs_kernels import cfc_scan
 
+from lrs_kernels import cfc_scan
 from tests.lrs_kernels.cases import CELLS, make_arguments, needs_native, outputs_and_grads
 
 pytestmark = needs_native

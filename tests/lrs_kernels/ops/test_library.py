@@ -1,0 +1,124 @@
+"""The registered operators: PyTorch's own checks, `torch.compile`, autocast, refusals."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+import lrs_kernels  # noqa: F401  (registers the operators)
+from lrs_kernels import cfc_scan
+from lrs_kernels.ops.function import flatten
+from lrs_kernels.passes import Inputs
+from lrs_kernels.recurrent import Recurrent
+from tests.lrs_kernels.cases import CELLS, make_arguments, make_scan, outputs_and_grads
+
+VARIANTS = [
+    {},
+    {"rank": 2, "density": 0.5, "members": 2, "resets": True},
+]
+
+
+def operator_inputs(scan, gates, **options):
+    """Flat inputs of the operator, as `flatten` orders them."""
+    made = make_arguments(scan, 3, 2, 4, gates, **options)
+    h0, c0 = made.get("state", (made.get("h0"), None))
+    recurrent = Recurrent.of(made["weight"], made.get("mask"))
+    spans, resets = made.get("timespans"), made.get("resets")
+    return flatten(Inputs(made["x_proj"], recurrent, h0, c0, spans, resets, made.get("bias_n")))
+
+
+def variant_of(scan):
+    return "tanh" if scan.__name__ == "rnn_scan" else "default"
+
+
+@pytest.mark.parametrize(("scan", "gates"), CELLS)
+@pytest.mark.parametrize("options", VARIANTS, ids=["dense", "masked-population"])
+@pytest.mark.parametrize("backend", ["cpu", "auto"])
+def test_opcheck_of_the_forward_operator(scan, gates, options, backend):
+    names = (scan.__name__.removesuffix("_scan"), variant_of(scan), "ieee", backend)
+    flat = operator_inputs(scan, gates, **options)
+    torch.library.opcheck(torch.ops.lrs_kernels.scan, (*flat, *names, True, False))
+
+
+def test_opcheck_with_timespans():
+    flat = operator_inputs(cfc_scan, 3, timespans=True)
+    arguments = (*flat, "cfc", "default", "ieee", "cpu", True, True)
+    torch.library.opcheck(torch.ops.lrs_kernels.scan, arguments)
+
+
+@pytest.mark.parametrize(("scan", "gates"), CELLS)
+def test_opcheck_of_the_backward_operator(scan, gates):
+    flat = [
+        None if part is None else part.detach()
+        for part in operator_inputs(scan, gates, rank=2, density=0.5)
+    ]
+    names = (scan.__name__.removesuffix("_scan"), variant_of(scan), "ieee", "cpu")
+    states, _, *rest = torch.ops.lrs_kernels.scan(*flat, *names, True, False)
+    upstream = (torch.randn_like(states), None, None)
+    arguments = (*upstream, *flat[1:], states, *rest, *names)
+    torch.library.opcheck(torch.ops.lrs_kernels.scan_backward, arguments)
+
+
+@pytest.mark.parametrize(("scan", "gates"), CELLS)
+@pytest.mark.parametrize("options", VARIANTS, ids=["dense", "masked-population"])
+def test_compiles_in_one_graph(scan, gates, options):
+    made = make_arguments(scan, 3, 2, 4, gates, **options)
+    torch._dynamo.reset()
+    compiled = torch.compile(scan, fullgraph=True, backend="aot_eager")
+    ours, theirs = outputs_and_grads(compiled, made), outputs_and_grads(scan, made)
+    for one, other in zip(ours[0] + ours[1], theirs[0] + theirs[1], strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=1e-12)
+
+
+def test_compiles_with_timespans_and_without_gradients():
+    made = make_scan(3, 2, 4, 3, timespans=True)
+    torch._dynamo.reset()
+    compiled = torch.compile(cfc_scan, fullgraph=True, backend="aot_eager")
+    ours, theirs = outputs_and_grads(compiled, made), outputs_and_grads(cfc_scan, made)
+    for one, other in zip(ours[0] + ours[1], theirs[0] + theirs[1], strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=1e-12)
+    with torch.no_grad():
+        torch.testing.assert_close(compiled(**made)[0], theirs[0][0], rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize(("scan", "gates"), CELLS)
+def test_autocast_keeps_the_state_in_float32(scan, gates):
+    made = make_arguments(scan, 3, 2, 4, gates, dtype=torch.float32)
+    plain = scan(**made)[0]
+    with torch.autocast("cpu", torch.bfloat16):
+        lowered = torch.nn.functional.linear(torch.randn(3, 2, 4), torch.randn(4 * gates, 4))
+        assert lowered.dtype == torch.bfloat16
+        y = scan(**{**made, "x_proj": lowered})[0]
+        kept = scan(**made)[0]
+        flat = [None if t is None else t.float() for t in operator_inputs(scan, gates)]
+        names = (scan.__name__.removesuffix("_scan"), variant_of(scan), "ieee", "cpu")
+        by_operator = torch.ops.lrs_kernels.scan(
+            flat[0].bfloat16(), *flat[1:], *names, False, False
+        )
+    assert y.dtype == by_operator[0].dtype == torch.float32
+    assert torch.equal(kept, plain)
+
+
+@pytest.mark.parametrize("path", ["eager", "operator"])
+def test_a_second_derivative_is_refused_in_one_sentence(path):
+    made = make_scan(3, 2, 4, 3)
+    if path == "eager":
+        y, _ = cfc_scan(**made)
+    else:
+        recurrent = Recurrent.of(made["weight"])
+        flat = flatten(Inputs(made["x_proj"], recurrent, made["h0"]))
+        names = ("cfc", "default", "ieee", "cpu", True, False)
+        y = torch.ops.lrs_kernels.scan(*flat, *names)[0]
+    with pytest.raises(RuntimeError, match="pass backend='reference' to differentiate twice"):
+        (grad,) = torch.autograd.grad(y.pow(2).sum(), made["x_proj"], create_graph=True)
+        grad.pow(2).sum().backward()
+
+
+def test_the_reference_differentiates_twice():
+    made = make_scan(2, 1, 3, 3)
+    names = ("x_proj", "weight", "h0")
+
+    def run(*tensors):
+        return cfc_scan(**dict(zip(names, tensors, strict=True)), backend="reference")[0]
+
+    assert torch.autograd.gradgradcheck(run, [made[name] for name in names])
