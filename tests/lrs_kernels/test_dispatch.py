@@ -1,0 +1,95 @@
+"""Which backend runs, why, and that it is said."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from lrs_kernels import cfc_scan, dispatch, explain
+from tests.lrs_kernels.cases import make_scan
+
+
+@pytest.fixture(autouse=True)
+def forget():
+    dispatch.choose.cache_clear()
+    dispatch.has_triton.cache_clear()
+    yield
+    dispatch.choose.cache_clear()
+    dispatch.has_triton.cache_clear()
+
+
+def test_a_choice_is_logged_once(caplog):
+    with caplog.at_level("INFO", logger="lrs_kernels"):
+        for _ in range(3):
+            cfc_scan(**make_scan(2, 1, 3, 3), backend="cpu")
+    assert [record.message for record in caplog.records] == [
+        "cfc scan on cpu runs on 'cpu': asked for"
+    ]
+
+
+def test_the_pure_mode_says_that_it_is_slow(caplog):
+    made = make_scan(2, 1, 3, 1)
+    with caplog.at_level("INFO", logger="lrs_kernels"):
+        cfc_scan(
+            **made, mode="pure", w_tau=torch.zeros(3).double(), amplitude=torch.ones(3).double()
+        )
+    assert "runs on 'reference': mode 'pure' has no hand-written passes" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("backend", "variant", "gates", "device", "message"),
+    [
+        ("gpu", "default", 3, "cpu", "backend is 'gpu', expected one of auto, triton"),
+        ("cpu", "pure", 1, "cpu", "backend 'cpu' has no CfC of mode 'pure'"),
+        ("native", "default", 3, "cuda", "backend 'native' runs on the CPU"),
+        ("triton", "no_gate", 3, "cuda", "three gates and mode 'default'"),
+    ],
+)
+def test_what_cannot_be_is_refused(backend, variant, gates, device, message):
+    with pytest.raises(ValueError, match=message):
+        dispatch.choose(backend, "cfc", variant, gates, device)
+
+
+@pytest.mark.parametrize(
+    ("present", "backend", "reason"),
+    [(True, "triton", "on a GPU"), (False, "cpu", "because Triton is not installed")],
+)
+def test_on_a_gpu(monkeypatch, present, backend, reason):
+    monkeypatch.setattr(dispatch, "has_triton", lambda: present)
+    choice = dispatch.choose("auto", "lstm", "default", 4, "cuda")
+    assert choice.backend == backend and reason in choice.reason
+
+
+def test_explain_has_a_line_for_every_cell():
+    lines = explain("cpu").splitlines()
+    assert [line.split(":")[0] for line in lines] == ["cfc", "lstm", "gru", "rnn"]
+
+
+WITHOUT_TRITON = """
+import importlib.util, sys
+find_spec = importlib.util.find_spec
+importlib.util.find_spec = lambda name, *rest: None if name == "triton" else find_spec(name, *rest)
+class Hide:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] == "triton":
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+sys.meta_path.insert(0, Hide())
+import torch, lrs_kernels
+x = torch.randn(4, 2, 9, requires_grad=True)
+y, h = lrs_kernels.cfc_scan(x, torch.randn(3, 3, 3))
+y.sum().backward()
+assert x.grad.isfinite().all() and "triton" not in sys.modules
+try:
+    lrs_kernels.cfc_scan(x, torch.randn(3, 3, 3), backend="triton")
+except ValueError as error:
+    print(error)
+"""
+
+
+def test_everything_runs_where_triton_is_absent():
+    done = subprocess.run([sys.executable, "-c", WITHOUT_TRITON], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "backend 'triton' cannot run this cfc scan: Triton is not installed" in done.stdout
