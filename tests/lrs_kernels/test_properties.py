@@ -1,0 +1,153 @@
+"""What must hold for every scan, whatever its shape: over random shapes, ranks, densities, cuts."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lrs_kernels import cfc_scan, gru_scan, lstm_scan, rnn_scan
+from tests.lrs_kernels.cases import assert_same, leaves, make_arguments, needs_native
+
+SCANS = [(cfc_scan, 3), (cfc_scan, 4), (lstm_scan, 4), (gru_scan, 3), (rnn_scan, 1)]
+BACKENDS = ["cpu", pytest.param("native", marks=needs_native)]
+few = settings(max_examples=25, deadline=None, derandomize=True)
+
+
+ANY_MEMBERS = st.none() | st.integers(1, 3)
+
+
+@st.composite
+def scans(draw, members=ANY_MEMBERS):
+    """A cell and random arguments for it."""
+    scan, gates = draw(st.sampled_from(SCANS))
+    torch.manual_seed(draw(st.integers(0, 2**31)))
+    hidden = draw(st.integers(1, 35))
+    options = {
+        "members": draw(members),
+        "rank": draw(st.none() | st.integers(1, hidden)),
+        "density": draw(st.sampled_from([None, 0.0, 0.3, 1.0])),
+        "resets": draw(st.booleans()),
+        "timespans": scan is cfc_scan and draw(st.booleans()),
+    }
+    steps, batch = draw(st.integers(1, 6)), draw(st.integers(1, 9))
+    return scan, make_arguments(scan, steps, batch, hidden, gates, **options)
+
+
+def outputs(result):
+    y, final = result
+    return [y, *(final if isinstance(final, tuple) else (final,))]
+
+
+def over(arguments, pick):
+    """The arguments with `pick(name, tensor)` in the place of every tensor."""
+    return {
+        name: tuple(pick(name, part) for part in value)
+        if isinstance(value, tuple)
+        else pick(name, value)
+        for name, value in arguments.items()
+    }
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@given(case=scans())
+@few
+def test_equals_the_loop(backend, case):
+    assert_same(*case, backend=backend)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@given(case=scans(members=st.integers(1, 3)))
+@few
+def test_a_population_equals_its_members_alone(backend, case):
+    scan, arguments = case
+    together = outputs(scan(**arguments, backend=backend))
+    for member in range(len(arguments["x_proj"])):
+        alone = scan(**over(arguments, lambda _, part, p=member: part[p]), backend=backend)
+        for one, all_of_them in zip(outputs(alone), together, strict=True):
+            torch.testing.assert_close(one, all_of_them[member], rtol=0, atol=1e-13)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@given(case=scans(), data=st.data())
+@few
+def test_two_halves_equal_one_whole(backend, case, data):
+    scan, arguments = case
+    steps = arguments["x_proj"].shape[-3]
+    cut = data.draw(st.integers(1, max(1, steps - 1)))
+    whole = outputs(scan(**arguments, backend=backend))
+
+    def part(begin, end):
+        def pick(name, tensor):
+            if name == "x_proj":
+                return tensor[..., begin:end, :, :]
+            return tensor[..., begin:end, :] if name in ("timespans", "resets") else tensor
+
+        return over(arguments, pick)
+
+    y, state = scan(**part(0, cut), backend=backend)
+    if cut < steps:
+        second = part(cut, steps)
+        second["state" if "state" in second else "h0"] = state
+        later, state = scan(**second, backend=backend)
+        y = torch.cat([y, later], dim=-3)
+    for got, want in zip(outputs((y, state)), whole, strict=True):
+        torch.testing.assert_close(got, want, rtol=0, atol=1e-13)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@given(case=scans(members=st.none()), data=st.data())
+@few
+def test_rows_of_a_batch_do_not_know_each_other(backend, case, data):
+    scan, arguments = case
+    order = torch.tensor(data.draw(st.permutations(range(arguments["x_proj"].shape[1]))))
+
+    def shuffle(name, tensor):
+        if name in ("weight", "mask", "bias_n"):
+            return tensor
+        return tensor.index_select(0 if name in ("h0", "state") else 1, order)
+
+    want = scan(**arguments, backend=backend)[0].index_select(1, order)
+    got = scan(**over(arguments, shuffle), backend=backend)[0]
+    torch.testing.assert_close(got, want, rtol=0, atol=1e-13)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@given(case=scans())
+@few
+def test_strides_do_not_matter(backend, case):
+    scan, arguments = case
+
+    def scatter(_, tensor):
+        if not tensor.is_floating_point():
+            return tensor
+        wide = torch.full((*tensor.shape[:-1], 2 * tensor.shape[-1]), torch.nan).double()
+        wide[..., ::2] = tensor.detach()
+        return wide[..., ::2]
+
+    want = scan(**arguments, backend=backend)[0]
+    torch.testing.assert_close(scan(**over(arguments, scatter), backend=backend)[0], want)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize(("scan", "gates"), SCANS)
+def test_gradcheck(scan, gates, backend):
+    spans = scan is cfc_scan
+    made = make_arguments(scan, 3, 2, 4, gates, rank=2, density=0.7, resets=True, timespans=spans)
+
+    def run(*tensors):
+        flat = iter(tensors)
+        # The order of `leaves`, which is that of the arguments.
+        filled = over(made, lambda _, part: next(flat) if part.requires_grad else part)
+        return tuple(outputs(scan(**filled, backend=backend)))
+
+    assert torch.autograd.gradcheck(run, leaves(made))
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_masked_connections_get_no_gradient(backend):
+    made = make_arguments(cfc_scan, 4, 2, 5, 3, density=0.4)
+    y, _ = cfc_scan(**made, backend=backend)
+    (grad,) = torch.autograd.grad(y.sum(), made["weight"])
+    assert (grad[made["mask"] == 0] == 0).all() and (grad[made["mask"] == 1] != 0).any()
