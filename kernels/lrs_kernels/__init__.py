@@ -3,5 +3,17 @@
 from lrs_kernels.dispatch import explain
 from lrs_kernels.functional import cfc_scan, gru_scan, lstm_scan, rnn_scan
 from lrs_kernels.recurrent import Recurrent
+from lrs_kernels.step import CfCStep, GRUStep, LSTMStep, RNNStep
 
-__all__ = ["Recurrent", "cfc_scan", "explain", "gru_scan", "lstm_scan", "rnn_scan"]
+__all__ = [
+    "CfCStep",
+    "GRUStep",
+    "LSTMStep",
+    "RNNStep",
+    "Recurrent",
+    "cfc_scan",
+    "explain",
+    "gru_scan",
+    "lstm_scan",
+    "rnn_scan",
+]

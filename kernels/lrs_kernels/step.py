@@ -1,0 +1,219 @@
+"""One step at a time for a robot: batch of one, NumPy only, no memory allocated after the start.
+
+A control loop asks for one action in microseconds, and asks again. There the calls cost more than
+the arithmetic, so input, state and a one for the bias stand side by side in one vector, one product
+serves all gates, and one `tanh` all of them: `sigmoid(z) = (1 + tanh(z / 2)) / 2`, the half of z
+being part of the weights. A step returns its own buffer: copy what must outlive the next call.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from lrs_kernels.recurrent import Recurrent
+
+Array = NDArray[np.float32]
+_HALF, _ONE = np.float32(0.5), np.float32(1.0)
+
+
+class CellStep:
+    """What the four cells share: the vector [x, h, 1], and the product that serves all gates.
+
+    Args:
+        input_weight: `(G*H, I)`.
+        bias: `(G*H,)`.
+        weight: recurrent weights, dense `(G, H, H)` or factors `(G, H, r)` and `(G, r, H)`.
+        mask: 1 where a connection exists, `(G, H, H)`; all ones by default.
+
+    Raises:
+        ValueError: if the shapes do not fit.
+
+    """
+
+    _sigmoid_gates: tuple[int, ...] = ()
+
+    def __init__(
+        self,
+        input_weight: Tensor,
+        bias: Tensor,
+        weight: Tensor | tuple[Tensor, Tensor],
+        mask: Tensor | None = None,
+    ) -> None:
+        effective = Recurrent.of(weight, mask).effective()
+        gates, hidden = effective.shape[-3], effective.shape[-1]
+        inputs = input_weight.shape[-1]
+        for name, tensor, shape in (
+            ("weight", effective, (gates, hidden, hidden)),
+            ("input_weight", input_weight, (gates * hidden, inputs)),
+            ("bias", bias, (gates * hidden,)),
+        ):
+            if tuple(tensor.shape) != shape:
+                raise ValueError(f"{name} has shape {tuple(tensor.shape)}, expected {shape}")
+        parts = [input_weight, effective.reshape(gates * hidden, hidden), bias[:, None]]
+        matrix = torch.cat([part.detach().float().cpu() for part in parts], dim=1)
+        for gate in self._sigmoid_gates:
+            matrix[gate * hidden : (gate + 1) * hidden] *= 0.5
+        self._matrix: Array = matrix.numpy()
+        self._vector: Array = np.zeros(inputs + hidden + 1, np.float32)
+        self._vector[-1] = 1
+        self._input = self._vector[:inputs]
+        self._product: Array = np.empty(gates * hidden, np.float32)
+        self._gates = [self._product[g * hidden : (g + 1) * hidden] for g in range(gates)]
+        self._difference: Array = np.empty(hidden, np.float32)
+        self.hidden: Array = self._vector[inputs:-1]
+        """Hidden state `(H,)`; write to it to start elsewhere than at zero."""
+
+    def reset(self) -> None:
+        """Forget everything: an episode begins."""
+        self.hidden[:] = 0
+
+    def _multiply(self, x: NDArray[np.floating]) -> None:
+        self._input[:] = x
+        np.dot(self._matrix, self._vector, out=self._product)
+
+
+class CfCStep(CellStep):
+    """One step of a CfC with the gates G, H, F; `step(x, dt) -> h` with x `(I,)` and h `(H,)`."""
+
+    _sigmoid_gates = (2,)
+
+    def __call__(self, x: NDArray[np.floating], timespan: float | None = None) -> Array:
+        """Advance by one input, `timespan` after the last one (1 by default)."""
+        self._multiply(x)
+        g, h, f = self._gates
+        if timespan is not None:
+            np.multiply(f, np.float32(timespan), out=f)
+        np.tanh(self._product, out=self._product)
+        difference = self._difference
+        np.subtract(h, g, out=difference)
+        np.add(f, _ONE, out=f)
+        np.multiply(f, _HALF, out=f)
+        np.multiply(difference, f, out=difference)
+        np.add(g, difference, out=self.hidden)
+        return self.hidden
+
+
+class LSTMStep(CellStep):
+    """One step of an LSTM with the gates i, f, g, o; `step(x) -> h`; `cell` is its other state."""
+
+    _sigmoid_gates = (0, 1, 3)
+
+    def __init__(
+        self,
+        input_weight: Tensor,
+        bias: Tensor,
+        weight: Tensor | tuple[Tensor, Tensor],
+        mask: Tensor | None = None,
+    ) -> None:
+        super().__init__(input_weight, bias, weight, mask)
+        self.cell: Array = np.zeros_like(self.hidden)
+        """Cell state `(H,)`."""
+
+    def reset(self) -> None:
+        """Forget everything: an episode begins."""
+        super().reset()
+        self.cell[:] = 0
+
+    def __call__(self, x: NDArray[np.floating]) -> Array:
+        """Advance by one input."""
+        self._multiply(x)
+        i, f, g, o = self._gates
+        np.tanh(self._product, out=self._product)
+        for gate in (i, f, o):
+            np.add(gate, _ONE, out=gate)
+            np.multiply(gate, _HALF, out=gate)
+        np.multiply(self.cell, f, out=self.cell)
+        np.multiply(i, g, out=self._difference)
+        np.add(self.cell, self._difference, out=self.cell)
+        np.tanh(self.cell, out=self._difference)
+        np.multiply(o, self._difference, out=self.hidden)
+        return self.hidden
+
+
+class GRUStep(CellStep):
+    """One step of a GRU with the gates r, z, n; `step(x) -> h`.
+
+    Args:
+        input_weight: `(3H, I)`.
+        bias: `(3H,)`; all biases but the inner one of n.
+        weight: recurrent weights, as in `CellStep`.
+        mask: as in `CellStep`.
+        bias_n: torch's `b_hn`, inside `r * (W_hn h + b_hn)`, `(H,)`; zeros by default.
+
+    """
+
+    _sigmoid_gates = (0, 1)
+
+    def __init__(
+        self,
+        input_weight: Tensor,
+        bias: Tensor,
+        weight: Tensor | tuple[Tensor, Tensor],
+        mask: Tensor | None = None,
+        bias_n: Tensor | None = None,
+    ) -> None:
+        super().__init__(input_weight, bias, weight, mask)
+        inputs, hidden = self._input.size, self.hidden.size
+        # r stands between the two parts of n, so the input part has rows of its own.
+        outer = self._matrix[2 * hidden :].copy()
+        outer[:, inputs:-1] = 0
+        self._matrix[2 * hidden :, :inputs] = 0
+        inner = torch.zeros(hidden) if bias_n is None else bias_n.detach().float().cpu()
+        self._matrix[2 * hidden :, -1] = inner.numpy()
+        self._matrix = np.concatenate([self._matrix, outer])
+        self._product = np.empty(4 * hidden, np.float32)
+        self._gates = [self._product[g * hidden : (g + 1) * hidden] for g in range(4)]
+        self._reset_update = self._product[: 2 * hidden]
+
+    def __call__(self, x: NDArray[np.floating]) -> Array:
+        """Advance by one input."""
+        self._multiply(x)
+        r, z, inner, n = self._gates
+        both = self._reset_update
+        np.tanh(both, out=both)
+        np.add(both, _ONE, out=both)
+        np.multiply(both, _HALF, out=both)
+        np.multiply(r, inner, out=inner)
+        np.add(n, inner, out=n)
+        np.tanh(n, out=n)
+        difference = self._difference
+        np.subtract(self.hidden, n, out=difference)
+        np.multiply(difference, z, out=difference)
+        np.add(n, difference, out=self.hidden)
+        return self.hidden
+
+
+class RNNStep(CellStep):
+    """One step of an Elman network; `step(x) -> h`.
+
+    Args:
+        input_weight: `(H, I)`.
+        bias: `(H,)`.
+        weight: recurrent weights, as in `CellStep`.
+        mask: as in `CellStep`.
+        nonlinearity: `tanh` or `relu`.
+
+    """
+
+    def __init__(
+        self,
+        input_weight: Tensor,
+        bias: Tensor,
+        weight: Tensor | tuple[Tensor, Tensor],
+        mask: Tensor | None = None,
+        nonlinearity: str = "tanh",
+    ) -> None:
+        super().__init__(input_weight, bias, weight, mask)
+        self._relu = nonlinearity == "relu"
+
+    def __call__(self, x: NDArray[np.floating]) -> Array:
+        """Advance by one input."""
+        self._multiply(x)
+        if self._relu:
+            np.maximum(self._product, np.float32(0), out=self.hidden)
+        else:
+            np.tanh(self._product, out=self.hidden)
+        return self.hidden
