@@ -1,47 +1,98 @@
-"""`fit`, `validate`, `test`, `predict`: LightningCLI with our defaults, and errors that are sentences."""
+"""`fit`, `validate`, `test`, `predict`: LightningCLI with our defaults and errors of one sentence."""
 
 from __future__ import annotations
 
 import re
 from typing import Any, NoReturn
 
-from lightning.pytorch import Trainer
-from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
+from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 
 from lrs_lightning.errors import ArgumentError, did_you_mean
+from lrs_lightning.training.callbacks.shifted_evaluation import ShiftedEvaluation
 from lrs_lightning.training.datamodule import ExpertTrajectories
 from lrs_lightning.training.module import ImitationModule
 
+VERBS = ("fit", "validate", "test", "predict")
+
 
 class Parser(LightningArgumentParser):
-    """A parser that names the nearest key and raises instead of printing usage and exiting."""
+    """A parser that takes no abbreviations, names the nearest key, and raises one sentence."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **{"allow_abbrev": False, **kwargs})
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
-        """Raise one sentence."""
-        raise ArgumentError(self._sentence(message)) from ex
+        """Raise `ArgumentError`; the nearest known key is added for an unknown one."""
+        parser = getattr(ex, "subcommand_parser", None) or self
+        keys = [action.dest for action in parser._actions if action.dest]
+        raise ArgumentError(one_sentence(message, keys)) from ex
 
-    def _sentence(self, message: str) -> str:
-        unknown = re.search(r"(?:Unrecognized arguments|Key) ?:? '?(?:--)?([\w.]+)", message)
-        known = [action.dest for action in self._actions if action.dest]
-        hint = did_you_mean(unknown[1], known) if unknown and unknown[1] not in known else ""
-        return " ".join(message.split()) + (f" {hint.lstrip(':. ')}" if len(hint) > 1 else "")
+
+def one_sentence(message: str, keys: list[str]) -> str:
+    """What the parser says, on one line and without its lists of types, with a hint for typos."""
+    text = re.sub(r"\s+", " ", message.replace("\n- ", "; ")).strip()
+    unknown = re.search(r"(?:[Uu]nrecognized arguments: --|[Kk]ey '|option ')([\w.]+)", text)
+    if unknown and unknown[1] not in keys:
+        hint = did_you_mean(unknown[1], keys)
+        return f"unknown key {unknown[1]!r}{hint} (`--help` lists them all)"
+    return text
 
 
 class TrainerCLI(LightningCLI):
-    """The training verbs; `arguments` begin with the verb."""
+    """The training verbs.
+
+    Args:
+        arguments: the words of the command line, the verb first.
+    """
 
     def __init__(self, arguments: list[str]) -> None:
         super().__init__(
             ImitationModule,
             ExpertTrajectories,
-            save_config_callback=SaveConfigCallback,
-            # Training on in the same folder is no accident: it has the checkpoints to go on from.
+            # Training on in the same folder is no accident: its checkpoints are there to go on from.
             save_config_kwargs={"overwrite": True},
+            trainer_defaults={
+                "max_steps": 4000,
+                "max_epochs": -1,
+                "gradient_clip_val": 1.0,
+                "num_sanity_val_steps": 0,
+                "enable_model_summary": False,
+                "callbacks": [_checkpoints()],
+            },
             seed_everything_default=0,
             parser_class=Parser,
+            parser_kwargs={verb: {"default_env": False} for verb in VERBS},
             auto_configure_optimizers=False,
             args=arguments,
         )
+
+    @staticmethod
+    def subcommands() -> dict[str, set[str]]:
+        """Lightning's four verbs and the arguments of theirs that are not for the command line."""
+        skip = {"model", "datamodule", "dataloaders", "train_dataloaders", "val_dataloaders"}
+        return {verb: skip for verb in VERBS}
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """Add the closed-loop evaluation, and a logger that names runs after their task."""
+        parser.add_lightning_class_args(ShiftedEvaluation, "evaluation")
+        parser.set_defaults(
+            {
+                "trainer.logger": {
+                    "class_path": "lightning.pytorch.loggers.TensorBoardLogger",
+                    "init_args": {"save_dir": "runs", "name": None, "default_hp_metric": False},
+                }
+            }
+        )
+
+    def before_instantiate_classes(self) -> None:
+        """Put the run into `runs/<task>/version_<n>` where no other name was asked for."""
+        config = self.config[self.subcommand]
+        settings = getattr(config.trainer.logger, "init_args", None)
+        if settings is not None and getattr(settings, "name", "") is None:
+            settings.name = str(config.data.env).replace("/", "_")
+
+
+def _checkpoints() -> ModelCheckpoint:
+    """`checkpoints/last.ckpt`, and the best by validation loss."""
+    return ModelCheckpoint(filename="best", monitor="val/loss", save_last=True, save_top_k=1)
