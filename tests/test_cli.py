@@ -51,7 +51,9 @@ def test_every_verb_explains_itself(verb, capsys):
         (["collect", "--out", "x", "--expert", "nowhere.safetensors"], "no expert at nowhere"),
     ],
 )
-def test_a_mistake_is_one_sentence_and_leaves_nothing(words, sentence, capsys, tmp_path, monkeypatch):
+def test_a_mistake_is_one_sentence_and_leaves_nothing(
+    words, sentence, capsys, tmp_path, monkeypatch
+):
     monkeypatch.chdir(tmp_path)
     assert main(words) == 2
     error = capsys.readouterr().err
