@@ -32,7 +32,7 @@ The keys that matter most (all of them: --help=all; as a file: --print_config):
 """
 
 _ABOUT = {
-    "fit": "Train a policy on demonstrations (collected on first use), then test it in closed loop.",
+    "fit": "Train on demonstrations (collected on first use), then test in closed loop.",
     "validate": "Loss on the held-out episodes, and the closed-loop return in the clean world.",
     "test": "Loss on the held-out episodes, and the closed-loop return under the whole suite.",
     "predict": "Actions for the windows of the held-out episodes.",
@@ -60,7 +60,7 @@ def main(arguments: list[str]) -> int:
     except OSError as error:
         where = f" {error.filename}" if error.filename else ""
         raise DataError(
-            f"cannot write{where} ({error.strerror or error}): the last checkpoint that was whole is kept"
+            f"cannot write{where} ({error.strerror or error}): the last whole checkpoint is kept"
         ) from error
     return 0
 
@@ -70,7 +70,12 @@ def _quieten() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     for name in ("lightning.pytorch.utilities.rank_zero", "lightning.fabric.utilities.rank_zero"):
         logging.getLogger(name).addFilter(_no_tips)
-    for message in (".*does not have many workers.*", ".*treespec.*", ".*lr_scheduler.step.*"):
+    for message in (
+        ".*does not have many workers.*",
+        ".*treespec.*",
+        ".*lr_scheduler.step.*",
+        ".*args parameter.*",
+    ):
         warnings.filterwarnings("ignore", message=message)
     if not sys.warnoptions:
         warnings.filterwarnings("ignore", category=FutureWarning)
@@ -79,5 +84,13 @@ def _quieten() -> None:
 
 def _no_tips(record: logging.LogRecord) -> bool:
     text = record.getMessage()
-    noise = ("💡", "Tip:", "litlogger", "litmodels", "GPU available", "TPU available", "HPU available")
+    noise = (
+        "💡",
+        "Tip:",
+        "litlogger",
+        "litmodels",
+        "GPU available",
+        "TPU available",
+        "HPU available",
+    )
     return not any(word in text for word in noise)

@@ -25,6 +25,7 @@ from lrs_lightning.envs.half_cheetah import HalfCheetah
 from lrs_lightning.envs.hopper import Hopper
 from lrs_lightning.envs.humanoid import Humanoid
 from lrs_lightning.envs.mujoco_engine import MujocoVectorEnv
+from lrs_lightning.envs.mujoco_log import forward_warnings
 from lrs_lightning.envs.mujoco_task import MujocoTask
 from lrs_lightning.envs.swimmer import Swimmer
 from lrs_lightning.envs.threaded import ThreadedVectorEnv
@@ -161,6 +162,7 @@ def _build(env_id: str, **kwargs: Any) -> gym.Env[Any, Any]:
     if ":" not in env_id and env_id not in gym.registry:
         near = get_close_matches(env_id, gym.registry, n=4, cutoff=0.4)
         raise UnknownNameError("environment", env_id, {*near, *TASKS})
+    forward_warnings()
     try:
         return gym.make(env_id, disable_env_checker=True, **kwargs)
     except Exception as error:

@@ -1,0 +1,118 @@
+"""`python -m benchmarks training`: what `fit` earns in closed loop, and how long it takes.
+
+Every case is the command line itself, run as a user would, once for each seed; the seed draws the
+weights, the mask and the order of the windows. Demonstrations are shared by all seeds of a case.
+Results: `results/training.csv`, a line for each case, seed and condition.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks._provenance import RESULTS, write_csv
+
+DENSE = ["--model.policy.control=dense"]
+POSITIONS = ["--model.policy.channels=[0,1,2,3,4,5,6,7]"]
+RANK_2 = ["--model.policy.rank=2", "--model.policy.sparsity=0.8"]
+CASES: dict[str, list[str]] = {
+    "default": [],
+    "rank 2, sparsity 0.8": RANK_2,
+    "dense": DENSE,
+    "no noise": ["--data.noise=0"],
+    "one sigma 0.3": ["--data.noise=0.3"],
+    "no noise, no burn-in": ["--data.noise=0", "--data.burn_in=0"],
+    "positions": POSITIONS,
+    "positions, dense": [*POSITIONS, *DENSE],
+}
+SMOKE = ["--trainer.max_steps=8", "--data.batches=4", "--evaluation.episodes=2"]
+Row = dict[str, object]
+
+
+def run(case: str, seed: int, extra: Sequence[str] = ()) -> list[Row]:
+    """One `fit`: a row for each condition of its suite."""
+    with tempfile.TemporaryDirectory() as folder:
+        words = [
+            *(sys.executable, "-m", "lrs_lightning", "fit"),
+            f"--seed_everything={seed}",
+            f"--model.policy.mask_seed={seed}",
+            f"--trainer.logger.save_dir={folder}",
+            f"--data.seed={0}",
+            *CASES[case],
+            *extra,
+        ]
+        begin = time.perf_counter()
+        done = subprocess.run(words, capture_output=True, text=True, env=os.environ)
+        seconds = time.perf_counter() - begin
+        if done.returncode != 0:
+            sys.exit(f"{' '.join(words)} failed:\n{done.stderr[-2000:]}")
+        (file,) = Path(folder).rglob("summary.json")
+        summary = json.loads(file.read_text())
+    return [
+        {
+            "case": case,
+            "seed": seed,
+            "condition": condition["condition"],
+            "episodes": condition["episodes"],
+            "return_mean": round(condition["return_mean"], 1),
+            "expert_normalized": round(condition["expert_normalized"], 4),
+            "retention": round(condition["retention"], 4),
+            "expert": round(summary["references"]["expert"], 1),
+            "random": round(summary["references"]["random"], 1),
+            "parameters": summary["policy"]["parameters"],
+            "wall_seconds": round(seconds, 1),
+            "mujoco": summary["provenance"]["versions"]["mujoco"],
+        }
+        for condition in summary["conditions"]
+    ]
+
+
+def table(rows: Sequence[Row]) -> str:
+    """Share of the expert's return, for each case and condition: mean over seeds, and each seed."""
+    lines = []
+    for case in dict.fromkeys(str(row["case"]) for row in rows):
+        of_case = [row for row in rows if row["case"] == case]
+        lines.append(f"{case} ({of_case[0]['parameters']} parameters)")
+        for condition in dict.fromkeys(str(row["condition"]) for row in of_case):
+            shares = [
+                float(str(row["expert_normalized"]))
+                for row in of_case
+                if row["condition"] == condition
+            ]
+            each = " ".join(f"{share:.3f}" for share in shares)
+            lines.append(f"  {condition:<22} {np.mean(shares):.3f}   ({each})")
+    return "\n".join(lines)
+
+
+def main(arguments: list[str]) -> None:
+    """Run the chosen cases and write the table."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks training", allow_abbrev=False)
+    parser.add_argument("--cases", nargs="*", default=list(CASES), choices=list(CASES))
+    parser.add_argument("--seeds", type=int, nargs="*", default=[0, 1, 2])
+    parser.add_argument("--out", type=Path, default=RESULTS / "training.csv")
+    parser.add_argument("--smoke", action="store_true", help="seconds instead of minutes")
+    options = parser.parse_args(arguments)
+    cases, seeds = (["default"], [0]) if options.smoke else (options.cases, options.seeds)
+    rows: list[Row] = []
+    for case in cases:
+        for seed in seeds:
+            new = run(case, seed, SMOKE if options.smoke else ())
+            rows += new
+            clean = new[0]
+            print(
+                f"{case}, seed {seed}: clean {clean['expert_normalized']} of the expert, "
+                f"{clean['wall_seconds']} s",
+                flush=True,
+            )
+            if not options.smoke:
+                write_csv(options.out, rows)  # after each run: hours must not be lost
+    print(table(rows))

@@ -1,0 +1,80 @@
+"""Every command of the README works as it stands there, in its order, only with less to do."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text()
+# What makes a command short enough for a test, by its verb.
+SHORTER = {
+    "fit": ["--trainer.max_steps=4", "--data.batches=4", "--evaluation.episodes=2"],
+    "evaluate": ["--episodes=2"],
+    "collect": ["--episodes=4"],
+}
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+def commands() -> list[list[str]]:
+    lines = [line for block in blocks("bash") for line in block.splitlines()]
+    return [words for line in lines if (words := shlex.split(line, comments=True))]
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory):
+    """A folder with the checkout's conf/, as a newcomer would stand in, and a cache of its own."""
+    folder = tmp_path_factory.mktemp("desk")
+    (folder / "conf").symlink_to(ROOT / "conf")
+    return folder
+
+
+def run(words: list[str], desk: Path) -> str:
+    path = os.pathsep.join([str(ROOT), str(ROOT / "kernels")])
+    environment = {**os.environ, "XDG_CACHE_HOME": str(desk / "cache"), "PYTHONPATH": path}
+    done = subprocess.run(words, cwd=desk, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, f"{shlex.join(words)}\n{done.stdout[-2000:]}{done.stderr[-2000:]}"
+    return done.stdout
+
+
+@pytest.mark.slow
+def test_the_commands_work_in_their_order(desk):
+    ours = [words[1:] for words in commands() if words[0] == ".venv/bin/python"]
+    assert len(ours) >= 6
+    # What `make fit` leaves behind is what the commands after it speak of.
+    run([sys.executable, "-m", "lrs_lightning", "fit", *SHORTER["fit"]], desk)
+    for words in ours:
+        run([sys.executable, *words, *SHORTER.get(words[2], [])], desk)
+    assert (desk / "runs/HalfCheetah-v5/version_0/summary.json").is_file()
+    assert "<html" in (desk / "report.html").read_text()[:500]
+
+
+@pytest.mark.parametrize("words", [w for w in commands() if w[0] == "make"], ids=" ".join)
+def test_the_targets_of_make_exist(words):
+    assert subprocess.run([*words, "-n"], cwd=ROOT, capture_output=True).returncode == 0
+
+
+def test_tensorboard_is_the_only_other_command():
+    others = {words[0] for words in commands()} - {"make", ".venv/bin/python"}
+    assert others == {".venv/bin/tensorboard"}
+
+
+@pytest.mark.parametrize("block", blocks("python"))
+def test_the_python_runs(block):
+    exec(compile(block, "README.md", "exec"), {})
+
+
+def test_every_file_it_names_is_there():
+    named = re.findall(
+        r"`((?:docs|conf|benchmarks|kernels)/[\w./-]*)`|\]\((docs/[\w./-]+)\)", README
+    )
+    assert named
+    for name in (first or second for first, second in named):
+        assert (ROOT / name).exists(), name
