@@ -1,8 +1,8 @@
 """The one family of errors a user may meet: what happened, where, and how to mend it.
 
 The command line prints the sentence of an `LrsError` and exits with 2, without a traceback. Raise
-one for anything a user can cause (a name, a shape, a file, a folder); leave `AssertionError` and the
-like for what only a programmer can.
+one for anything a user can cause (a name, a shape, a file, a folder); leave `AssertionError` and
+the like for what only a programmer can.
 """
 
 from __future__ import annotations

@@ -16,10 +16,10 @@ def main(arguments: list[str]) -> int:
 
     import torch
 
-    from lrs_kernels import explain
+    from lrs_kernels.dispatch import explain
     from lrs_lightning import __version__
     from lrs_lightning.experts import shipped_experts
-    from lrs_lightning.shifts import SHIFTS
+    from lrs_lightning.shifts import shift_types
 
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "none"
     rows = {
@@ -28,9 +28,9 @@ def main(arguments: list[str]) -> int:
         "packages": ", ".join(f"{package} {_version(package)}" for package in _PACKAGES),
         "cpu threads": str(torch.get_num_threads()),
         "gpu": gpu,
-        "recurrence": explain(),
+        "recurrence": explain().replace("\n", "; "),
         "experts": ", ".join(sorted(shipped_experts())),
-        "shifts": ", ".join(sorted(SHIFTS)),
+        "shifts": ", ".join(sorted(shift_types())),
     }
     width = max(map(len, rows))
     print("\n".join(f"{name:<{width}}  {text}" for name, text in rows.items()))

@@ -1,7 +1,7 @@
 """MuJoCo's warnings go to Python's logging, not to stderr and a MUJOCO_LOG.TXT in the folder.
 
 MuJoCo writes both by itself for every model it compiles. One warning is left out: the attribute
-that it calls deprecated stands in Gymnasium's own model of HalfCheetah; no user of ours can mend it.
+that it calls deprecated stands in Gymnasium's own model of HalfCheetah: no user can mend it.
 """
 
 from __future__ import annotations

@@ -76,8 +76,8 @@ def _check(layers: Sequence[tuple[Array, Array]]) -> None:
     for i, (weight, bias) in enumerate(layers):
         if weight.ndim != 2 or weight.shape[1] != width or bias.shape != weight.shape[:1]:
             raise DataError(
-                f"layer {i} of the expert has weight {weight.shape} and bias {bias.shape}, expected "
-                f"weight (out, {width}) and bias (out,): the file is not a chain of dense layers"
+                f"layer {i} of the expert has weight {weight.shape} and bias {bias.shape}, "
+                f"expected weight (out, {width}) and bias (out,): the file is no chain of layers"
             )
         if not (np.isfinite(weight).all() and np.isfinite(bias).all()):
             raise DataError(f"layer {i} of the expert holds NaN or infinity: the file is damaged")

@@ -119,8 +119,8 @@ class ExpertTrajectories(pl.LightningDataModule):
         held_out = max(1, round(self.val_fraction * len(episodes)))
         if held_out >= len(episodes):
             raise ArgumentError(
-                f"{self.store.folder} has {len(episodes)} episode(s) and {held_out} would be held out "
-                "for validation: collect more"
+                f"{self.store.folder} has {len(episodes)} episode(s) and {held_out} would be "
+                "held out for validation: collect more"
             )
         every = len(episodes) / held_out
         chosen = {int((i + 0.5) * every) for i in range(held_out)}

@@ -69,8 +69,8 @@ class ImitationModule(pl.LightningModule):
                 self.agreement = MulticlassAccuracy(task.actions, average="micro")
         elif self.task != task:
             raise EnvironmentMismatchError(
-                f"the policy was made for {self.task} and the data is of {task}: train a new policy, "
-                "or choose data of its task"
+                f"the policy was made for {self.task} and the data is of {task}: train a new "
+                "policy, or choose data of its task"
             )
         return self.policy
 

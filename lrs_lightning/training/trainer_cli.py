@@ -1,4 +1,4 @@
-"""`fit`, `validate`, `test`, `predict`: LightningCLI with our defaults and errors of one sentence."""
+"""`fit`, `validate`, `test`, `predict`: LightningCLI with our defaults, errors as sentences."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class TrainerCLI(LightningCLI):
         super().__init__(
             ImitationModule,
             ExpertTrajectories,
-            # Training on in the same folder is no accident: its checkpoints are there to go on from.
+            # Training on in the same folder is no accident: its checkpoints are for that.
             save_config_kwargs={"overwrite": True},
             trainer_defaults={
                 "max_steps": 4000,
@@ -71,7 +71,7 @@ class TrainerCLI(LightningCLI):
     def subcommands() -> dict[str, set[str]]:
         """Lightning's four verbs and the arguments of theirs that are not for the command line."""
         skip = {"model", "datamodule", "dataloaders", "train_dataloaders", "val_dataloaders"}
-        return {verb: skip for verb in VERBS}
+        return dict.fromkeys(VERBS, skip)
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Add the closed-loop evaluation, and a logger that names runs after their task."""

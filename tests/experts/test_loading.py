@@ -1,5 +1,7 @@
 """The shipped expert is what its card says; a file that is something else is named."""
 
+from itertools import pairwise
+
 import gymnasium as gym
 import numpy as np
 import pytest
@@ -20,7 +22,7 @@ ENV = "HalfCheetah-v5"
 def layers(*sizes: int) -> dict[str, np.ndarray]:
     rng = np.random.default_rng(0)
     tensors = {}
-    for i, (inputs, outputs) in enumerate(zip(sizes, sizes[1:], strict=False)):
+    for i, (inputs, outputs) in enumerate(pairwise(sizes)):
         tensors[f"layers.{i}.weight"] = rng.standard_normal((outputs, inputs)).astype(np.float32)
         tensors[f"layers.{i}.bias"] = rng.standard_normal(outputs).astype(np.float32)
     return tensors

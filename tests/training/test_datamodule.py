@@ -26,7 +26,7 @@ def test_the_split_is_by_episode_and_statistics_are_of_the_training_half(data):
 @pytest.mark.parametrize(("episodes", "fraction", "held_out"), [(6, 0.34, 2), (6, 0.5, 3)])
 def test_held_out_episodes_are_spread_over_the_ladder(tiny_store, episodes, fraction, held_out):
     data = ExpertTrajectories(path=str(tiny_store), val_fraction=fraction)
-    train, val = data.split
+    _, val = data.split
     assert len(val) == held_out
     first = [e.observations[0, 0] for e in data.store]
     places = [first.index(e.observations[0, 0]) for e in val]

@@ -76,7 +76,7 @@ def test_masks_do_not_move_and_masked_entries_stay_zero(run):
 
 @pytest.mark.parametrize("cell", ["cfc", "lstm", "gru", "rnn", "mlp"])
 def test_every_cell_trains(cell, tiny_store, tmp_path):
-    module, trainer = fit(tiny_store, tmp_path, updates=2, cell=cell)
+    _, trainer = fit(tiny_store, tmp_path, updates=2, cell=cell)
     assert torch.isfinite(trainer.callback_metrics["val/loss"])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -25,16 +26,15 @@ from lrs_lightning.shifts import CLEAN, ShiftContext
 from lrs_lightning.training.datamodule import ExpertTrajectories
 from lrs_lightning.training.module import ImitationModule
 
-
 _CLEAN_SUITE = Suite.load([CLEAN])
 
 
 class ShiftedEvaluation(pl.Callback):
     """Plays the policy in the world it will meet, clean and shifted.
 
-    During training it plays a few clean episodes now and then. After `fit` and in `test` it plays the
-    whole suite, in `validate` the clean world; then it writes `results.jsonl` and `summary.json` into
-    the run folder, logs scalars and figures to TensorBoard, and prints the table.
+    During training it plays a few clean episodes now and then. After `fit` and in `test` it plays
+    the whole suite, in `validate` the clean world; then it writes `results.jsonl` and
+    `summary.json` into the run folder, logs scalars and figures to TensorBoard, and prints the table.
 
     Args:
         suite: `smoke`, `paper`, `full`, or a YAML file with a list of conditions.
@@ -45,7 +45,7 @@ class ShiftedEvaluation(pl.Callback):
         threads: worker threads of the environments; all cores by default.
 
     Raises:
-        ArgumentError: a number below what makes sense; an unknown suite, at once and not at the end.
+        LrsError: a number that makes no sense, an unknown suite: at once, not after training.
     """
 
     def __init__(
@@ -60,8 +60,8 @@ class ShiftedEvaluation(pl.Callback):
         super().__init__()
         if min(episodes, quick_episodes) < 1 or every_n_epochs < 0:
             raise ArgumentError(
-                f"evaluation.episodes is {episodes}, quick_episodes {quick_episodes}, every_n_epochs "
-                f"{every_n_epochs}: expected at least 1, 1 and 0"
+                f"evaluation.episodes is {episodes}, quick_episodes {quick_episodes} and "
+                f"every_n_epochs {every_n_epochs}: expected at least 1, 1 and 0"
             )
         self.suite = Suite.load(suite)
         self.episodes, self.quick_episodes = episodes, quick_episodes
@@ -104,7 +104,7 @@ class ShiftedEvaluation(pl.Callback):
 
     def _report(self, trainer: pl.Trainer, module: pl.LightningModule, suite: Suite) -> None:
         """Play, write, log, print."""
-        if not trainer.is_global_zero or trainer.fast_dev_run:
+        if not trainer.is_global_zero or getattr(trainer, "fast_dev_run", False):
             return
         folder = Path(trainer.log_dir) if trainer.log_dir else None
         self.summary = self._play(trainer, module, suite, self.episodes, folder)
@@ -174,10 +174,8 @@ def play_references(
 ) -> dict[str, float]:
     """Mean clean return of who demonstrated and of a random policy, on these very episodes."""
     policies: dict[str, Policy] = {"random": RandomPolicy(data.task.action_space)}
-    try:
+    with suppress(LrsError):  # imported demonstrations come without their expert
         policies["expert"] = load_expert(data.store.manifest.get("expert", ""), data.task.env)
-    except LrsError:
-        pass  # imported demonstrations come without their expert; shares of it stay unknown
     returns: dict[str, list[float]] = {name: [] for name in policies}
     for episode in rollout(policies, data.task.env, [CLEAN], seeds, threads=threads):
         returns[episode.policy].append(episode.return_)
