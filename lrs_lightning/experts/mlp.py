@@ -5,7 +5,7 @@ It needs no torch, so that collecting demonstrations and scoring an expert start
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import gymnasium as gym
@@ -17,14 +17,23 @@ from lrs_lightning.errors import DataError, EnvironmentMismatchError
 Array = NDArray[np.float32]
 
 
+_ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
+    "relu": lambda x: np.maximum(x, 0.0),
+    "tanh": np.tanh,
+}
+
+
 class MLPExpert:
-    """Deterministic policy: dense layers with ReLU between them, then tanh onto the action bounds.
+    """Deterministic policy: dense layers, by default with ReLU between and tanh at the end.
 
     Args:
         layers: `(weight, bias)` of each layer, weight `(out, in)`.
-        action_space: a bounded box; tanh's [-1, 1] is mapped onto it.
+        action_space: a bounded box; tanh's [-1, 1] is mapped onto it. Or a discrete space: the
+            largest output is the action.
         card: where the weights come from and what they earn.
         env_id: the task it was made for.
+        activation: between the layers, `relu` or `tanh`.
+        squash: tanh onto the bounds of a box; else the outputs are actions, clipped to the bounds.
 
     Raises:
         DataError: if consecutive layers do not fit, or a weight is not finite.
@@ -34,18 +43,25 @@ class MLPExpert:
     def __init__(
         self,
         layers: Sequence[tuple[Array, Array]],
-        action_space: gym.spaces.Box,
+        action_space: gym.spaces.Box | gym.spaces.Discrete,
         card: dict[str, Any] | None = None,
         env_id: str = "",
+        activation: str = "relu",
+        squash: bool = True,
     ) -> None:
         _check(layers)
-        if layers[-1][0].shape[0] != np.prod(action_space.shape):
+        wanted = _outputs(action_space)
+        if layers[-1][0].shape[0] != wanted:
             raise EnvironmentMismatchError(
                 f"the expert has {layers[-1][0].shape[0]} actions and {env_id or 'the task'} wants "
-                f"{int(np.prod(action_space.shape))}: load an expert of this task"
+                f"{wanted}: load an expert of this task"
             )
         self.layers = [(np.ascontiguousarray(w.T), b) for w, b in layers]  # (in, out) for x @ W
         self.card, self.env_id = dict(card or {}), env_id
+        self._activation, self._squash = _ACTIVATIONS[activation], squash
+        self._space = action_space
+        if isinstance(action_space, gym.spaces.Discrete):
+            return
         self._scale = ((action_space.high - action_space.low) / 2).astype(np.float32)
         self._middle = ((action_space.high + action_space.low) / 2).astype(np.float32)
 
@@ -60,13 +76,25 @@ class MLPExpert:
 
     def step(
         self, observations: NDArray[Any], state: Any = None, starts: NDArray[np.bool_] | None = None
-    ) -> tuple[Array, Any]:
-        """Actions `(N, A)` for observations `(N, O)`."""
+    ) -> tuple[NDArray[Any], Any]:
+        """Actions `(N, A)`, or `(N,)` discrete ones, for observations `(N, O)`."""
         hidden = observations.astype(np.float32, copy=False)
         for weight, bias in self.layers[:-1]:
-            hidden = np.maximum(hidden @ weight + bias, 0.0)
+            hidden = self._activation(hidden @ weight + bias)
         weight, bias = self.layers[-1]
-        return np.tanh(hidden @ weight + bias) * self._scale + self._middle, state
+        return self._decide(hidden @ weight + bias), state
+
+    def _decide(self, outputs: Array) -> NDArray[Any]:
+        if isinstance(self._space, gym.spaces.Discrete):
+            chosen: NDArray[np.int64] = outputs.argmax(axis=-1) + self._space.start
+            return chosen
+        if self._squash:
+            return np.tanh(outputs) * self._scale + self._middle
+        return np.clip(outputs, self._space.low, self._space.high)
+
+
+def _outputs(space: gym.spaces.Box | gym.spaces.Discrete) -> int:
+    return int(space.n) if isinstance(space, gym.spaces.Discrete) else int(np.prod(space.shape))
 
 
 def _check(layers: Sequence[tuple[Array, Array]]) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 from torch import Tensor, nn
 
 from lrs_lightning.errors import UnknownNameError
-from lrs_lightning.nn.encoders_pixels import PIXEL_ENCODERS, PixelEncoder
+from lrs_lightning.nn.encoders_pixels import PixelEncoder, pixel_encoder
 
 STACK, SIZE = 4, 84
 FEATURES = {"small": 256, "nature": 512}
@@ -48,6 +48,5 @@ def build_q_network(encoder: str, num_actions: int, normalize: bool = True) -> Q
     if encoder not in FEATURES:
         raise UnknownNameError("encoder of an expert", encoder, FEATURES)
     space = gym.spaces.Box(0, 255, (STACK, SIZE, SIZE), np.uint8)
-    body = PIXEL_ENCODERS[encoder](space, FEATURES[encoder], None, normalize=normalize)  # type: ignore[call-arg]
-    assert isinstance(body, PixelEncoder)
+    body = pixel_encoder(encoder, space, FEATURES[encoder], normalize=normalize)
     return QNetwork(body, num_actions)

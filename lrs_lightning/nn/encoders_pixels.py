@@ -9,6 +9,7 @@ about twice as fast on CPU, and which tensor cores want.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import gymnasium as gym
@@ -17,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from lrs_lightning.errors import ArgumentError
-from lrs_lightning.nn.encoders import ENCODERS, Encoder, EncoderFactory, check_channels
+from lrs_lightning.nn.encoders import ENCODERS, Encoder, check_channels
 
 Body = Callable[[int, bool], nn.Module]
 
@@ -166,32 +167,37 @@ def _impala_body(frames: int, normalize: bool) -> nn.Sequential:
     return nn.Sequential(*modules, nn.ReLU())
 
 
-def _factory(body: Body, head: Callable[..., nn.Module], doc: str) -> Callable[..., PixelEncoder]:
-    def make(
-        observation_space: gym.Space[Any],
-        features: int = 256,
-        channels: Sequence[int] | None = None,
-        normalize: bool = False,
-    ) -> PixelEncoder:
-        return PixelEncoder(observation_space, features, channels, body, head, normalize)
+_NETWORKS: dict[str, tuple[Body, Callable[..., nn.Module]]] = {
+    # Mnih et al. (2013): a third of Nature's cost.
+    "small": (_plain([(16, 8, 4), (32, 4, 2)]), _dense),
+    # Mnih et al. (2015).
+    "nature": (_plain([(32, 8, 4), (64, 4, 2), (64, 3, 1)]), _dense),
+    # The head of ncps' Atari example; it gives 256 features.
+    "ncps": (_ncps_body, _average),
+    # Espeholt et al. (2018).
+    "impala": (_impala_body, _dense),
+}
 
-    make.__doc__ = doc
-    return make
+
+def pixel_encoder(
+    name: str,
+    observation_space: gym.Space[Any],
+    features: int = 256,
+    channels: Sequence[int] | None = None,
+    normalize: bool = False,
+) -> PixelEncoder:
+    """An encoder of pixels by name: `small`, `nature`, `ncps` or `impala`.
+
+    Example:
+        >>> space = gym.spaces.Box(0, 255, (4, 84, 84), np.uint8)
+        >>> pixel_encoder("small", space, features=64)(torch.zeros(2, 5, 4, 84, 84)).shape
+        torch.Size([2, 5, 64])
+    """
+    return PixelEncoder(observation_space, features, channels, *_NETWORKS[name], normalize)
 
 
-PIXEL_ENCODERS: dict[str, EncoderFactory] = {
-    "small": _factory(
-        _plain([(16, 8, 4), (32, 4, 2)]),
-        _dense,
-        "The network of Mnih et al. (2013): 16 and 32 filters; a third of Nature's cost.",
-    ),
-    "nature": _factory(
-        _plain([(32, 8, 4), (64, 4, 2), (64, 3, 1)]),
-        _dense,
-        "The network of Mnih et al. (2015): 32, 64 and 64 filters.",
-    ),
-    "ncps": _factory(_ncps_body, _average, "The head of ncps' Atari example; 256 features."),
-    "impala": _factory(_impala_body, _dense, "The residual network of Espeholt et al. (2018)."),
+PIXEL_ENCODERS: dict[str, Callable[..., PixelEncoder]] = {
+    name: partial(pixel_encoder, name) for name in _NETWORKS
 }
 """Pixel encoders by their name in the configuration."""
 

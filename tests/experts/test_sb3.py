@@ -1,0 +1,237 @@
+"""Zips of Stable-Baselines3: known returns, every algorithm against a plain network, no code."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import pickle
+import zipfile
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from lrs_lightning.errors import DataError, EnvironmentMismatchError
+from lrs_lightning.experts import PixelExpert, load_expert
+from lrs_lightning.rollout import rollout
+
+ENV = "HalfCheetah-v5"  # 17 channels, 6 actions
+
+
+def save_zip(path, state, module="stable_baselines3.sac.policies", **more):
+    """What `model.save()` leaves behind, as far as anybody reads it."""
+    policy = io.BytesIO()
+    torch.save(state, policy)
+    members = {
+        "policy.pth": policy.getvalue(),
+        "data": json.dumps({"policy_class": {"__module__": module}, **more}).encode(),
+        "_stable_baselines3_version": b"2.9.2",
+    }
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return path
+
+
+def named(prefix, module):
+    return {f"{prefix}.{name}": tensor for name, tensor in module.state_dict().items()}
+
+
+def mlp(*sizes, act=nn.ReLU):
+    layers = [nn.Linear(i, o) for i, o in pairwise(sizes)]
+    return nn.Sequential(*[m for layer in layers for m in (layer, act())][:-1])
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize(
+    ("task", "known"), [("HalfCheetah", 9300), ("Hopper", 1100), ("Walker2d", 3900)]
+)
+def test_published_policies_reach_their_known_returns(shared_data, task, known):
+    env = f"{task}-v5"
+    expert = load_expert(shared_data / "experts" / f"sac-{task}-v3.zip", env)
+    played = rollout({"expert": expert}, env, ["clean"], [0, 1, 2])
+    returns = [episode.return_ for episode in played]
+    assert expert.card["algorithm"] == "SAC"
+    assert np.mean(returns) == pytest.approx(known, rel=0.1), returns
+
+
+@pytest.mark.parametrize("algorithm", ["sac", "tqc"])
+def test_sac_and_tqc(tmp_path, algorithm):
+    latent, mean = mlp(17, 8, 8), nn.Linear(8, 6)
+    latent = nn.Sequential(*latent, nn.ReLU())
+    state = named("actor.latent_pi", latent) | named("actor.mu", mean)
+    state |= named("actor.log_std", nn.Linear(8, 6)) | named("critic.qf0", mlp(23, 8, 1))
+    path = save_zip(tmp_path / "a.zip", state, f"x.{algorithm}.policies")
+    expert = load_expert(path, ENV)
+    x = torch.randn(5, 17)
+    torch.testing.assert_close(torch.from_numpy(expert.step(x.numpy())[0]), mean(latent(x)).tanh())
+    assert expert.card["algorithm"] == algorithm.upper()
+
+
+def test_td3(tmp_path):
+    actor = mlp(17, 8, 7, 6)
+    expert = load_expert(save_zip(tmp_path / "a.zip", named("actor.mu", actor)), ENV)
+    x = torch.randn(5, 17)
+    torch.testing.assert_close(torch.from_numpy(expert.step(x.numpy())[0]), actor(x).tanh())
+
+
+@pytest.mark.parametrize("algorithm", ["ppo", "a2c"])
+@pytest.mark.parametrize("act", [nn.Tanh, nn.ReLU])
+def test_ppo_and_a2c(tmp_path, algorithm, act):
+    hidden, head = nn.Sequential(*mlp(17, 8, 8, act=act), act()), nn.Linear(8, 6)
+    state = named("mlp_extractor.policy_net", hidden) | named("action_net", head)
+    state |= {"log_std": torch.zeros(6)} | named("value_net", nn.Linear(8, 1))
+    kwargs = {"activation_fn": f"<class 'torch.nn.modules.activation.{act.__name__}'>"}
+    data = {"module": f"x.{algorithm}.policies"}
+    data |= {"policy_kwargs": kwargs} if act is nn.ReLU else {}
+    expert = load_expert(save_zip(tmp_path / "a.zip", state, **data), ENV)
+    x = 3 * torch.randn(5, 17)
+    expected = head(hidden(x)).clamp(-1, 1)
+    torch.testing.assert_close(torch.from_numpy(expert.step(x.numpy())[0]), expected)
+    assert expert.card["algorithm"] == algorithm.upper()
+
+
+def test_dqn_and_qrdqn_on_vectors(tmp_path):
+    # CartPole: 4 channels, 2 actions; 5 quantiles
+    x = torch.randn(64, 4)
+    values = mlp(4, 16, 2)
+    dqn = load_expert(save_zip(tmp_path / "a.zip", named("q_net.q_net", values)), "CartPole-v1")
+    np.testing.assert_array_equal(dqn.step(x.numpy())[0], values(x).argmax(1))
+    quantiles = mlp(4, 16, 10)
+    state = named("quantile_net.quantile_net", quantiles)
+    qrdqn = load_expert(save_zip(tmp_path / "b.zip", state), "CartPole-v1")
+    expected = quantiles(x).view(-1, 5, 2).mean(1).argmax(1)
+    np.testing.assert_array_equal(qrdqn.step(x.numpy())[0], expected)
+    assert (dqn.card["algorithm"], qrdqn.card["algorithm"]) == ("DQN", "QR-DQN")
+
+
+def nature():
+    return nn.Sequential(
+        nn.Conv2d(4, 32, 8, 4), nn.ReLU(), nn.Conv2d(32, 64, 4, 2), nn.ReLU(),
+        nn.Conv2d(64, 64, 3, 1), nn.ReLU(), nn.Flatten(),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("net", "output", "outputs"),
+    [
+        ("q_net.features_extractor", "q_net.q_net.0", 4),
+        ("quantile_net.features_extractor", "quantile_net.quantile_net.0", 20),
+        ("features_extractor", "action_net", 4),
+    ],
+)
+def test_nature_networks_on_pixels(tmp_path, net, output, outputs):
+    pytest.importorskip("ale_py")
+    cnn, dense = nature(), nn.Sequential(nn.Linear(3136, 512), nn.ReLU())
+    head = nn.Linear(512, outputs)
+    state = named(f"{net}.cnn", cnn) | named(f"{net}.linear", dense) | named(output, head)
+    expert = load_expert(save_zip(tmp_path / "a.zip", state), "Breakout")
+    assert isinstance(expert, PixelExpert)
+    frames = torch.randint(0, 256, (16, 4, 84, 84), dtype=torch.uint8)
+    expected = head(dense(cnn(frames.float() / 255)))
+    if outputs == 20:
+        expected = expected.view(16, 5, 4).mean(1)
+    np.testing.assert_array_equal(expert.step(frames.numpy())[0], expected.argmax(1))
+
+
+class Malice:
+    """Unpickling this makes a folder."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.path),)
+
+
+@pytest.mark.parametrize("how", ["torch", "pickle", "legacy"])
+def test_a_malicious_pickle_is_never_run(tmp_path, how):
+    trace, path, policy = tmp_path / "ran", tmp_path / "a.zip", io.BytesIO()
+    evil = {"actor.mu.0.weight": Malice(trace)}
+    if how == "pickle":
+        policy.write(pickle.dumps(evil))
+    else:
+        torch.save(evil, policy, _use_new_zipfile_serialization=how == "torch")
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("policy.pth", policy.getvalue())
+        archive.writestr("data", pickle.dumps(Malice(trace)))
+        archive.writestr("vec_normalize.pkl", pickle.dumps(Malice(trace)))
+    with pytest.raises(DataError, match="policy.pth holds more than tensors, and was not run"):
+        load_expert(path, ENV)
+    assert not trace.exists()
+
+
+def test_names_in_a_zip_lead_nowhere(tmp_path):
+    path = save_zip(tmp_path / "a.zip", named("actor.mu", mlp(17, 8, 6)))
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("../outside", b"x")
+    load_expert(path, ENV)
+    assert {p.name for p in tmp_path.iterdir()} == {"a.zip"}
+
+
+def test_a_zip_bomb_is_not_unpacked(tmp_path, monkeypatch):
+    monkeypatch.setattr("lrs_lightning.experts.sb3._LARGEST", 1 << 20)
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("policy.pth", bytes(8 << 20))
+        archive.writestr("data", "{}")
+    with pytest.raises(DataError, match="policy.pth claims 8 MiB, more than any policy has"):
+        load_expert(path, ENV)
+
+
+def recurrent():
+    return named("lstm_actor", nn.LSTM(17, 8)) | named("action_net", nn.Linear(8, 6))
+
+
+def sde():
+    return named("actor.latent_pi", mlp(17, 8)) | named("actor.mu", nn.Sequential(nn.Linear(8, 6)))
+
+
+@pytest.mark.parametrize(
+    ("state", "message"),
+    [
+        (recurrent(), "of no algorithm that can be read .* begin with action_net, lstm_actor"),
+        ({"w": torch.zeros(3)}, "of no algorithm that can be read"),
+        (sde(), "use_sde"),
+        ([torch.zeros(3)], "holds no tensors by name"),
+        ({"actor.mu.0.weight": torch.zeros(6, 17)}, "lacks actor.mu.0.weight or actor.mu.0.bias"),
+    ],
+)
+def test_other_algorithms_are_told(tmp_path, state, message):
+    with pytest.raises(DataError, match=message):
+        load_expert(save_zip(tmp_path / "a.zip", state), ENV)
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\3\4 damaged", b"text"])
+def test_what_is_no_zip_is_told(tmp_path, content):
+    path = tmp_path / "a.zip"
+    path.write_bytes(content)
+    with pytest.raises(DataError, match="is no zip of Stable-Baselines3"):
+        load_expert(path, ENV)
+
+
+def test_a_zip_without_a_policy_is_told(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("readme", "nothing")
+    with pytest.raises(DataError, match="no zip of Stable-Baselines3 with data and policy.pth"):
+        load_expert(tmp_path / "a.zip", ENV)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "message"),
+    [((11, 8, 6), "reads 11 channels and HalfCheetah-v5 has 17"), ((17, 8, 3), "has 3 actions")],
+)
+def test_other_spaces_are_told(tmp_path, sizes, message):
+    path = save_zip(tmp_path / "a.zip", named("actor.mu", mlp(*sizes)))
+    with pytest.raises(EnvironmentMismatchError, match=message):
+        load_expert(path, ENV)
+
+
+def test_an_expert_of_vectors_plays_no_game(tmp_path):
+    pytest.importorskip("ale_py")
+    path = save_zip(tmp_path / "a.zip", named("actor.mu", mlp(17, 8, 6)))
+    with pytest.raises(EnvironmentMismatchError, match="reads a vector and ALE/Breakout-v5 shows"):
+        load_expert(path, "Breakout")
