@@ -1,0 +1,221 @@
+"""How many steps of control a second: our engine, Gymnasium, envpool, and ours with a policy.
+
+`python -m benchmarks rollout [--smoke] [--tasks HalfCheetah-v5 ...] [--envs 180] [--rounds 5]`
+
+The providers take turns; each call is a stretch of steps of all environments, and rates are
+compared within one run. Before anything is timed, our engine must equal Gymnasium to the last bit.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import importlib.util
+import os
+import sys
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import torch
+
+from benchmarks._provenance import RESULTS, provenance, write_csv
+from lrs_lightning.envs import available_cores, describe, make
+from lrs_lightning.nn import PolicyConfig, build_policy
+from lrs_lightning.rollout import TorchPolicy, rollout
+
+TASKS = ("HalfCheetah-v5", "Hopper-v5", "Walker2d-v5", "Ant-v5", "Humanoid-v5")
+SYNC, ENVPOOL, OURS, LOOP = "SyncVectorEnv", "envpool", "engine", "engine + LRS-CfC"
+Provider = Callable[[], int]
+"""Plays a stretch, and returns the number of environment steps in it."""
+
+
+def main(arguments: list[str]) -> None:
+    """Measure, print the table, and write `results/rollout.csv` and `.md`."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks rollout", description=__doc__)
+    parser.add_argument("--smoke", action="store_true", help="small and short; writes nothing")
+    parser.add_argument("--tasks", nargs="+", default=list(TASKS), help="ids of MuJoCo tasks")
+    parser.add_argument("--envs", type=int, default=180, help="environments side by side")
+    parser.add_argument("--steps", type=int, default=50, help="steps of a stretch")
+    parser.add_argument("--rounds", type=int, default=5, help="stretches of each provider")
+    options = parser.parse_args(arguments)
+    if options.smoke:
+        options.tasks, options.envs, options.steps, options.rounds = TASKS[:2], 16, 20, 2
+    torch.set_num_threads(1)
+    rows: list[dict[str, Any]] = []
+    for task in options.tasks:
+        check_exact(task)
+        rows += measure(task, options.envs, options.steps, options.rounds)
+        print(table(rows[-len(rows) :], task), flush=True)
+    if not options.smoke:
+        write(rows, RESULTS)
+
+
+def measure(task: str, envs: int, steps: int, rounds: int) -> list[dict[str, Any]]:
+    """One row for each provider: median and best rate, and its ratio to SyncVectorEnv."""
+    with providers(task, envs, steps) as every:
+        rates: dict[str, list[float]] = {name: [] for name in every}
+        for name, play in every.items():
+            play()  # once for nothing: caches, threads, lazy imports
+            del name
+        for _ in range(rounds):
+            for name, play in every.items():
+                gc.collect()
+                begin = time.perf_counter()
+                played = play()
+                rates[name].append(played / (time.perf_counter() - begin))
+    base = float(np.median(rates[SYNC]))
+    return [
+        {
+            "task": task,
+            "envs": envs,
+            "provider": name,
+            "threads": 1 if name in (SYNC, f"{OURS}, 1 thread") else available_cores(),
+            "steps_per_second": round(float(np.median(values))),
+            "best": round(max(values)),
+            "times_sync": round(float(np.median(values)) / base, 2),
+            "rounds": rounds,
+        }
+        for name, values in rates.items()
+    ]
+
+
+@contextmanager
+def providers(task: str, envs: int, steps: int) -> Iterator[dict[str, Provider]]:
+    """Everything that is compared, closed afterwards."""
+    space: Any = describe(task).action_space
+    rng = np.random.default_rng(0)
+    actions = rng.uniform(space.low, space.high, (steps, envs, *space.shape)).astype(np.float32)
+    sync = gym.make_vec(task, num_envs=envs, vectorization_mode="sync")
+    ours = {n: make(task, envs, threads=n) for n in thread_counts()}
+    every: dict[str, Provider] = {SYNC: _resetting_itself(sync, actions)}
+    pool = _envpool(task, envs)
+    if pool is not None:
+        every[ENVPOOL] = _resetting_itself(pool, actions)
+    for n, env in ours.items():
+        name = OURS if n == available_cores() else f"{OURS}, {n} thread{'s' * (n > 1)}"
+        every[name] = _reset_by_us(env, actions)
+    every[LOOP] = _closed_loop(task, envs, steps)
+    try:
+        yield every
+    finally:
+        for env in (sync, *ours.values()):
+            env.close()
+
+
+def thread_counts() -> list[int]:
+    """1, 2, 4, ... and all cores."""
+    cores = available_cores()
+    return sorted({cores, *(2**k for k in range(8) if 2**k < cores)})
+
+
+def _resetting_itself(env: Any, actions: np.ndarray) -> Provider:
+    env.reset()
+
+    def play() -> int:
+        for action in actions:
+            env.step(action)
+        return int(actions.shape[0] * actions.shape[1])
+
+    return play
+
+
+def _reset_by_us(env: Any, actions: np.ndarray) -> Provider:
+    env.reset(seed=0)
+
+    def play() -> int:
+        for action in actions:
+            _, _, terminated, truncated, _ = env.step(action)
+            over = terminated | truncated
+            if over.any():
+                env.reset(options={"reset_mask": over})
+        return int(actions.shape[0] * actions.shape[1])
+
+    return play
+
+
+def _closed_loop(task: str, envs: int, steps: int) -> Provider:
+    """The rollout that evaluations use, of an untrained policy of the project's default size."""
+    info = describe(task)
+    torch.manual_seed(0)
+    config = PolicyConfig(cell="cfc", hidden_size=64, rank=8, sparsity=0.5)
+    policy = TorchPolicy(build_policy(config, info.observation_space, info.action_space).eval())
+    short = f"{task.removesuffix('-v5')}Stretch{steps}-v5"
+    if short not in gym.registry:
+        gym.register(short, gym.spec(task).entry_point, max_episode_steps=steps)
+    # Where episodes end early, four times as many keep the slots filled for most of the time.
+    seeds = range(envs if task == "HalfCheetah-v5" else 4 * envs)
+
+    def play() -> int:
+        played = rollout({"p": policy}, short, ["clean"], seeds, num_envs=envs)
+        return sum(episode.length for episode in played)
+
+    return play
+
+
+def _envpool(task: str, envs: int) -> Any:
+    if importlib.util.find_spec("envpool") is None:
+        print("envpool is not installed: left out", file=sys.stderr)
+        return None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import envpool
+
+        return envpool.make(task, env_type="gymnasium", num_envs=envs, num_threads=os.cpu_count())
+
+
+def check_exact(task: str) -> None:
+    """Our engine must equal Gymnasium to the last bit, or its speed means nothing."""
+    ours, theirs = make(task, 2), [gym.make(task) for _ in range(2)]
+    ours.reset(seed=0)
+    for i, env in enumerate(theirs):
+        env.reset(seed=i)
+    rng = np.random.default_rng(0)
+    space: Any = ours.single_action_space
+    for _ in range(15):
+        action = rng.uniform(space.low, space.high, (2, *space.shape)).astype(np.float32)
+        seen = ours.step(action)[0]
+        if not np.array_equal(seen, [e.step(a)[0] for e, a in zip(theirs, action, strict=True)]):
+            sys.exit(f"{task}: the engine differs from Gymnasium; no rate is printed")
+    ours.close()
+
+
+def table(rows: list[dict[str, Any]], task: str | None = None) -> str:
+    """A Markdown table, of one task or of all."""
+    lines = [
+        "| task | environments | provider | steps/s (median) | best | times SyncVectorEnv |",
+        "|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        if task in (None, row["task"]):
+            lines.append(
+                f"| {row['task']} | {row['envs']} | {row['provider']} | "
+                f"{row['steps_per_second']:,} | {row['best']:,} | {row['times_sync']:.2f} |"
+            )
+    return "\n".join(lines)
+
+
+def write(rows: list[dict[str, Any]], folder: Path) -> None:
+    """The CSV with provenance, and the same as Markdown."""
+    write_csv(folder / "rollout.csv", rows)
+    made = provenance()
+    where = f"{made['device']}, Python {made['python']}, torch {made['torch']}, {made['date']}"
+    text = (
+        "# Steps of control a second\n\n"
+        f"Measured on {where}, commit {made['commit']}; "
+        "`python -m benchmarks rollout`. The providers take turns in one run; random actions, "
+        "resets included. `engine + LRS-CfC` is the rollout of an untrained policy (H = 64, rank "
+        "8, sparsity 0.5), environments built anew in each stretch.\n\n" + table(rows) + "\n"
+    )
+    temporary = folder / "rollout.md.tmp"
+    temporary.write_text(text)
+    os.replace(temporary, folder / "rollout.md")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
