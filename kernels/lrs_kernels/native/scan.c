@@ -50,12 +50,13 @@ INLINE REAL squash(REAL x) { return tanh(x); }
 INLINE REAL gate(REAL x) { return 1.0 / (1.0 + exp(-x)); }
 #else
 /* 2^n and e^r - 1 with x = n ln 2 + r, |r| <= ln 2 / 2. Keeping the 1 apart keeps all digits of
- * tanh near zero. Taylor's series of degree 7 is exact to half a unit in the last place here. */
+ * tanh near zero. Taylor's series of degree 7 is exact to half a unit in the last place here. Adding
+ * 1.5 * 2^23 rounds to an integer and leaves it in the lowest bits, ready to become an exponent. */
 INLINE float split_exp(float x, float *power) {
-    float n = rintf(x * 1.44269504f);
-    float r = fmaf(n, -0.693359375f, x);
-    r = fmaf(n, 2.12194440e-4f, r);
-    union { int32_t bits; float value; } scale = {.bits = ((int32_t)n + 127) << 23};
+    float shifted = fmaf(x, 1.44269504f, 12582912.0f);
+    union { float value; int32_t bits; } scale = {.value = shifted};
+    float r = fmaf(shifted - 12582912.0f, -0.69314718f, x);
+    scale.bits = (scale.bits + 127) << 23;
     *power = scale.value;
     float p = fmaf(r, 1.0f / 5040, 1.0f / 720);
     p = fmaf(p, r, 1.0f / 120);
@@ -82,6 +83,17 @@ INLINE float gate(float x) {
 
 /* ---- products ------------------------------------------------------------------------------ */
 
+INLINE void add_products(int count, const REAL *a, int64_t lda, const REAL *panel, vec *left,
+                         vec *right) {
+    vec p = *(const vec *)panel, q = *(const vec *)(panel + LANES);
+#pragma GCC unroll 6
+    for (int r = 0; r < count; r++) {
+        vec s = a[r * lda] - (vec){0};
+        left[r] += s * p;
+        right[r] += s * q;
+    }
+}
+
 /* `count` rows of C (stride ldc) += rows of A (stride lda, K long) times a panel (K, COLUMNS). */
 INLINE void block(int count, int64_t inner, const REAL *a, int64_t lda, const REAL *panel, REAL *c,
                   int64_t ldc) {
@@ -91,14 +103,14 @@ INLINE void block(int count, int64_t inner, const REAL *a, int64_t lda, const RE
         left[r] = *(const vec *)(c + r * ldc);
         right[r] = *(const vec *)(c + r * ldc + LANES);
     }
-    for (int64_t k = 0; k < inner; k++) {
-        vec p = *(const vec *)(panel + k * COLUMNS), q = *(const vec *)(panel + k * COLUMNS + LANES);
-#pragma GCC unroll 6
-        for (int r = 0; r < count; r++) {
-            vec s = a[r * lda + k] - (vec){0};
-            left[r] += s * p;
-            right[r] += s * q;
-        }
+    /* Low blocks gain a tenth from two products at a time; high ones would run out of registers. */
+    if (count > 4) {
+        for (int64_t k = 0; k < inner; k++)
+            add_products(count, a + k, lda, panel + k * COLUMNS, left, right);
+    } else {
+#pragma GCC unroll 2
+        for (int64_t k = 0; k < inner; k++)
+            add_products(count, a + k, lda, panel + k * COLUMNS, left, right);
     }
 #pragma GCC unroll 6
     for (int r = 0; r < count; r++) {
@@ -107,22 +119,25 @@ INLINE void block(int count, int64_t inner, const REAL *a, int64_t lda, const RE
     }
 }
 
-/* C (rows, panels * COLUMNS) += A (rows, K) times the packed matrix. */
+/* C (rows, panels * COLUMNS) += A (rows, K) times the packed matrix. Rows go in blocks of nearly
+ * equal height: 8 as 4 and 4, since blocks of 6 and 2 would leave the arithmetic units idle. */
 static void multiply(int64_t rows, int64_t panels, int64_t inner, const REAL *a, int64_t lda,
                      const REAL *packed, REAL *c, int64_t ldc) {
-    for (int64_t j = 0; j < panels; j++) {
+    for (int64_t j = 0; j < panels; j++, c += COLUMNS) {
         const REAL *panel = packed + j * inner * COLUMNS;
-        int64_t r = 0;
-        for (; r + ROWS <= rows; r += ROWS)
-            block(ROWS, inner, a + r * lda, lda, panel, c + r * ldc + j * COLUMNS, ldc);
-        const REAL *rest = a + r * lda;
-        REAL *out = c + r * ldc + j * COLUMNS;
-        switch (rows - r) {
-            case 5: block(5, inner, rest, lda, panel, out, ldc); break;
-            case 4: block(4, inner, rest, lda, panel, out, ldc); break;
-            case 3: block(3, inner, rest, lda, panel, out, ldc); break;
-            case 2: block(2, inner, rest, lda, panel, out, ldc); break;
-            case 1: block(1, inner, rest, lda, panel, out, ldc); break;
+        int64_t blocks = (rows + ROWS - 1) / ROWS;
+        for (int64_t r = 0, count; r < rows; r += count, blocks--) {
+            count = (rows - r + blocks - 1) / blocks;
+            const REAL *from = a + r * lda;
+            REAL *to = c + r * ldc;
+            switch (count) {
+                case 6: block(6, inner, from, lda, panel, to, ldc); break;
+                case 5: block(5, inner, from, lda, panel, to, ldc); break;
+                case 4: block(4, inner, from, lda, panel, to, ldc); break;
+                case 3: block(3, inner, from, lda, panel, to, ldc); break;
+                case 2: block(2, inner, from, lda, panel, to, ldc); break;
+                default: block(1, inner, from, lda, panel, to, ldc);
+            }
         }
     }
 }
@@ -148,11 +163,10 @@ INLINE void cfc_row(const Scan *s, int64_t H, REAL *restrict z, REAL span, REAL 
     if (time) memcpy(time, f, H * sizeof(REAL));
     if (s->gates == 4) EACH f[j] = span * f[j] + b[j];
     else if (s->spans) EACH f[j] *= span;
-    EACH {
-        REAL gj = squash(g[j]), hj = squash(h[j]), fj = gate(f[j]);
-        g[j] = gj, h[j] = hj, f[j] = fj;
-        state[j] = s->variant == VARIANT_NO_GATE ? gj + hj * fj : gj + fj * (hj - gj);
-    }
+    for (int64_t j = 0; j < 2 * H; j++) z[j] = squash(z[j]);
+    EACH f[j] = gate(f[j]);
+    if (s->variant == VARIANT_NO_GATE) EACH state[j] = g[j] + h[j] * f[j];
+    else EACH state[j] = g[j] + f[j] * (h[j] - g[j]);
 }
 
 INLINE void lstm_row(int64_t H, REAL *restrict z, REAL *restrict state, REAL *restrict cell) {
@@ -259,7 +273,7 @@ static void start_row(const Scan *s, int64_t p, int64_t t, int64_t b, REAL *row)
 static void forward_rows(const Scan *s, int64_t p, int64_t first, int64_t rows, const REAL *packed,
                          REAL *scratch) {
     int64_t H = s->hidden, W = s->gates * H, T = s->steps, B = s->batch, S = saved_width(s);
-    int64_t panels = panels_of(W), ldz = panels * COLUMNS + H; /* room for n of the GRU */
+    int64_t panels = panels_of(W), ldz = panels * COLUMNS + H + COLUMNS; /* room for n of the GRU */
     REAL *state = scratch, *cell = state + rows * H, *z = cell + rows * H;
     memcpy(state, s->h0 + (p * B + first) * H, rows * H * sizeof(REAL));
     if (s->c0) memcpy(cell, s->c0 + (p * B + first) * H, rows * H * sizeof(REAL));
@@ -295,7 +309,7 @@ static void forward_rows(const Scan *s, int64_t p, int64_t first, int64_t rows, 
 static void backward_rows(const Scan *s, int64_t p, int64_t first, int64_t rows, const REAL *packed,
                           REAL *scratch) {
     int64_t H = s->hidden, W = s->gates * H, T = s->steps, B = s->batch, S = saved_width(s);
-    int64_t panels = panels_of(H), ldd = panels * COLUMNS, bytes = rows * H * sizeof(REAL);
+    int64_t panels = panels_of(H), ldd = (panels + 1) * COLUMNS, bytes = rows * H * sizeof(REAL);
     REAL *d = scratch, *flow = d + rows * ldd, *dc = flow + rows * ldd;
     REAL *operand = s->cell == GRU ? s->dz_recurrent : s->dz;
     memset(d, 0, rows * ldd * sizeof(REAL));
@@ -355,7 +369,7 @@ static int run(const Scan *s, int backward) {
     /* Forward multiplies by the transpose: (H, W); backward by (W, H). */
     int64_t inner = backward ? W : H, columns = backward ? H : W, panels = panels_of(columns);
     int64_t packed_size = panels * inner * COLUMNS;
-    int64_t scratch_size = s->tile * ((panels_of(W) + panels_of(H) * 2) * COLUMNS + 4 * H);
+    int64_t scratch_size = s->tile * ((panels_of(W) + panels_of(H) * 2 + 3) * COLUMNS + 4 * H);
     REAL *packed = aligned_alloc(64, (s->members * packed_size * sizeof(REAL) + 63) / 64 * 64);
     int failed = packed == 0;
     if (failed) return 1;
