@@ -26,6 +26,7 @@ from lrs_lightning.evaluation.results import (
 from lrs_lightning.evaluation.returns import Returns
 from lrs_lightning.evaluation.suites import Suite, SuiteLike
 from lrs_lightning.evaluation.summary import Summary, summarize
+from lrs_lightning.evaluation.units import measured_context, needs_units
 from lrs_lightning.rollout import Policy, Progress, rollout
 from lrs_lightning.shifts import Condition, ShiftContext
 
@@ -61,7 +62,8 @@ def evaluate(
         references: mean clean returns `expert` and `random`; measured where None.
         out: folder for `results.jsonl` and `summary.json`. Episodes that it already holds are not
             played again. None writes nothing.
-        context: deviation of the training data, which is the unit of sensor noise.
+        context: deviation of the training data, which is the unit of sensor noise; measured on
+            clean episodes where None.
         about: policy name -> what the summary shall say of it, e.g. cell and rank.
         step: training step of the policies, written into each row; rows of other steps are others.
         threads: of the environments; no result depends on it.
@@ -77,6 +79,8 @@ def evaluate(
     """
     if episodes < 1:
         raise ArgumentError(f"episodes: {episodes} is not a number of at least 1")
+    if not policies:
+        raise ArgumentError("policies: none is given, and at least one is needed")
     chosen = Suite.load(suite)
     plan = _Plan(
         dict(policies),
@@ -89,6 +93,8 @@ def evaluate(
     kept = plan.already_played(file)
     if references is None:
         references = measure_references(env_id, plan.seeds, threads)
+    if context is None and needs_units(plan.conditions):
+        context = measured_context(env_id, next(iter(policies.values())))
     columns = {} if step is None else {"step": step}
     origin = provenance(plan.seeds, suite=chosen.name, env=env_id, **columns)
     rows = list(kept)

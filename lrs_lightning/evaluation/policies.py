@@ -1,0 +1,194 @@
+"""From a word on the command line to a policy: one small function for each kind of word."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lrs_lightning import envs
+from lrs_lightning.errors import ArgumentError, EnvironmentMismatchError
+from lrs_lightning.experts import SHIPPED, load_expert
+from lrs_lightning.rollout import Policy
+from lrs_lightning.shifts import ShiftContext
+
+DEFAULT_ENV = "HalfCheetah-v5"
+KINDS = (
+    "a checkpoint (.ckpt), a run folder, 'shipped', an expert (.safetensors), a Stable-Baselines3 "
+    "archive (.zip), an ONNX file (.onnx), or module:function"
+)
+_MODULE = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
+_NAMED = re.compile(r"(?P<name>[\w.-]+)=(?P<word>.+)", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A policy that asks to be judged.
+
+    Args:
+        name: for tables and result files.
+        policy: what plays.
+        about: what `summary.json` says of it.
+        env: the task it was made for, where known.
+        context: mean and deviation of its training data, where known.
+    """
+
+    name: str
+    policy: Policy
+    about: dict[str, Any] = field(default_factory=dict)
+    env: str | None = None
+    context: ShiftContext | None = None
+
+
+CheckpointLoader = Callable[[Path], Candidate]
+
+
+def resolve(
+    words: Sequence[str], env_id: str | None, load_checkpoint: CheckpointLoader
+) -> tuple[str, list[Candidate]]:
+    """Load policies, and find out which task they are for.
+
+    Args:
+        words: each one of `KINDS`; `name=word` names it.
+        env_id: the task; None takes that of the first policy that knows its own.
+        load_checkpoint: loads a checkpoint or run folder (training lies above this room).
+
+    Returns:
+        The task, and the policies with names that differ.
+
+    Raises:
+        ArgumentError: a word that is none of them.
+        EnvironmentMismatchError: policies of different tasks.
+        DataError: a damaged file.
+    """
+    pairs = [_named(word) for word in words]
+    trained = {
+        word: load_checkpoint(Path(word)) for _, word in pairs if _kind(word) == "checkpoint"
+    }
+    env = env_id or next((c.env for c in trained.values() if c.env), DEFAULT_ENV)
+    found = []
+    for name, word in pairs:
+        candidate = trained[word] if word in trained else _LOADERS[_kind(word)](word, env)
+        if candidate.env not in (None, env):
+            raise EnvironmentMismatchError(
+                f"policy {word!r} was made for {candidate.env}, and {env} is to be played: "
+                "give policies of one task"
+            )
+        found.append(replace(candidate, name=name or candidate.name))
+    return env, _distinct(found)
+
+
+def _named(word: str) -> tuple[str | None, str]:
+    match = _NAMED.fullmatch(word)
+    if match and not Path(word).exists():
+        return match["name"], match["word"]
+    return None, word
+
+
+def _kind(word: str) -> str:
+    path = Path(word)
+    if word == SHIPPED:
+        return "expert"
+    if "://" in word:
+        raise ArgumentError(
+            f"policy {word!r} is an address: download the file, then give its path"
+        )
+    if path.is_dir() or path.suffix == ".ckpt":
+        return "checkpoint"
+    if path.suffix in (".zip", ".safetensors"):
+        return "expert"
+    if path.suffix == ".onnx":
+        return "onnx"
+    if _MODULE.fullmatch(word):
+        return "function"
+    raise ArgumentError(f"policy {word!r} is neither {KINDS}")
+
+
+def _expert(word: str, env_id: str) -> Candidate:
+    """The shipped expert, or the file of one; archives are read without running their pickles."""
+    policy = load_expert(word, env_id)
+    name = "expert" if word == SHIPPED else Path(word).stem
+    algorithm = {k: policy.card[k] for k in ("algorithm",) if k in policy.card}
+    return Candidate(name, policy, {"kind": "expert", "source": word, **algorithm}, env_id)
+
+
+def _onnx(word: str, env_id: str) -> Candidate:
+    from lrs_lightning.evaluation.onnx_policy import OnnxPolicy
+
+    policy = OnnxPolicy(word, envs.describe(env_id).action_space)
+    return Candidate(Path(word).stem, policy, {"kind": "onnx", "source": word})
+
+
+def _function(word: str, env_id: str) -> Candidate:
+    """The user's own code: actions of observations, a policy, or a class of policies."""
+    module, _, name = word.partition(":")
+    try:
+        if "" not in sys.path:
+            sys.path.insert(0, "")  # a module in the current folder, as `python -m` finds it
+        thing: Any = import_module(module)
+        for part in name.split("."):
+            thing = getattr(thing, part)
+        thing = thing() if inspect.isclass(thing) else thing
+    except Exception as error:
+        reason = " ".join(str(error).split())
+        raise ArgumentError(
+            f"policy {word!r} cannot be loaded: {type(error).__name__}: {reason}"
+        ) from error
+    about = {"kind": "function", "source": word}
+    if callable(getattr(thing, "step", None)) and callable(getattr(thing, "initial_state", None)):
+        return Candidate(name, thing, about)
+    if callable(thing):
+        return Candidate(name, Reactive(thing), about)
+    raise ArgumentError(
+        f"policy {word!r} is a {type(thing).__name__}: give a function of observations (N, ...) "
+        "that returns actions (N, A), or an object with initial_state and step"
+    )
+
+
+_LOADERS: dict[str, Callable[[str, str], Candidate]] = {
+    "expert": _expert,
+    "onnx": _onnx,
+    "function": _function,
+}
+
+
+class Reactive:
+    """A function of the observation alone, as a policy.
+
+    Args:
+        function: observations `(N, ...)` to actions `(N, A)`, or `(N,)` for a discrete space.
+    """
+
+    def __init__(self, function: Callable[[NDArray[Any]], Any]) -> None:
+        self.function = function
+
+    def initial_state(self, num_envs: int) -> None:
+        """Nothing."""
+
+    def step(
+        self, observations: NDArray[Any], state: Any, starts: NDArray[np.bool_]
+    ) -> tuple[NDArray[Any], None]:
+        """Ask the function."""
+        return np.asarray(self.function(observations)), None
+
+
+def _distinct(candidates: Iterable[Candidate]) -> list[Candidate]:
+    """A second `policy` becomes `policy-2`."""
+    taken: set[str] = set()
+    found = []
+    for candidate in candidates:
+        name, count = candidate.name, 1
+        while name in taken:
+            count += 1
+            name = f"{candidate.name}-{count}"
+        taken.add(name)
+        found.append(replace(candidate, name=name))
+    return found
