@@ -64,7 +64,7 @@ class OnnxPolicy:
     ) -> tuple[Array, list[Array]]:
         """Run the model once for all N episodes."""
         kind = _TYPES[self._observation.type]
-        feeds = {self._observation.name: np.ascontiguousarray(observations, kind)}
+        feeds: dict[str, Array] = {self._observation.name: np.ascontiguousarray(observations, kind)}
         if self._starts is not None:
             feeds[self._starts] = starts
         elif starts.any():

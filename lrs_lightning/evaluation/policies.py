@@ -98,9 +98,7 @@ def _kind(word: str) -> str:
     if word == SHIPPED:
         return "expert"
     if "://" in word:
-        raise ArgumentError(
-            f"policy {word!r} is an address: download the file, then give its path"
-        )
+        raise ArgumentError(f"policy {word!r} is an address: download the file, then give its path")
     if path.is_dir() or path.suffix == ".ckpt":
         return "checkpoint"
     if path.suffix in (".zip", ".safetensors"):

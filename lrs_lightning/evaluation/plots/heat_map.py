@@ -29,7 +29,7 @@ def heat_map(summary: Summary, value: str | None = None) -> Figure:
     shown = [c for c in summary.conditions if c["condition"] != CLEAN]
     rows = [CLEAN, *dict.fromkeys(c["shift"] for c in shown)]
     columns = sorted({c["severity"] for c in shown}) or [0]
-    figure = style.figure(2.6 + 0.72 * max(len(columns), 3), 1.15 + 0.36 * len(rows))
+    figure = style.figure(2.3 + 0.5 * max(len(columns), 3), 1.15 + 0.36 * len(rows))
     axes = figure.add_subplot()
     axes.set_facecolor("none")
     for condition in summary.conditions:

@@ -18,9 +18,10 @@ SERIES = ("#2f6fde", "#d9660f", "#178a5b", "#8a4fd6", "#c7377f", "#0d8797", "#8b
 # Ten steps from "nothing left" to "all of it".
 HEAT = (
     "#f3f5f9", "#e4ebf6", "#d1dff2", "#b9d0ed", "#9cbde6",
-    "#7ba7de", "#5a8fd3", "#3d77c4", "#275fae", "#174890",
+    "#7ba7de", "#5a8fd3", "#3a72be", "#275fae", "#174890",
 )  # fmt: skip
 HEAT_DARK_TEXT, HEAT_LIGHT_TEXT = "#1c2533", "#fdfdff"
+LIGHT_TEXT_FROM = 7  # either text has a contrast of 4.5 on its side of this step
 
 NAMES: dict[str, str] = {
     INK: "ink",
@@ -43,7 +44,7 @@ def series(index: int) -> str:
 def heat(share: float) -> tuple[str, str]:
     """Colours of a cell and of its text; shares outside [0, 1] look like the nearest one."""
     step = min(max(int(share * len(HEAT)), 0), len(HEAT) - 1)
-    return HEAT[step], HEAT_DARK_TEXT if step < len(HEAT) // 2 else HEAT_LIGHT_TEXT
+    return HEAT[step], HEAT_DARK_TEXT if step < LIGHT_TEXT_FROM else HEAT_LIGHT_TEXT
 
 
 def figure(width: float, height: float) -> Figure:
