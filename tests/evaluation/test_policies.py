@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -120,5 +119,3 @@ def test_onnx_is_named_where_it_is_not_installed(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(LrsError, match=r"needs onnxruntime: pip install 'lrs-lightning\[onnx\]'"):
         one("some.onnx")
-
-

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from lrs_lightning import envs
@@ -17,8 +18,8 @@ def test_three_suites_ship() -> None:
     assert set(shipped_suites()) == {"smoke", "paper", "full"}
 
 
-@pytest.mark.parametrize("domain", ["mujoco"])
-@pytest.mark.parametrize("name", ["smoke", "paper"])
+@pytest.mark.parametrize("domain", ["mujoco", "atari", "other"])
+@pytest.mark.parametrize("name", ["smoke", "paper", "full"])
 def test_shipped_suites_begin_clean_and_name_shifts_that_exist(name: str, domain: str) -> None:
     found = Suite.load(name).conditions(domain)
     assert found[0] == Condition("clean") and len(found) == len(set(found))
@@ -30,9 +31,9 @@ def test_shipped_suites_begin_clean_and_name_shifts_that_exist(name: str, domain
     assert not [c for c in found[1:] if types[c.shift].domain == wrong]
 
 
-def test_the_paper_suite_can_be_built_for_half_cheetah() -> None:
-    context = completed(ShiftContext(observation_std=[1.0] * 17), envs.describe("HalfCheetah-v5"))
-    for condition in Suite.load("paper").conditions("mujoco"):
+def test_the_full_suite_can_be_built_for_half_cheetah() -> None:
+    context = completed(ShiftContext(observation_std=np.ones(17)), envs.describe("HalfCheetah-v5"))
+    for condition in Suite.load("full").conditions("mujoco"):
         make(condition, context)
 
 
