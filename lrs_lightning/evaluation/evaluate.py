@@ -93,8 +93,8 @@ def evaluate(
     kept = plan.already_played(file)
     if references is None:
         references = measure_references(env_id, plan.seeds, threads)
-    if context is None and needs_units(plan.conditions):
-        context = measured_context(env_id, next(iter(policies.values())))
+    if context is None and needs_units(plan.conditions) and len(kept) < plan.size:
+        context = measured_context(env_id, policies)
     columns = {} if step is None else {"step": step}
     origin = provenance(plan.seeds, suite=chosen.name, env=env_id, **columns)
     rows = list(kept)
@@ -118,6 +118,11 @@ class _Plan:
     conditions: list[Condition]
     seeds: Sequence[int]
     step: int | None
+
+    @property
+    def size(self) -> int:
+        """Number of episodes."""
+        return len(self.policies) * len(self.conditions) * len(self.seeds)
 
     def already_played(self, file: Path | None) -> list[Row]:
         """The rows of an earlier run that need not be played again."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
@@ -22,19 +22,21 @@ def needs_units(conditions: Iterable[Condition]) -> bool:
     return any(types[name].domain == "sensors" for name in names & set(types))
 
 
-def measured_context(env_id: str, policy: Policy) -> ShiftContext:
+def measured_context(env_id: str, policies: Mapping[str, Policy]) -> ShiftContext:
     """Mean and deviation of each channel over two clean episodes.
 
     The shipped expert plays them where there is one, so that the unit does not depend on who is
-    judged; else `policy` does.
+    judged; else the first of `policies` does.
 
     Raises:
         DataError: the episodes failed.
     """
-    player = load_expert(SHIPPED, env_id) if env_id in shipped_experts() else policy
+    name, player = next(iter(policies.items()))
+    if env_id in shipped_experts():
+        name, player = SHIPPED, load_expert(SHIPPED, env_id)
     seeds = range(SEED, SEED + EPISODES)
     seen = []
-    for episode in rollout({"unit": player}, env_id, [CLEAN], seeds, record=True):
+    for episode in rollout({name: player}, env_id, [CLEAN], seeds, record=True):
         if episode.status != "ok" or episode.trajectory is None:
             raise DataError(
                 f"the unit of sensor noise cannot be measured in {env_id}: {episode.error}"
