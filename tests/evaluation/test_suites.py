@@ -10,7 +10,7 @@ import pytest
 from lrs_lightning import envs
 from lrs_lightning.errors import LrsError
 from lrs_lightning.evaluation.suites import Suite, conditions, shipped_suites
-from lrs_lightning.rollout.loop import completed
+from lrs_lightning.rollout.playing import completed
 from lrs_lightning.shifts import Condition, ShiftContext, make, shift_types
 
 

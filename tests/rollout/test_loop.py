@@ -222,3 +222,99 @@ def test_bad_input_gets_one_sentence(kind, arguments, sentence):
 def test_exploration_needs_a_strength_for_each_episode():
     with pytest.raises(ArgumentError, match="1 strengths for 2 episodes"):
         rollout({"p": Reactive()}, CHEETAH, ["clean"], [0, 1], exploration=[0.1])
+
+
+class Breaking:
+    """A vector environment that raises as a whole at its third step, and works again after that."""
+
+    def __init__(self, env):
+        self.env, self.steps = env, 0
+
+    def __getattr__(self, name):
+        return getattr(self.env, name)
+
+    def step(self, actions):
+        self.steps += 1
+        if self.steps == 3:
+            raise MemoryError("out of\nmemory")
+        return self.env.step(actions)
+
+
+def test_a_batch_that_breaks_fails_what_was_running_and_the_rest_is_played(monkeypatch):
+    from lrs_lightning.rollout import loop
+
+    make = loop.envs.make
+    monkeypatch.setattr(loop.envs, "make", lambda *args, **kw: Breaking(make(*args, **kw)))
+    episodes = keyed(
+        rollout({"p": Reactive()}, "HalfCheetahShort-v0", ["clean"], range(5), num_envs=2)
+    )
+    status = [episodes["p", "clean", 0, k].status for k in range(5)]
+    assert status == ["failed", "failed", "ok", "ok", "ok"]
+    assert episodes["p", "clean", 0, 0].error == "MemoryError: out of memory"
+    assert [episodes["p", "clean", 0, k].length for k in range(5)] == [2, 2, 40, 40, 40]
+
+
+def test_a_slot_that_failed_may_break_again_without_ending_twice():
+    class Sick(Counting):
+        def step(self, observations, state, starts):
+            return np.full((len(observations), 1), np.nan, np.float32), state
+
+    # The action ends the episode at once, and the environment raises at that very step.
+    episodes = list(rollout({"p": Sick()}, "LengthsStep-v0", ["clean"], range(6), num_envs=2))
+    assert sorted(e.episode for e in episodes) == list(range(6))
+    assert {e.status for e in episodes} == {"failed"}
+    assert all("action of step 0 is not finite" in e.error for e in episodes)
+
+
+def test_physics_changes_in_the_middle_as_gymnasium_would_have_it():
+    import gymnasium as gym
+    import mujoco
+
+    condition = "mass[onset=10]@5"
+    (episode,) = rollout({"p": Reactive()}, "HalfCheetahShort-v0", [condition], [3], record=True)
+    env = gym.make("HalfCheetah-v5")
+    seen, _ = env.reset(seed=3)
+    for t in range(40):
+        if t == 10:
+            model = env.unwrapped.model
+            model.body_mass[:] *= 2
+            model.body_inertia[:] *= 2
+            mujoco.mj_setConst(model, mujoco.MjData(model))
+        np.testing.assert_array_equal(episode.trajectory.observations[t], seen)
+        seen, reward, *_ = env.step(episode.trajectory.actions[t])
+        assert episode.trajectory.rewards[t] == reward
+
+
+def test_what_was_recorded_under_a_shift_is_what_was_seen_and_done():
+    conditions = ["sensor_delay@2", "action_delay@2", "clean"]
+    episodes = {
+        e.shift: e.trajectory
+        for e in rollout({"p": Reactive()}, "HalfCheetahShort-v0", conditions, [3], record=True)
+    }
+    late = episodes["sensor_delay"]
+    np.testing.assert_array_equal(late.observations[0], late.observations[2])
+    np.testing.assert_array_equal(late.actions, late.labels)
+    slow = episodes["action_delay"]
+    np.testing.assert_array_equal(slow.actions[2:], slow.labels[:-2])
+    np.testing.assert_array_equal(slow.actions[:2], 0)
+    first = [t.observations[0] for t in episodes.values()]
+    np.testing.assert_array_equal(first[0], first[2])
+    np.testing.assert_array_equal(first[1], first[2])
+
+
+@pytest.mark.parametrize(("policies", "slots"), [(1, 256), (3, 256), (16, 1024)])
+def test_many_policies_get_more_slots(policies, slots):
+    from lrs_lightning.rollout.playing import default_slots
+
+    assert default_slots(describe(CHEETAH), policies) == slots
+
+
+def test_a_population_plays_in_one_call():
+    members = {f"member {k}": Reactive() for k in range(3)}
+    for k, member in enumerate(members.values()):
+        member.weight = np.random.default_rng(k).normal(size=(6, 17))
+    together = keyed(rollout(members, "HalfCheetahShort-v0", ["clean", "mass@2"], [1, 2]))
+    assert len(together) == 3 * 2 * 2
+    for name, member in members.items():
+        for e in rollout({name: member}, "HalfCheetahShort-v0", ["clean", "mass@2"], [1, 2]):
+            assert together[e.key].return_ == e.return_
