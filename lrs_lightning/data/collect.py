@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from lrs_lightning.data.frames import PackedFrames
 from lrs_lightning.data.noise import noise_ladder
 from lrs_lightning.data.store import Demonstration, DemonstrationStore, write_store
 from lrs_lightning.data.task import Task
@@ -20,6 +21,9 @@ from lrs_lightning.shifts import Condition
 
 # Demonstrations and evaluations never share an episode: their seeds start far apart.
 DEMONSTRATION_SEED = 1_000_000
+
+# Of games each frame is recorded once, and few at a time, so that memory holds them.
+_PIXELS: dict[str, Any] = {"num_envs": 8, "env_kwargs": {"stack": 1}}
 
 
 def collect(
@@ -39,24 +43,31 @@ def collect(
         expert: `"shipped"`, or the path of an expert.
         episodes: number of episodes.
         noise: standard deviation of the Gaussian noise on executed actions, in units of the action:
-            a ladder `"0:0.4"` (the default: why, see `data/noise.py`), one value, or `"0"`.
+            a ladder `"0:0.4"` (the default: why, see `data/noise.py`), one value, or `"0"`. Of
+            discrete actions it is the probability of a random one.
         seed: data seed; episode k starts from `DEMONSTRATION_SEED + seed * 10_000 + k`.
         on_episode: called with each episode as it ends.
 
     Raises:
         LrsError: unknown environment or expert, a folder that cannot be written, a failed episode.
     """
-    policy = load_expert(expert, env)
+    info = describe(env)
+    policy = load_expert(expert, info.env_id)
     sigmas = noise_ladder(noise, episodes)
     seeds = [DEMONSTRATION_SEED + seed * 10_000 + k for k in range(episodes)]
-    played: list[Episode] = []
+    demonstrations: dict[int, Demonstration] = {}
     for episode in rollout(
-        {"expert": policy}, env, [Condition("clean")], seeds, exploration=sigmas, record=True
+        {"expert": policy},
+        info.env_id,
+        [Condition("clean")],
+        seeds,
+        exploration=sigmas,
+        record=True,
+        **(_PIXELS if info.domain == "atari" else {}),
     ):
-        played.append(episode)
+        demonstrations[episode.episode] = _demonstration(episode)
         if on_episode is not None:
             on_episode(episode)
-    played.sort(key=lambda episode: episode.episode)
     about = {
         "expert": str(expert),
         "expert_card": policy.card,
@@ -65,9 +76,8 @@ def collect(
         "seed": seed,
         "versions": _versions(),
     }
-    info = describe(env)
-    task = Task.of(env, info.observation_space, info.action_space)
-    return write_store(out, task, map(_demonstration, played), about)
+    task = Task.of(info.env_id, info.observation_space, info.action_space)
+    return write_store(out, task, [demonstrations[k] for k in sorted(demonstrations)], about)
 
 
 def _demonstration(episode: Episode) -> Demonstration:
@@ -83,12 +93,14 @@ def _demonstration(episode: Episode) -> Demonstration:
 
 
 def _compact(array: Any) -> Any:
-    """Doubles become float32, which is what policies read; everything else stays."""
+    """Doubles become float32, which is what policies read; frames are packed; all else stays."""
+    if array.dtype == np.uint8 and array.ndim > 2:
+        return PackedFrames(array)
     return array.astype(np.float32) if array.dtype == np.float64 else array
 
 
 def _versions() -> dict[str, str]:
-    packages = ("lrs-lightning", "gymnasium", "mujoco", "numpy")
+    packages = ("lrs-lightning", "gymnasium", "mujoco", "ale-py", "numpy")
     return {"python": platform.python_version(), **{p: _version(p) for p in packages}}
 
 

@@ -24,6 +24,8 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from lrs_lightning.data.frames import CHUNK as FRAME_CHUNK
+from lrs_lightning.data.frames import StoredFrames
 from lrs_lightning.data.task import Task
 from lrs_lightning.errors import DataError, EnvironmentMismatchError
 
@@ -38,16 +40,20 @@ class Demonstration:
     """One episode.
 
     Args:
-        observations: what the expert saw, `(L, *observation)`.
+        observations: what the expert saw, `(L, *observation)`; of pixels each frame once, `(L, 1,
+            H, W)`, whose stacks are made when read.
         actions: what was executed, exploration noise included, `(L, A)` or `(L,)`.
         labels: what the expert would have done, `(L, A)` or `(L,)`: what a student learns.
         rewards: reward of each step, `(L,)`.
+        before: of pixels, frames before the first step `(K, 1, H, W)`, where it is not the first of
+            the game.
     """
 
-    observations: NDArray[Any]
+    observations: Any
     actions: NDArray[Any]
     labels: NDArray[Any]
     rewards: NDArray[Any]
+    before: NDArray[Any] | None = None
 
     def __len__(self) -> int:
         return len(self.observations)
@@ -89,7 +95,15 @@ class DemonstrationStore:
         try:
             with h5py.File(self._file, "r") as file:
                 group = file[f"episodes/{index:05d}"]
-                return Demonstration(**{name: group[name][()] for name in _FIELDS})
+                pixels = self.task.observation_dtype == "uint8"
+                arrays = {name: group[name][()] for name in _FIELDS[pixels:]}
+                if "before" in group:
+                    arrays["before"] = group["before"][()]
+            if pixels:
+                arrays["observations"] = StoredFrames(
+                    self._file, f"episodes/{index:05d}/observations"
+                )
+            return Demonstration(**arrays)
         except (KeyError, OSError) as error:
             raise DataError(f"{self._file}: episode {index} cannot be read ({error})") from error
 
@@ -142,6 +156,8 @@ def _write_episodes(path: Path, episodes: Iterable[Demonstration]) -> dict[str, 
             group = file.create_group(f"episodes/{i:05d}")
             for name in _FIELDS:
                 _write_array(group, name, getattr(episode, name))
+            if episode.before is not None and len(episode.before):
+                _write_array(group, "before", episode.before)
             returns.append(episode.return_)
             lengths.append(len(episode))
     if not returns:
@@ -154,9 +170,12 @@ def _write_episodes(path: Path, episodes: Iterable[Demonstration]) -> dict[str, 
     }
 
 
-def _write_array(group: h5py.Group, name: str, array: NDArray[Any]) -> None:
+def _write_array(group: h5py.Group, name: str, values: Any) -> None:
+    array = np.asarray(values)
     step_bytes = max(1, array.dtype.itemsize * int(np.prod(array.shape[1:], dtype=np.int64)))
-    steps = max(1, min(len(array), _CHUNK_STEPS, _CHUNK_BYTES // step_bytes))
+    # Frames are read in short windows, so that their chunks are short.
+    longest = FRAME_CHUNK if array.dtype == np.uint8 and array.ndim > 2 else _CHUNK_STEPS
+    steps = max(1, min(len(array), longest, _CHUNK_BYTES // step_bytes))
     group.create_dataset(
         name,
         data=array,

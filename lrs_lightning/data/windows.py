@@ -33,6 +33,57 @@ class WindowBatch(NamedTuple):
     weights: Tensor
 
 
+class WindowIndex:
+    """Where windows lie in episodes that are laid end to end, and which of their steps count.
+
+    Args:
+        lengths: steps of each episode.
+        length: steps of a window T.
+        burn_in: steps at the start of a window that are not learned, except at an episode's start.
+
+    Raises:
+        ArgumentError: if no step would be learned, or there are no episodes.
+    """
+
+    def __init__(self, lengths: Sequence[int], length: int, burn_in: int) -> None:
+        if not 0 <= burn_in < length:
+            raise ArgumentError(
+                f"burn_in is {burn_in} and the window has {length} steps: at least one step must "
+                "be left to learn from (0 <= burn_in < length)"
+            )
+        if not len(lengths):
+            raise ArgumentError("there are no episodes to take windows from: collect more")
+        self.length, self.burn_in = length, burn_in
+        sizes = np.array(lengths)
+        self._ends = torch.from_numpy(np.cumsum(sizes))
+        self.episode_starts = np.cumsum(sizes) - sizes
+        # A window may start wherever it still fits; a short episode has one, padded at its end.
+        self.starts = np.concatenate(
+            [
+                s + np.arange(max(1, n - length + 1))
+                for s, n in zip(self.episode_starts, sizes, strict=True)
+            ]
+        )
+
+    def gather(self, start: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
+        """Steps `(B, T)` of the windows at `start (B,)`, the last repeated past an end; weights."""
+        first = torch.from_numpy(np.asarray(start))
+        end = self._ends[torch.searchsorted(self._ends, first, right=True)]  # (B,)
+        offset = torch.arange(self.length)
+        steps = first[:, None] + offset  # (B, T)
+        inside = steps < end[:, None]
+        at_episode_start = torch.from_numpy(np.isin(start, self.episode_starts))[:, None]
+        weights = inside & (at_episode_start | (offset >= self.burn_in))
+        return torch.minimum(steps, end[:, None] - 1), weights.float()
+
+    def tiles(self) -> NDArray[np.int64]:
+        """Starts of windows that lie side by side and cover every episode once, for validation."""
+        ends = self._ends.numpy()
+        return np.concatenate(
+            [np.arange(s, e, self.length) for s, e in zip(self.episode_starts, ends, strict=True)]
+        )
+
+
 class Windows(Dataset[WindowBatch]):
     """All windows of some episodes, held in memory; an item is a whole batch, gathered at once.
 
@@ -46,48 +97,23 @@ class Windows(Dataset[WindowBatch]):
     """
 
     def __init__(self, episodes: Sequence[Demonstration], length: int, burn_in: int) -> None:
-        if not 0 <= burn_in < length:
-            raise ArgumentError(
-                f"burn_in is {burn_in} and the window has {length} steps: at least one step must "
-                "be left to learn from (0 <= burn_in < length)"
-            )
-        if not episodes:
-            raise ArgumentError("there are no episodes to take windows from: collect more")
+        self.index = WindowIndex([len(episode) for episode in episodes], length, burn_in)
         self.length, self.burn_in = length, burn_in
+        self.starts, self.episode_starts = self.index.starts, self.index.episode_starts
         self.observations = torch.from_numpy(np.concatenate([e.observations for e in episodes]))
         self.labels = torch.from_numpy(np.concatenate([e.labels for e in episodes]))
-        sizes = np.array([len(episode) for episode in episodes])
-        self._ends = torch.from_numpy(np.cumsum(sizes))
-        self.episode_starts = np.cumsum(sizes) - sizes
-        # A window may start wherever it still fits; a short episode has one, padded at its end.
-        self.starts = np.concatenate(
-            [
-                s + np.arange(max(1, n - length + 1))
-                for s, n in zip(self.episode_starts, sizes, strict=True)
-            ]
-        )
 
     def __len__(self) -> int:
         return len(self.starts)
 
     def __getitem__(self, start: NDArray[np.int64]) -> WindowBatch:
         """Gather the windows that start at the steps `start`, `(B,)`."""
-        first = torch.from_numpy(np.asarray(start))
-        end = self._ends[torch.searchsorted(self._ends, first, right=True)]  # (B,)
-        offset = torch.arange(self.length)
-        steps = first[:, None] + offset  # (B, T)
-        inside = steps < end[:, None]
-        at_episode_start = torch.from_numpy(np.isin(start, self.episode_starts))[:, None]
-        weights = inside & (at_episode_start | (offset >= self.burn_in))
-        steps = torch.minimum(steps, end[:, None] - 1)
-        return WindowBatch(self.observations[steps], self.labels[steps], weights.float())
+        steps, weights = self.index.gather(start)
+        return WindowBatch(self.observations[steps], self.labels[steps], weights)
 
     def tiles(self) -> NDArray[np.int64]:
         """Starts of windows that lie side by side and cover every episode once, for validation."""
-        ends = self._ends.numpy()
-        return np.concatenate(
-            [np.arange(s, e, self.length) for s, e in zip(self.episode_starts, ends, strict=True)]
-        )
+        return self.index.tiles()
 
 
 class RandomBatches(Sampler[NDArray[np.int64]]):

@@ -19,10 +19,12 @@ from lrs_lightning.data import (
     Demonstration,
     DemonstrationStore,
     FixedBatches,
+    FrameWindows,
     RandomBatches,
     Task,
     Windows,
 )
+from lrs_lightning.envs import canonical_id, is_atari
 from lrs_lightning.errors import ArgumentError
 
 Loader = DataLoader[Any]
@@ -71,6 +73,7 @@ class ExpertTrajectories(pl.LightningDataModule):
         ):
             if number < 1:
                 raise ArgumentError(f"{name} is {number}, expected at least 1")
+        env = canonical_id(env) if is_atari(env) else env
         self.env, self.path, self.expert, self.episodes, self.noise = (
             env,
             path,
@@ -116,6 +119,10 @@ class ExpertTrajectories(pl.LightningDataModule):
     def split(self) -> tuple[list[Demonstration], list[Demonstration]]:
         """Training and validation episodes; the held-out ones lie evenly along the noise ladder."""
         episodes = list(self.store)
+        told = self.store.manifest.get("validation")
+        if told:  # whoever made the store has held some out already
+            train = [e for i, e in enumerate(episodes) if i not in set(told)]
+            return train, [episodes[i] for i in told]
         held_out = max(1, round(self.val_fraction * len(episodes)))
         if held_out >= len(episodes):
             raise ArgumentError(
@@ -129,17 +136,27 @@ class ExpertTrajectories(pl.LightningDataModule):
 
     @cached_property
     def statistics(self) -> tuple[Tensor, Tensor]:
-        """Mean and standard deviation of each observation channel in the training episodes."""
+        """Mean and standard deviation of each observation channel in the training episodes.
+
+        Pixels are only scaled, by their encoder: 0 and 1.
+        """
+        if self.task.observation_dtype == "uint8":
+            return torch.zeros(1), torch.ones(1)
         seen = torch.from_numpy(_concatenate(self.split[0])).double()
         return seen.mean(0).float(), seen.std(0).float()
 
     @cached_property
-    def _train(self) -> Windows:
-        return Windows(self.split[0], self.window, self.burn_in)
+    def _train(self) -> Windows | FrameWindows:
+        return self._windows(self.split[0])
 
     @cached_property
-    def _val(self) -> Windows:
-        return Windows(self.split[1], self.window, self.burn_in)
+    def _val(self) -> Windows | FrameWindows:
+        return self._windows(self.split[1])
+
+    def _windows(self, episodes: list[Demonstration]) -> Windows | FrameWindows:
+        if self.task.observation_dtype != "uint8":
+            return Windows(episodes, self.window, self.burn_in)
+        return FrameWindows(episodes, self.window, self.burn_in, self.task.observation_shape[0])
 
     def train_dataloader(self) -> Loader:
         """Random windows; an epoch is `batches` batches."""
@@ -163,7 +180,7 @@ class ExpertTrajectories(pl.LightningDataModule):
             "episodes": self.episodes,
             "noise": self.noise,
             "seed": self.seed,
-            "mujoco": version("mujoco"),
+            "simulator": version("ale-py" if is_atari(self.env) else "mujoco"),
         }
         digest = hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()[:12]
         cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")

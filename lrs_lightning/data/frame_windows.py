@@ -1,0 +1,61 @@
+"""Windows of pixel demonstrations: frames stay compressed until they are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.utils.data import Dataset
+
+from lrs_lightning.data.frames import stacked
+from lrs_lightning.data.store import Demonstration
+from lrs_lightning.data.windows import WindowBatch, WindowIndex
+
+
+class FrameWindows(Dataset[WindowBatch]):
+    """All windows of some episodes of pixels; an item is a whole batch.
+
+    A hundred thousand frames need a few megabytes of memory, or none if they are on disk.
+
+    Args:
+        episodes: the demonstrations, each frame once.
+        length: steps of a window T.
+        burn_in: steps at the start of a window that are not learned, except at an episode's start.
+        stack: frames of an observation S.
+
+    Raises:
+        ArgumentError: if no step would be learned, or there are no episodes.
+    """
+
+    def __init__(
+        self, episodes: Sequence[Demonstration], length: int, burn_in: int, stack: int = 4
+    ) -> None:
+        self.index = WindowIndex([len(episode) for episode in episodes], length, burn_in)
+        self.length, self.burn_in, self.stack = length, burn_in, stack
+        self.starts, self.episode_starts = self.index.starts, self.index.episode_starts
+        self._episodes = list(episodes)
+        self.labels = torch.from_numpy(np.concatenate([e.labels for e in episodes]))
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    def __getitem__(self, start: NDArray[np.int64]) -> WindowBatch:
+        """Gather the windows that start at the steps `start`, `(B,)`."""
+        start = np.asarray(start)
+        steps, weights = self.index.gather(start)
+        which = np.searchsorted(self.episode_starts, start, side="right") - 1
+        inside = start - self.episode_starts[which]
+        shape = self._episodes[0].observations.shape[2:]
+        frames = np.empty((len(start), self.length, self.stack, *shape), np.uint8)
+        for row, (number, step) in enumerate(zip(which.tolist(), inside.tolist(), strict=True)):
+            episode = self._episodes[number]
+            frames[row] = stacked(
+                episode.observations, episode.before, step, self.length, self.stack
+            )
+        return WindowBatch(torch.from_numpy(frames), self.labels[steps], weights)
+
+    def tiles(self) -> NDArray[np.int64]:
+        """Starts of windows that lie side by side and cover every episode once, for validation."""
+        return self.index.tiles()
