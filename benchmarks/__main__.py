@@ -9,6 +9,8 @@ import importlib
 import sys
 
 SECTIONS = {
+    "atari": "benchmarks.atari",
+    "breakout-bc": "benchmarks.breakout_bc",
     "kernels": "benchmarks.kernels",
     "layers": "benchmarks.layers",
     "rollout": "benchmarks.rollout",

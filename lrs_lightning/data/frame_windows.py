@@ -33,7 +33,7 @@ class FrameWindows(Dataset[WindowBatch]):
         self, episodes: Sequence[Demonstration], length: int, burn_in: int, stack: int = 4
     ) -> None:
         self.index = WindowIndex([len(episode) for episode in episodes], length, burn_in)
-        self.length, self.burn_in, self.stack = length, burn_in, stack
+        self.length, self.stack = length, stack
         self.starts, self.episode_starts = self.index.starts, self.index.episode_starts
         self._episodes = list(episodes)
         self.labels = torch.from_numpy(np.concatenate([e.labels for e in episodes]))

@@ -98,7 +98,7 @@ class Windows(Dataset[WindowBatch]):
 
     def __init__(self, episodes: Sequence[Demonstration], length: int, burn_in: int) -> None:
         self.index = WindowIndex([len(episode) for episode in episodes], length, burn_in)
-        self.length, self.burn_in = length, burn_in
+        self.length = length
         self.starts, self.episode_starts = self.index.starts, self.index.episode_starts
         self.observations = torch.from_numpy(np.concatenate([e.observations for e in episodes]))
         self.labels = torch.from_numpy(np.concatenate([e.labels for e in episodes]))

@@ -6,7 +6,7 @@ from lrs_lightning.nn.config import CELLS, CONTROLS, PolicyConfig
 from lrs_lightning.nn.connectivity import Connectivity
 from lrs_lightning.nn.counting import ParameterCount, count_parameters, matched_hidden_size
 from lrs_lightning.nn.encoders import ENCODERS, Encoder, VectorEncoder
-from lrs_lightning.nn.encoders_pixels import PIXEL_ENCODERS, PixelEncoder
+from lrs_lightning.nn.encoders_pixels import PIXEL_ENCODERS, PixelEncoder, pixel_encoder
 from lrs_lightning.nn.feedforward import FrameStack, Memoryless
 from lrs_lightning.nn.from_ncps import from_ncps
 from lrs_lightning.nn.gru import LRSGRU
@@ -46,6 +46,7 @@ __all__ = [
     "from_ncps",
     "make_head",
     "matched_hidden_size",
+    "pixel_encoder",
     "prune_layer",
     "spectral_norm",
     "spectral_radius",

@@ -36,7 +36,7 @@ def test_burn_in_is_not_learned_except_at_an_episodes_start(windows):
 
 
 def test_tiles_cover_every_step_once(windows):
-    windows.burn_in = 0
+    windows.index.burn_in = 0
     batch = windows[windows.tiles()]
     seen = batch.observations[..., 0][batch.weights.bool()]
     assert sorted(seen.tolist()) == [*range(100, 110), *range(200, 203), *range(300, 308)]
