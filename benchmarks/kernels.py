@@ -1,0 +1,182 @@
+"""`python -m benchmarks kernels [--smoke] [--device DEVICE] [--offline]`: scans and their peers.
+
+A speed-up is printed only for what agreed with the reference loop, in float64 and in float32, in
+this very run. Results go to `benchmarks/results/kernels_<device>.csv`, one row per provider.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from benchmarks import kernel_cases as cases
+from benchmarks._provenance import RESULTS, device_name, write_csv
+from benchmarks._timing import Timing, interleave
+from benchmarks.kernel_check import agrees
+from lrs_kernels import explain
+
+Row = dict[str, object]
+Checked = dict[tuple[str, str], bool]
+"""Whether a provider (cell, name) agreed with the reference loop."""
+
+
+def main(arguments: list[str]) -> None:
+    """Measure and write the table."""
+    options = _parse(arguments)
+    if options.offline:
+        from benchmarks import offline_sm90
+
+        offline_sm90.main([])
+        return
+    print(f"{device_name()}\n{explain(options.device)}")
+    checked = {
+        (cell, name): agrees(cell, backend, precision, options.device)
+        for cell in cases.SCANS
+        for name, backend, precision in cases.our_backends(options.device)
+    }
+    rows: list[Row] = []
+    for threads in (1,) if options.device == "cuda" else options.threads:
+        torch.set_num_threads(threads)
+        for mode in options.modes:
+            rows += [{"threads": threads, **row} for row in MODES[mode](options, checked)]
+    path = options.out or RESULTS / f"kernels_{options.device}{'_smoke' * options.smoke}.csv"
+    write_csv(path, rows)
+    print(f"\nwritten to {path}")
+    if options.plot:
+        from benchmarks.kernel_plot import plot
+
+        print(f"drawn in {plot(rows, path.with_suffix('.svg'))}")
+
+
+def _parse(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks kernels")
+    parser.add_argument("--smoke", action="store_true", help="small shapes, 20 seconds")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2], help="on the CPU")
+    parser.add_argument("--modes", nargs="+", choices=list(MODES), default=list(MODES))
+    parser.add_argument("--cells", nargs="+", choices=list(cases.SCANS), default=list(cases.SCANS))
+    parser.add_argument("--seconds", type=float, default=6.0, help="for each table")
+    parser.add_argument("--out", type=Path)
+    parser.add_argument("--plot", action="store_true")
+    parser.add_argument("--offline", action="store_true", help="compile for sm_90, without a GPU")
+    options = parser.parse_args(arguments)
+    if options.smoke:
+        options.seconds, options.threads = 0.3, [1]
+    return options
+
+
+def _passes(options: argparse.Namespace, checked: Checked, train: bool) -> list[Row]:
+    rows: list[Row] = []
+    for case in cases.SMOKE if options.smoke else cases.TRAINING:
+        for cell in options.cells:
+            x = torch.randn(case.steps, case.batch, case.inputs, device=options.device)
+            made = cases.layers(cell, case, options.device)
+            calls = {name: _call(layer, x, train) for name, layer in made.items()}
+            timings = _measure(calls, options)
+            mode = "training" if train else "forward"
+            rows += _report(mode, cell, case, timings, checked, case.steps)
+    return rows
+
+
+def _call(layer: Callable[[Tensor], Tensor], x: Tensor, train: bool) -> Callable[[], object]:
+    if train:
+        return lambda: layer(x).sum().backward()
+
+    def forward() -> None:
+        with torch.no_grad():
+            layer(x)
+
+    return forward
+
+
+def _population(options: argparse.Namespace, checked: Checked) -> list[Row]:
+    rows: list[Row] = []
+    for case in cases.SMOKE_POPULATION if options.smoke else cases.POPULATION:
+        for name, backend, precision in cases.our_backends(options.device):
+            # A table for each backend: what others allocate and free would disturb it.
+            pair = _population_pair(case, backend, precision, options.device)
+            calls = {f"{name}, one launch": pair[0], f"{name}, {case.members} calls": pair[1]}
+            for call_name in calls:
+                checked["cfc", call_name] = checked["cfc", name]
+            timings = _measure(calls, options)
+            rows += _report("population", "cfc", case, timings, checked, case.steps)
+    return rows
+
+
+def _population_pair(
+    case: cases.Case, backend: str, precision: str | None, device: str
+) -> tuple[Callable[[], object], Callable[[], object]]:
+    def make(*lead: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        hidden, rank = case.hidden, cases.RANK
+        x_proj = torch.randn(*lead, case.steps, case.batch, 3 * hidden, device=device)
+        w1 = torch.randn(*lead, 3, hidden, rank, device=device) / hidden**0.5
+        w2 = torch.randn(*lead, 3, rank, hidden, device=device) / rank**0.5
+        mask = (torch.rand(*lead, 3, hidden, hidden, device=device) < cases.DENSITY).float()
+        return x_proj.requires_grad_(), w1.requires_grad_(), w2.requires_grad_(), mask
+
+    def train(x_proj: Tensor, w1: Tensor, w2: Tensor, mask: Tensor) -> None:
+        scan = cases.SCANS["cfc"][0]
+        y = scan(x_proj, (w1, w2), mask=mask, backend=backend, precision=precision)[0]
+        torch.autograd.grad(y.sum(), (x_proj, w1, w2))
+
+    together, alone = make(case.members), [make() for _ in range(case.members)]
+    return lambda: train(*together), lambda: [train(*member) for member in alone]
+
+
+def _step(options: argparse.Namespace, checked: Checked) -> list[Row]:
+    rows: list[Row] = []
+    for hidden in (32,) if options.smoke else (64, 128, 256):
+        case = cases.Case(1, 1, 32, hidden)
+        calls = cases.step_providers(hidden, case.inputs)
+        timings = interleave(calls, rounds=4000, warmup=200, seconds=options.seconds)
+        rows += _report("step", "all", case, timings, checked, 1)
+    return rows
+
+
+def _measure(
+    calls: dict[str, Callable[[], object]], options: argparse.Namespace
+) -> dict[str, Timing]:
+    wait = torch.cuda.synchronize if options.device == "cuda" else None
+    return interleave(calls, rounds=60, warmup=4, seconds=options.seconds, synchronize=wait)
+
+
+def _report(
+    mode: str,
+    cell: str,
+    case: cases.Case,
+    timings: dict[str, Timing],
+    checked: Checked,
+    steps: int,
+) -> list[Row]:
+    """Print one table and return its rows; the first provider is the one that is compared."""
+    ours, threads = next(iter(timings)), torch.get_num_threads()
+    passed = checked.get((cell, ours), mode == "step")
+    print(f"\n{mode}, {cell}, {case.name}, {threads} thread(s)")
+    rows: list[Row] = []
+    for name, timing in timings.items():
+        times = timing.p10 / timings[ours].p10
+        verdict = f"{times:7.2f} x {ours}" if passed else "   differs from the reference"
+        print(
+            f"  {name:28s} p10 {timing.p10 * 1e3:9.4f} ms  median {timing.median * 1e3:9.4f} ms"
+            f"  p90 {timing.p90 * 1e3:9.4f} ms  {verdict}"
+        )
+        rows.append({
+            "mode": mode, "cell": cell, "case": case.name, "provider": name,
+            "p10_ms": f"{timing.p10 * 1e3:.5f}", "median_ms": f"{timing.median * 1e3:.5f}",
+            "p90_ms": f"{timing.p90 * 1e3:.5f}", "calls": timing.calls,
+            "us_per_step": f"{timing.median * 1e6 / steps:.3f}",
+            "times_first_provider": f"{times:.3f}" if passed else "",
+        })  # fmt: skip
+    return rows
+
+
+MODES: dict[str, Callable[[argparse.Namespace, Checked], list[Row]]] = {
+    "training": lambda options, checked: _passes(options, checked, True),
+    "forward": lambda options, checked: _passes(options, checked, False),
+    "population": _population,
+    "step": _step,
+}
