@@ -36,6 +36,7 @@ def arrange(
     resets: Tensor | None,
 ) -> Frame:
     """Check a call's arguments and bring them into the shapes of `Frame`."""
+    _checks.not_tracing(type(layer).__name__)
     if x.dim() not in (2, 3) or x.shape[-1] != layer.input_size:
         letters = "(B, T, I)" if layer.batch_first else "(T, B, I)"
         raise ArgumentError(

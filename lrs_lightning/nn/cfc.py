@@ -18,6 +18,7 @@ from torch.nn import functional
 
 from lrs_kernels import cfc_scan
 from lrs_lightning.nn import _checks
+from lrs_lightning.nn._low_precision import run_scan
 from lrs_lightning.nn.gate import GateMean, check_gate, hold_gate
 from lrs_lightning.nn.recurrent import LRSLayer
 
@@ -160,8 +161,8 @@ class LRSCfC(LRSLayer):
             options["w_tau"] = self.part("w_tau", layer)
             options["amplitude"] = self.part("amplitude", layer)
         (h0,) = state
-        y, h_n = cfc_scan(
-            x_proj, weight, h0, mask=mask, timespans=timespans, resets=resets, **options
+        y, h_n = run_scan(
+            cfc_scan, x_proj, weight, h0, mask=mask, timespans=timespans, resets=resets, **options
         )
         if self.gate == "frozen" and self.training:
             gate = self._gate_values(x_proj, y, h0, timespans, resets, layer)

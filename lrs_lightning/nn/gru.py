@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from lrs_kernels import gru_scan
+from lrs_lightning.nn._low_precision import run_scan
 from lrs_lightning.nn.recurrent import LRSLayer
 
 
@@ -53,7 +54,13 @@ class LRSGRU(LRSLayer):
         bias_n: Tensor | None = None
         if self.bias:
             bias_n = self.part("bias_hh", layer)[2 * self.hidden_size :]
-        y, h_n = gru_scan(
-            self.project_input(x, layer), weight, state[0], bias_n=bias_n, mask=mask, resets=resets
+        y, h_n = run_scan(
+            gru_scan,
+            self.project_input(x, layer),
+            weight,
+            state[0],
+            bias_n=bias_n,
+            mask=mask,
+            resets=resets,
         )
         return y, (h_n,)

@@ -14,6 +14,7 @@ from torch.nn import functional
 from lrs_kernels import lstm_scan
 from lrs_lightning.errors import ArgumentError
 from lrs_lightning.nn import _checks
+from lrs_lightning.nn._low_precision import run_scan
 from lrs_lightning.nn.recurrent import LRSLayer
 
 
@@ -96,7 +97,7 @@ class LRSLSTM(LRSLayer):
             return self._scan_projected(x_proj, state, resets, layer)
         weight, mask = self.weight_for_scan(layer)
         h0, c0 = state
-        y, final = lstm_scan(x_proj, weight, (h0, c0), mask=mask, resets=resets)
+        y, final = run_scan(lstm_scan, x_proj, weight, (h0, c0), mask=mask, resets=resets)
         return y, final
 
     def _scan_projected(
@@ -115,6 +116,6 @@ class LRSLSTM(LRSLayer):
             first = first.masked_fill(resets[0].unsqueeze(-1) != 0, 0)
         x_proj = torch.cat([(x_proj[0] + first).unsqueeze(0), x_proj[1:]])
         m0 = torch.zeros_like(c0)
-        m, (_, c_n) = lstm_scan(x_proj, recurrent @ projection, (m0, c0), resets=resets)
+        m, (_, c_n) = run_scan(lstm_scan, x_proj, recurrent @ projection, (m0, c0), resets=resets)
         y = functional.linear(m, projection)
         return y, (y[-1], c_n)

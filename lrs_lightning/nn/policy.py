@@ -27,6 +27,17 @@ class RecurrentPolicy(nn.Module):
         core: a layer that takes `(T, B, I)` and a state.
         head: core output to actions or logits.
         config: what the policy was built from.
+
+    Example:
+        >>> from gymnasium.spaces import Box
+        >>> from lrs_lightning.nn import build_policy
+        >>> policy = build_policy({"cell": "cfc"}, Box(-1, 1, (17,)), Box(-1, 1, (6,)))
+        >>> window = torch.randn(4, 10, 17)
+        >>> actions, _ = policy.unroll(window)
+        >>> state = policy.initial_state(4)
+        >>> first, state = policy.step(window[:, 0], state)
+        >>> torch.allclose(first, actions[:, 0], atol=1e-6)
+        True
     """
 
     def __init__(

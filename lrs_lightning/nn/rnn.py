@@ -8,6 +8,7 @@ from torch import Tensor
 
 from lrs_kernels import rnn_scan
 from lrs_lightning.nn import _checks
+from lrs_lightning.nn._low_precision import run_scan
 from lrs_lightning.nn.recurrent import LRSLayer
 
 NONLINEARITIES = ("tanh", "relu")
@@ -54,7 +55,8 @@ class LRSRNN(LRSLayer):
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
         """One layer over time, `(T, B, I)` -> `(T, B, H)` and its final state `(B, H)`."""
         weight, mask = self.weight_for_scan(layer)
-        y, h_n = rnn_scan(
+        y, h_n = run_scan(
+            rnn_scan,
             self.project_input(x, layer),
             weight,
             state[0],

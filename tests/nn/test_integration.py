@@ -1,0 +1,101 @@
+"""What PyTorch users do with a layer: autocast, compile, several processes."""
+
+from __future__ import annotations
+
+import socket
+from datetime import timedelta
+
+import pytest
+import torch
+import torch.distributed as dist
+import torch.multiprocessing as mp
+from torch.nn.parallel import DistributedDataParallel
+
+from lrs_lightning.nn import LRSGRU, LRSLSTM, LRSRNN, LRSCfC
+
+LAYERS = [LRSCfC, LRSLSTM, LRSGRU, LRSRNN]
+
+
+@pytest.mark.parametrize("layer_class", LAYERS)
+def test_autocast(layer_class):
+    layer = layer_class(4, 8, rank=2, sparsity=0.3)
+    x = torch.randn(6, 2, 4)
+    exact = layer(x)[0]
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        y, _ = layer(x)
+        loss = y.float().square().sum()
+    loss.backward()
+    torch.testing.assert_close(y.float(), exact, rtol=0, atol=0.05)
+    for parameter in layer.parameters():
+        assert parameter.grad.dtype == torch.float32
+        assert parameter.grad.isfinite().all()
+
+
+@pytest.mark.parametrize("layer_class", LAYERS)
+def test_bfloat16_and_back(layer_class):
+    layer = layer_class(4, 8, num_layers=2, rank=2, sparsity=0.3)
+    x = torch.randn(6, 2, 4)
+    exact = layer(x)[0]
+    y, state = layer.bfloat16()(x.bfloat16())
+    assert y.dtype == torch.bfloat16
+    parts = (state,) if isinstance(state, torch.Tensor) else state
+    assert all(part.dtype == torch.bfloat16 for part in parts)
+    torch.testing.assert_close(y.float(), exact, rtol=0, atol=0.05)
+
+
+@pytest.mark.parametrize("layer_class", LAYERS)
+def test_compile_without_graph_breaks(layer_class):
+    torch._dynamo.reset()
+    layer = layer_class(4, 8, rank=2, sparsity=0.3)
+    compiled = torch.compile(layer, fullgraph=True, backend="aot_eager")
+    x = torch.randn(6, 2, 4)
+    resets = torch.rand(6, 2) < 0.3
+    for steps in (6, 4):
+        expected = layer(x[:steps], resets=resets[:steps])[0]
+        y = compiled(x[:steps], resets=resets[:steps])[0]
+        torch.testing.assert_close(y, expected)
+        wanted = torch.autograd.grad(expected.square().sum(), list(layer.parameters()))
+        got = torch.autograd.grad(y.square().sum(), list(layer.parameters()))
+        torch.testing.assert_close(got, wanted)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def train_one_share(rank, port, folder):
+    torch.set_num_threads(1)
+    limit = timedelta(seconds=120)
+    store = dist.TCPStore("127.0.0.1", port, 2, is_master=rank == 0, timeout=limit)
+    dist.init_process_group("gloo", store=store, rank=rank, world_size=2, timeout=limit)
+    torch.manual_seed(0)
+    layer = LRSCfC(4, 8, rank=2, sparsity=0.3)
+    inputs = torch.randn(6, 2, 4)
+    wrapped = DistributedDataParallel(layer)
+    wrapped(inputs[:, rank : rank + 1])[0].square().mean().backward()
+    torch.save({name: p.grad for name, p in layer.named_parameters()}, f"{folder}/{rank}.pt")
+    dist.destroy_process_group()
+
+
+@pytest.mark.slow
+def test_two_processes_share_gradients(tmp_path):
+    context, port = mp.get_context("fork"), free_port()
+    ranks = [
+        context.Process(target=train_one_share, args=(rank, port, str(tmp_path)), daemon=True)
+        for rank in range(2)
+    ]
+    for process in ranks:
+        process.start()
+    for process in ranks:
+        process.join(timeout=150)
+    assert [process.exitcode for process in ranks] == [0, 0]
+    torch.manual_seed(0)
+    layer = LRSCfC(4, 8, rank=2, sparsity=0.3)
+    inputs = torch.randn(6, 2, 4)
+    layer(inputs)[0].square().mean().backward()
+    for rank in range(2):
+        shared = torch.load(tmp_path / f"{rank}.pt", weights_only=True)
+        for name, parameter in layer.named_parameters():
+            torch.testing.assert_close(shared[name], parameter.grad)
