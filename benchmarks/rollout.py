@@ -9,13 +9,15 @@ compared within one run. Before anything is timed, our engine must equal Gymnasi
 from __future__ import annotations
 
 import argparse
+import csv
 import gc
 import importlib.util
+import io
 import os
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -24,7 +26,7 @@ import gymnasium as gym
 import numpy as np
 import torch
 
-from benchmarks._provenance import RESULTS, provenance, write_csv
+from benchmarks._provenance import RESULTS, provenance
 from lrs_lightning.envs import available_cores, describe, make
 from lrs_lightning.nn import PolicyConfig, build_policy
 from lrs_lightning.rollout import TorchPolicy, rollout
@@ -51,7 +53,7 @@ def main(arguments: list[str]) -> None:
     for task in options.tasks:
         check_exact(task)
         rows += measure(task, options.envs, options.steps, options.rounds)
-        print(table(rows[-len(rows) :], task), flush=True)
+        print(table([row for row in rows if row["task"] == task]), flush=True)
     if not options.smoke:
         write(rows, RESULTS)
 
@@ -148,8 +150,8 @@ def _closed_loop(task: str, envs: int, steps: int) -> Provider:
     short = f"{task.removesuffix('-v5')}Stretch{steps}-v5"
     if short not in gym.registry:
         gym.register(short, gym.spec(task).entry_point, max_episode_steps=steps)
-    # Where episodes end early, four times as many keep the slots filled for most of the time.
-    seeds = range(envs if task == "HalfCheetah-v5" else 4 * envs)
+    # Where episodes end early, twice as many keep the slots filled for most of the time.
+    seeds = range(envs if task == "HalfCheetah-v5" else 2 * envs)
 
     def play() -> int:
         played = rollout({"p": policy}, short, ["clean"], seeds, num_envs=envs)
@@ -180,7 +182,7 @@ def check_exact(task: str) -> None:
     for _ in range(30):
         action = rng.uniform(space.low, space.high, (4, *space.shape)).astype(np.float32)
         seen, reward, terminated, *_ = ours.step(action)
-        for i in np.flatnonzero(running):
+        for i in np.flatnonzero(running).tolist():
             want, earned, over, *_ = theirs[i].step(action[i])
             same = np.array_equal(seen[i], want) and (reward[i], terminated[i]) == (earned, over)
             if not same:
@@ -189,36 +191,59 @@ def check_exact(task: str) -> None:
     ours.close()
 
 
-def table(rows: list[dict[str, Any]], task: str | None = None) -> str:
-    """A Markdown table, of one task or of all."""
+def table(rows: Sequence[Mapping[str, Any]]) -> str:
+    """A Markdown table."""
     lines = [
         "| task | environments | provider | steps/s (median) | best | times SyncVectorEnv |",
         "|---|---|---|---|---|---|",
     ]
-    for row in rows:
-        if task in (None, row["task"]):
-            lines.append(
-                f"| {row['task']} | {row['envs']} | {row['provider']} | "
-                f"{row['steps_per_second']:,} | {row['best']:,} | {row['times_sync']:.2f} |"
-            )
+    lines += [
+        f"| {row['task']} | {row['envs']} | {row['provider']} | {int(row['steps_per_second']):,} "
+        f"| {int(row['best']):,} | {float(row['times_sync']):.2f} |"
+        for row in rows
+    ]
     return "\n".join(lines)
 
 
 def write(rows: list[dict[str, Any]], folder: Path) -> None:
-    """The CSV with provenance, and the same as Markdown."""
-    write_csv(folder / "rollout.csv", rows)
-    made = provenance()
-    where = f"{made['device']}, Python {made['python']}, torch {made['torch']}, {made['date']}"
-    text = (
-        "# Steps of control a second\n\n"
-        f"Measured on {where}, commit {made['commit']}; "
-        "`python -m benchmarks rollout`. The providers take turns in one run; random actions, "
-        "resets included. `engine + LRS-CfC` is the rollout of an untrained policy (H = 64, rank "
-        "8, sparsity 0.5), environments built anew in each stretch.\n\n" + table(rows) + "\n"
-    )
-    temporary = folder / "rollout.md.tmp"
+    """The CSV with provenance, and the same as Markdown; tasks that were not measured now stay."""
+    path, made = folder / "rollout.csv", provenance()
+    measured: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        measured.setdefault(row["task"], []).append({**row, **made})
+    kept: dict[str, list[dict[str, Any]]] = {}
+    if path.is_file():
+        with path.open(newline="") as file:
+            for row in csv.DictReader(file):
+                kept.setdefault(row["task"], []).append(row)
+    every = {task: measured.get(task, kept.get(task, [])) for task in (*TASKS, *measured)}
+    text = io.StringIO()
+    writer = csv.DictWriter(text, [*rows[0], *made], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(row for task_rows in every.values() for row in task_rows)
+    _replace(path, text.getvalue())
+    parts = [
+        "# Steps of control a second",
+        "`python -m benchmarks rollout`: random actions, resets included, the providers taking "
+        "turns in one run. `engine + LRS-CfC` is the rollout of an untrained policy (H = 64, rank "
+        "8, sparsity 0.5), environments built anew in each stretch.",
+    ]
+    for task_rows in filter(None, every.values()):
+        first = task_rows[0]
+        parts += [
+            f"{first['device']}, Python {first['python']}, torch {first['torch']}, commit "
+            f"{first['commit']}, {first['date']}, median of {first['rounds']} rounds:",
+            table(task_rows),
+        ]
+    _replace(folder / "rollout.md", "\n\n".join(parts) + "\n")
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write a file, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(path.name + ".tmp")
     temporary.write_text(text)
-    os.replace(temporary, folder / "rollout.md")
+    os.replace(temporary, path)
 
 
 if __name__ == "__main__":
