@@ -1,16 +1,21 @@
 """One knob for the precision of all matrix products of a scan, in the kernel and after it.
 
 `ieee` multiplies in float32, `tf32` on tensor cores with 10 bits of mantissa, `tf32x3` in three
-tf32 products (nearly float32), `bf16` with 7 bits; sums are always float32. State and gates stay in
-the dtype of the inputs. On the CPU every product is made in the dtype of the inputs.
+tf32 products (nearly float32), `bf16` with 7 bits; sums are always float32. The weight gradients,
+big products after the loop, take the nearest that cuBLAS has and is no less exact. State and gates
+stay in the dtype of the inputs. On the CPU every product is made in the dtype of the inputs.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 
 PRECISIONS = ("ieee", "tf32", "tf32x3", "bf16")
 
+AS_TORCH = "as torch"
 _OF_TORCH = {"highest": "ieee", "high": "tf32", "medium": "bf16"}
 
 
@@ -34,4 +39,41 @@ def resolve(precision: str | None, device_type: str, dtype: torch.dtype) -> str:
         return precision
     if torch.is_autocast_enabled(device_type):
         return "bf16"
-    return _OF_TORCH[torch.get_float32_matmul_precision()]
+    # A compiler cannot look at the setting; the operator does when it runs.
+    return AS_TORCH if torch.compiler.is_compiling() else settled(AS_TORCH)
+
+
+def settled(precision: str) -> str:
+    """The precision itself, or what torch is set to in the place of `AS_TORCH`."""
+    if precision != AS_TORCH:
+        return precision
+    try:
+        return _OF_TORCH[torch.get_float32_matmul_precision()]
+    except RuntimeError:  # the user has set it through the newer interface, which tells the device
+        setting = torch.backends.cuda.matmul.fp32_precision
+        return "tf32" if setting == "tf32" else "ieee"
+
+
+_SETTING = {"ieee": "ieee", "tf32x3": "ieee", "tf32": "tf32", "bf16": "tf32"}
+"""cuBLAS has no product in three parts, and its tf32 serves bf16 with room to spare."""
+
+
+@contextmanager
+def products(precision: str, device_type: str) -> Iterator[None]:
+    """Let cuBLAS multiply as the kernels did, for the GEMMs that follow them.
+
+    Args:
+        precision: one of `PRECISIONS`.
+        device_type: nothing is changed unless this is `cuda`.
+
+    """
+    if device_type != "cuda":
+        yield
+        return
+    settings = torch.backends.cuda.matmul
+    before = settings.fp32_precision
+    settings.fp32_precision = _SETTING[precision]
+    try:
+        yield
+    finally:
+        settings.fp32_precision = before

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from lrs_kernels.passes import Backend, Call, Grads, Inputs, Trace, Upstream
+from lrs_kernels.precision import products
 from lrs_kernels.recurrent import Recurrent
 from lrs_kernels.weight_grad import effective_weight_grad, factor_grads
 
@@ -103,8 +104,11 @@ def input_grads(
     recurrent_part = grads.dz if grads.dz_recurrent is None else grads.dz_recurrent
     parts: tuple[Tensor | None, ...] = (None, None, None)
     if weights_wanted:
-        d_effective = effective_weight_grad(recurrent_part, trace.states, stored.h0, stored.resets)
-        parts = factor_grads(d_effective, stored.recurrent)
+        with products(call.precision, grads.dz.device.type):
+            d_effective = effective_weight_grad(
+                recurrent_part, trace.states, stored.h0, stored.resets
+            )
+            parts = factor_grads(d_effective, stored.recurrent)
     return (
         grads.dz, *parts, None, grads.h0, grads.c0, grads.timespans, None,
         _bias_grad(grads, stored.bias_n),

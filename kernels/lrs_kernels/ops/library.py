@@ -22,6 +22,7 @@ from lrs_kernels.ops.function import (
     unflatten,
 )
 from lrs_kernels.passes import Backend, Call, Inputs, Trace, Upstream
+from lrs_kernels.precision import settled
 
 _SAVED_BLOCKS = {"lstm": 4, "gru": 4, "rnn": 0}
 _INPUTS = 10
@@ -48,7 +49,7 @@ def scan(
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
     """Forward pass: states, h_n, c_n, gates, cells, time (see `passes.Trace`)."""
     flat = (x_proj, dense, w1, w2, mask, h0, c0, timespans, resets, bias_n)
-    call, module = Call(cell, variant, precision), _load(backend, cell, variant, flat)
+    call, module = Call(cell, variant, settled(precision)), _load(backend, cell, variant, flat)
     inputs = as_the_backend_wants(module, unflatten(flat))
     trace = module.forward(call, inputs, save, save_time)
     rest = [_present(part, x_proj) for part in trace[1:]]
@@ -118,7 +119,13 @@ def scan_backward(
     used = as_the_backend_wants(module, stored).recurrent
     trace = Trace(states, *(_absent(part) for part in (c_n, gates, cells, time)))
     grads = input_grads(
-        Call(cell, variant, precision), module, stored, used, trace, Upstream(dy, dh_n, dc_n), True
+        Call(cell, variant, settled(precision)),
+        module,
+        stored,
+        used,
+        trace,
+        Upstream(dy, dh_n, dc_n),
+        True,
     )
     wanted = (*grads[:4], *grads[5:8], grads[9])
     return [_present(grad, states).contiguous() for grad in wanted]
