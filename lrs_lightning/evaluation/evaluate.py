@@ -91,8 +91,6 @@ def evaluate(
     )
     file = None if out is None else Path(out) / "results.jsonl"
     kept = plan.already_played(file)
-    if references is None:
-        references = measure_references(env_id, plan.seeds, threads)
     if context is None and needs_units(plan.conditions) and len(kept) < plan.size:
         context = measured_context(env_id, policies)
     columns = {} if step is None else {"step": step}
@@ -103,6 +101,8 @@ def evaluate(
             rows.append(row)
             if on_episode is not None:
                 on_episode(row)
+    if references is None:
+        references = measure_references(env_id, plan.seeds, threads)
     summary = _summarize(rows, plan, references, about or {}, origin)
     if out is not None:
         summary.write(Path(out) / "summary.json")

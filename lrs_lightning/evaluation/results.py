@@ -94,6 +94,7 @@ class ResultsWriter:
     ) -> None:
         self.path, self._columns = Path(path), dict(columns or {})
         self._sync_every, self._unsynced = sync_every, 0
+        self._made_folder = not self.path.parent.exists()
         make_folder(self.path.parent)
         try:
             self._handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
@@ -121,11 +122,17 @@ class ResultsWriter:
         self._unsynced = 0
 
     def close(self) -> None:
-        """Sync and close; more than once is fine."""
-        if self._handle >= 0:
-            self.sync()
-            os.close(self._handle)
-            self._handle = -1
+        """Sync and close; more than once is fine. A file without a line is taken away again."""
+        if self._handle < 0:
+            return
+        self.sync()
+        empty = os.fstat(self._handle).st_size == 0
+        os.close(self._handle)
+        self._handle = -1
+        if empty:
+            self.path.unlink(missing_ok=True)
+            if self._made_folder and not any(self.path.parent.iterdir()):
+                self.path.parent.rmdir()
 
     def __enter__(self) -> Self:
         return self

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -22,6 +25,8 @@ def still(observations):
 def full(observations):
     return np.ones((len(observations), 1), np.float32)
 """
+ROOT = Path(__file__).resolve().parents[2]
+ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "kernels")])}
 OPTIONS = ["--env", ENV_ID, "--suite", "mine.yaml", "--episodes", "4"]
 
 
@@ -97,7 +102,8 @@ def test_bad_input_is_one_sentence_and_exit_code_2(
 
 
 def test_a_policy_of_other_spaces(capsys: pytest.CaptureFixture[str]) -> None:
-    words = ["--policy", "toy_policies:full", "--env", "HalfCheetah-v5", "--suite", "smoke"]
+    Path("heavy.yaml").write_text("[mass@1]")
+    words = ["--policy", "toy_policies:full", "--env", "HalfCheetah-v5", "--suite", "heavy.yaml"]
     assert main(["evaluate", *words, "--episodes", "1"]) == 2
     assert "gives actions of shape" in capsys.readouterr().err
 
@@ -132,3 +138,8 @@ def test_a_trained_policy_plays(
         main(["evaluate", "--policy", "run.ckpt", "--suite", "mine.yaml", "--episodes", "3"]) == 0
     )
     assert "run on " + ENV_ID in capsys.readouterr().out
+
+
+def test_loading_a_policy_needs_no_lightning() -> None:
+    code = "import sys, lrs_lightning.training.loading; sys.exit('lightning' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=ENVIRONMENT).returncode == 0
