@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+
+from lrs_lightning.envs import Crew
+
+
+@pytest.mark.parametrize(("threads", "rows", "size"), [(1, 9, 1), (3, 9, 3), (8, 2, 2), (4, 1, 1)])
+def test_every_row_is_worked_on_once(threads, rows, size):
+    crew, seen = Crew(threads, rows), []
+
+    def work(queue, member):
+        for row in queue:
+            seen.append((row, member, threading.get_ident()))
+            time.sleep(0.001)
+        return {}
+
+    assert crew.size == size
+    for _ in range(20):
+        seen.clear()
+        assert crew.run(list(range(rows)), work) == {}
+        assert sorted(row for row, *_ in seen) == list(range(rows))
+        assert len({member for _, member, _ in seen}) <= size
+    if size > 1:
+        assert len({thread for *_, thread in seen}) > 1
+    crew.close()
+
+
+def test_errors_of_all_threads_are_gathered():
+    crew = Crew(3, 9)
+    errors = crew.run(
+        list(range(9)), lambda queue, _: {row: f"row {row}" for row in queue if row % 2}
+    )
+    assert errors == {row: f"row {row}" for row in (1, 3, 5, 7)}
+    crew.close()
