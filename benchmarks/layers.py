@@ -83,8 +83,9 @@ def measure(cell: str, shape: Shape, rounds: int) -> dict[str, Timing]:
         "again": layer(inputs, hidden, batch_first=True),
     }
     calls = {name: update(module, x) for name, module in modules.items()}
-    # Several calls in a row: one alone would start in the caches that its predecessor left.
-    return interleave(calls, rounds=rounds, warmup=2, seconds=12, inner=5)
+    # Several short calls in a row: one alone would start in the caches that its predecessor left.
+    inner = 5 if steps <= 32 else 1
+    return interleave(calls, rounds=rounds, warmup=2, seconds=4, inner=inner)
 
 
 def construct() -> list[dict[str, object]]:

@@ -16,7 +16,7 @@ from lrs_lightning.nn.policy import RecurrentPolicy
 from lrs_lightning.nn.posthoc import freeze_gate, prune_layer, truncate_layer
 from lrs_lightning.nn.recurrent import LRSLayer
 from lrs_lightning.nn.rnn import LRSRNN
-from lrs_lightning.nn.theory import spectral_norm, spectral_radius
+from lrs_lightning.nn.theory import jacobian_radius, spectral_norm, spectral_radius
 
 __all__ = [
     "CELLS",
@@ -44,6 +44,7 @@ __all__ = [
     "count_parameters",
     "freeze_gate",
     "from_ncps",
+    "jacobian_radius",
     "make_head",
     "matched_hidden_size",
     "pixel_encoder",

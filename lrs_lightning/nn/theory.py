@@ -38,6 +38,44 @@ def spectral_radius(
     return math.sqrt((1 - sparsity) * energy(share, init))
 
 
+def jacobian_radius(
+    cell: str,
+    n: int,
+    rank: int | None = None,
+    sparsity: float = 0.0,
+    init: str = "orthogonal",
+    forget_bias: float = 1.0,
+) -> float:
+    """Spectral radius of dh_t/dh_{t-1} at rest: zero state and input, biases zero but the LSTM's.
+
+    With R the spectral radius of one recurrent matrix: RNN R; CfC (W_G + W_H) / 2, so R / sqrt(2);
+    CfC without gate W_G + W_H / 2, so R sqrt(5) / 2; GRU 1/2 + R / 4; LSTM, of (h, c),
+    sigmoid(forget_bias) + R / 4. The gates' floor is what rank and sparsity cannot lower.
+
+    Args:
+        cell: `"rnn"`, `"cfc"`, `"cfc-no-gate"`, `"gru"` or `"lstm"`.
+        n: units H.
+        rank: as in `spectral_radius`.
+        sparsity: as in `spectral_radius`.
+        init: as in `spectral_radius`.
+        forget_bias: the LSTM's.
+
+    Example:
+        >>> [round(jacobian_radius("cfc", 64, sparsity=s), 2) for s in (0.0, 0.5, 0.8)]
+        [0.71, 0.5, 0.32]
+    """
+    radius = spectral_radius(n, rank, sparsity, init)
+    at_rest = {
+        "rnn": radius,
+        "cfc": radius / math.sqrt(2),
+        "cfc-no-gate": radius * math.sqrt(1.25),
+        "gru": 0.5 + radius / 4,
+        "lstm": 1 / (1 + math.exp(-forget_bias)) + radius / 4,
+    }
+    _checks.choice("cell", cell, at_rest)
+    return at_rest[cell]
+
+
 def energy(share: float, init: str) -> float:
     """E(q), what is left of ||W||²_F / n when the largest share q of the singular values stays."""
     if init == "orthogonal":

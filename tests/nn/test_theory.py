@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from lrs_lightning.errors import ArgumentError
-from lrs_lightning.nn import Connectivity
-from lrs_lightning.nn.theory import energy, spectral_norm, spectral_radius
+from lrs_lightning.nn import LRSGRU, LRSLSTM, LRSRNN, Connectivity, LRSCfC
+from lrs_lightning.nn.theory import energy, jacobian_radius, spectral_norm, spectral_radius
 
 # r, s, then for orthogonal and Glorot: radius, norm (theory, n = 64).
 TABLE = [
@@ -93,6 +93,45 @@ def test_the_prior_only_lowers_the_radius(init):
     assert radii == sorted(radii)
     radii = [spectral_radius(64, 8, s, init) for s in (0.95, 0.5, 0.2, 0.0)]
     assert radii == sorted(radii)
+
+
+REST = {
+    "rnn": (LRSRNN, {}),
+    "cfc": (LRSCfC, {}),
+    "cfc-no-gate": (LRSCfC, {"mode": "no_gate"}),
+    "gru": (LRSGRU, {}),
+    "lstm": (LRSLSTM, {}),
+}
+
+
+def radius_at_rest(layer):
+    """Largest eigenvalue of one step's Jacobian at zero, over the whole state."""
+    sizes = [layer.hidden_size] * layer.states
+
+    def step(flat):
+        parts = tuple(part.view(1, 1, -1) for part in flat.split(sizes))
+        x = torch.zeros(1, 1, layer.input_size)
+        _, after = layer(x, parts[0] if len(parts) == 1 else parts)
+        return torch.cat([part.view(-1) for part in ((after,) if len(parts) == 1 else after)])
+
+    jacobian = torch.autograd.functional.jacobian(step, torch.zeros(sum(sizes)))
+    return torch.linalg.eigvals(jacobian).abs().max().item()
+
+
+@pytest.mark.parametrize(("rank", "sparsity"), [(None, 0.0), (None, 0.5), (None, 0.8), (16, 0.5)])
+@pytest.mark.parametrize("cell", list(REST))
+def test_jacobian_at_rest(cell, rank, sparsity):
+    layer_class, options = REST[cell]
+    radii = []
+    for seed in range(8):
+        torch.manual_seed(seed)
+        prior = {"rank": rank, "sparsity": sparsity, "mask_seed": seed}
+        radii.append(radius_at_rest(layer_class(2, 64, **prior, **options)))
+    expected = jacobian_radius(cell, 64, rank, sparsity)
+    # Eight draws scatter by some 2 % around a mean that lies up to 7 % above the limit.
+    assert sum(radii) / len(radii) == pytest.approx(expected, rel=0.10)
+    if cell in ("gru", "lstm"):
+        assert sum(radii) / len(radii) == pytest.approx(expected, rel=0.02)
 
 
 @pytest.mark.parametrize(
