@@ -2,12 +2,14 @@
 
 from lrs_kernels.dispatch import explain
 from lrs_kernels.functional import cfc_scan, gru_scan, lstm_scan, rnn_scan
+from lrs_kernels.graph_step import GraphedStep
 from lrs_kernels.recurrent import Recurrent
 from lrs_kernels.step import CfCStep, GRUStep, LSTMStep, RNNStep
 
 __all__ = [
     "CfCStep",
     "GRUStep",
+    "GraphedStep",
     "LSTMStep",
     "RNNStep",
     "Recurrent",
