@@ -47,6 +47,9 @@ TRAINING = (
     Case(8, 32, 128, 64),
     Case(1, 32, 128, 64),
 )
+TRAINING_GPU = tuple(
+    Case(batch, 256, 128, hidden) for hidden in (64, 128, 256) for batch in (32, 256, 1024)
+)
 SMOKE = (Case(8, 8, 32, 32),)
 POPULATION = (Case(32, 32, 0, 64, 16), Case(8, 32, 0, 64, 16), Case(1, 32, 0, 64, 16))
 SMOKE_POPULATION = (Case(4, 8, 0, 32, 4),)
@@ -91,6 +94,8 @@ def layers(cell: str, case: Case, device: str) -> dict[str, Callable[[Tensor], T
         for name, backend, precision in our_backends(device)
     }
     found["reference loop"] = Layer(cell, case, "reference").to(device)
+    if device == "cuda":
+        found.update(_gpu_peers(cell, case))
     if cell in PEERS:
         found[f"torch.nn.{cell.upper()}"] = _first_output(
             PEERS[cell](case.inputs, case.hidden).to(device)
@@ -102,6 +107,19 @@ def layers(cell: str, case: Case, device: str) -> dict[str, Callable[[Tensor], T
 
             peer = CfC(case.inputs, case.hidden, backbone_layers=0, batch_first=False).to(device)
             found["ncps"] = _first_output(peer)
+    return found
+
+
+def _gpu_peers(cell: str, case: Case) -> dict[str, Callable[[Tensor], Tensor]]:
+    """The loop without its launches, and the loop given to the compiler."""
+    x = torch.randn(case.steps, case.batch, case.inputs, device="cuda")
+    loop = Layer(cell, case, "reference").cuda()
+    found: dict[str, Callable[[Tensor], Tensor]] = {
+        "reference loop, CUDA graph": torch.cuda.make_graphed_callables(loop, (x,))
+    }
+    if case.steps <= 32:  # a compiler unrolls the loop, and takes minutes at more
+        compiled = torch.compile(Layer(cell, case, "reference").cuda())
+        found["reference loop, torch.compile"] = compiled
     return found
 
 

@@ -71,7 +71,8 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
 
 def _passes(options: argparse.Namespace, checked: Checked, train: bool) -> list[Row]:
     rows: list[Row] = []
-    for case in cases.SMOKE if options.smoke else cases.TRAINING:
+    sizes = cases.TRAINING + cases.TRAINING_GPU * (options.device == "cuda")
+    for case in cases.SMOKE if options.smoke else sizes:
         for cell in options.cells:
             x = torch.randn(case.steps, case.batch, case.inputs, device=options.device)
             made = cases.layers(cell, case, options.device)

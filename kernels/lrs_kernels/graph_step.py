@@ -70,7 +70,7 @@ class GraphedStep:
 
     def _record(self, device: torch.device) -> None:
         with torch.cuda.device(device), torch.no_grad():
-            beside = torch.cuda.Stream()
+            beside = torch.cuda.Stream()  # type: ignore[no-untyped-call]
             beside.wait_stream(torch.cuda.current_stream())
             with torch.cuda.stream(beside):
                 for _ in range(_WARM_UP):
