@@ -131,7 +131,8 @@ class Loop:
         observations, rewards, over, terminated, broken = self._step(env, executed, observations)
         errors = {**broken, **errors}
         if self._recorder is not None:
-            self._recorder.append(seen, executed, labels, np.asarray(rewards, np.float64))
+            earned = np.asarray(rewards, np.float64)
+            self._recorder.append(seen, executed, labels, earned, slots.running)
         self._reporter.steps += int(slots.running.sum())
         good = slots.running.copy()
         good[list(errors)] = False
