@@ -161,9 +161,9 @@ def _differences(summary: Summary) -> object:
 
     shown = Table(title="paired differences: first minus second", title_justify="left")
     for name in ("first", "second", "shift"):
-        shown.add_column(name)
-    for name in ("difference", "95 % interval", "chance to be better"):
-        shown.add_column(name, justify="right")
+        shown.add_column(name, no_wrap=True)
+    for name in ("difference", "95 % interval", "P(better)"):
+        shown.add_column(name, justify="right", no_wrap=True)
     for d in summary.differences[:DIFFERENCES_SHOWN]:
         cells = number(d["difference"]), between(d["ci95"]), share(d["improvement"])
         shown.add_row(d["a"], d["b"], d["condition"], *cells)

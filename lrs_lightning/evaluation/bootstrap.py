@@ -4,6 +4,8 @@ A plain percentile interval of 20 episodes is too narrow (it covers the truth ab
 instead of 95): it misses the factor `sqrt(n / (n - 1))` of an unbiased deviation and the heavier
 tails of Student's t. Both are put back by reading the percentiles a little further out
 (Hesterberg, "What Teachers Should Know About the Bootstrap", The American Statistician 2015, 5.2).
+Of fewer than nine values no percentile lies far enough out, since none leaves the data's range:
+there the interval is the replicates' deviation times Student's t.
 
 Everything is a pure function of its seed. Letters: R resamples, N values of all strata pooled.
 """
@@ -22,6 +24,7 @@ from lrs_lightning.errors import ArgumentError
 from lrs_lightning.evaluation.statistics import Array, Statistic
 
 RESAMPLES = 2000
+FEW = 8  # degrees of freedom below which percentiles do not reach far enough
 CONFIDENCE = 0.95
 _CHUNK = 4_000_000  # numbers of a (R, N) matrix held at once: 32 MB
 
@@ -82,23 +85,22 @@ def _counts(size: int, resamples: int, rng: np.random.Generator) -> Array:
 def percentile_interval(
     replicates: Array, sizes: Sequence[int], confidence: float = CONFIDENCE
 ) -> Array:
-    """Widened percentiles of `replicates (R, ...)`, `(2, ...)`; NaN if a stratum has one value."""
+    """Interval from `replicates (R, ...)`, `(2, ...)`; NaN if a stratum has one value."""
     if not 0 < confidence < 1:
         raise ArgumentError(f"confidence={confidence:g} must lie between 0 and 1, e.g. 0.95")
     if min(sizes, default=0) < 2:
         return np.full((2, *replicates.shape[1:]), np.nan)
-    tail = _widened_tail((1 - confidence) / 2, tuple(sizes))
+    # Strata pool their degrees of freedom.
+    freedom = sum(n - 1 for n in sizes)
+    reach = math.sqrt(sum(sizes) / freedom) * t_quantile((1 + confidence) / 2, freedom)
+    if freedom < FEW:
+        half = reach * replicates.std(axis=0)
+        return np.asarray(replicates.mean(axis=0) + np.stack([-half, half]))
+    tail = NormalDist().cdf(-reach)
     return np.asarray(np.quantile(replicates, [tail, 1 - tail], axis=0))
 
 
 @lru_cache(maxsize=256)
-def _widened_tail(tail: float, sizes: tuple[int, ...]) -> float:
-    # Strata pool their degrees of freedom; the factor of the unbiased deviation is their own.
-    freedom = sum(n - 1 for n in sizes)
-    unbiased = math.sqrt(sum(sizes) / freedom)
-    return NormalDist().cdf(unbiased * t_quantile(tail, freedom))
-
-
 def t_quantile(probability: float, freedom: int) -> float:
     """Quantile of Student's t: with `t = sqrt(f) tan(a)` its density is `cos(a) ** (f - 1)`."""
     angle = np.linspace(-math.pi / 2, math.pi / 2, 20_001)

@@ -35,6 +35,8 @@ def truth(draw: Draw, strata: int, statistic: statistics.Statistic) -> float:
 @pytest.mark.parametrize(
     ("draw", "sizes", "statistic"),
     [
+        (normal, (3,), statistics.mean),
+        (normal, (5,), statistics.mean),
         (normal, (20,), statistics.mean),
         (falls_or_runs, (20,), statistics.mean),
         (normal, (20,) * 6, statistics.iqm),
