@@ -47,6 +47,9 @@ def main(arguments: list[str]) -> int:
         return 0
     rest = ["--help" if word == "--help=all" else word for word in rest]
     _quieten()
+    # Networks of this size gain little from a second thread, and lose a hundredfold where another
+    # program keeps a core busy: OpenMP's threads spin while they wait. Set it to choose otherwise.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
     from lrs_lightning.errors import DataError, LrsError
     from lrs_lightning.training.trainer_cli import TrainerCLI

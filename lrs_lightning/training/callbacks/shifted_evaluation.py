@@ -34,7 +34,7 @@ class ShiftedEvaluation(pl.Callback):
 
     During training it plays a few clean episodes now and then. After `fit` and in `test` it plays
     the whole suite, in `validate` the clean world; then it writes `results.jsonl` and
-    `summary.json` into the run folder, logs scalars and figures to TensorBoard, and prints the table.
+    `summary.json` into the run folder, logs scalars and figures to TensorBoard, prints the table.
 
     Args:
         suite: `smoke`, `paper`, `full`, or a YAML file with a list of conditions.
