@@ -78,6 +78,7 @@ def _quieten() -> None:
         ".*treespec.*",
         ".*lr_scheduler.step.*",
         ".*args parameter.*",
+        ".*dirpath has changed.*",
     ):
         warnings.filterwarnings("ignore", message=message)
     if not sys.warnoptions:

@@ -57,6 +57,8 @@ class WindowIndex:
         sizes = np.array(lengths)
         self._ends = torch.from_numpy(np.cumsum(sizes))
         self.episode_starts = np.cumsum(sizes) - sizes
+        self._begins = torch.zeros(int(sizes.sum()), dtype=torch.bool)
+        self._begins[torch.from_numpy(self.episode_starts)] = True
         # A window may start wherever it still fits; a short episode has one, padded at its end.
         self.starts = np.concatenate(
             [
@@ -72,8 +74,7 @@ class WindowIndex:
         offset = torch.arange(self.length)
         steps = first[:, None] + offset  # (B, T)
         inside = steps < end[:, None]
-        at_episode_start = torch.from_numpy(np.isin(start, self.episode_starts))[:, None]
-        weights = inside & (at_episode_start | (offset >= self.burn_in))
+        weights = inside & (self._begins[first][:, None] | (offset >= self.burn_in))
         return torch.minimum(steps, end[:, None] - 1), weights.float()
 
     def tiles(self) -> NDArray[np.int64]:

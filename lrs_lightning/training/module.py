@@ -16,6 +16,8 @@ from lrs_lightning.errors import ArgumentError, EnvironmentMismatchError
 from lrs_lightning.nn import PolicyConfig, RecurrentPolicy, build_policy
 from lrs_lightning.training.losses import imitation_loss
 
+_DEFAULT_POLICY = PolicyConfig()
+
 
 class ImitationModule(pl.LightningModule):
     """Behaviour cloning with AdamW and one cycle of the learning rate.
@@ -32,14 +34,14 @@ class ImitationModule(pl.LightningModule):
 
     def __init__(
         self,
-        policy: PolicyConfig | None = None,
+        policy: PolicyConfig = _DEFAULT_POLICY,
         lr: float = 3e-3,
         weight_decay: float = 1e-4,
         warmup: float = 0.3,
     ) -> None:
         super().__init__()
         # A checkpoint hands back plain values, so that it loads with weights_only=True.
-        config = PolicyConfig(**policy) if isinstance(policy, dict) else policy or PolicyConfig()
+        config = PolicyConfig(**policy) if isinstance(policy, dict) else policy
         if not (lr > 0 and weight_decay >= 0 and 0 < warmup < 1):
             raise ArgumentError(
                 f"lr is {lr}, weight_decay {weight_decay}, warmup {warmup}: expected lr > 0, "

@@ -9,6 +9,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 
 from lrs_lightning.errors import ArgumentError, did_you_mean
+from lrs_lightning.training.callbacks.progress import RunProgress
 from lrs_lightning.training.callbacks.shifted_evaluation import ShiftedEvaluation
 from lrs_lightning.training.datamodule import ExpertTrajectories
 from lrs_lightning.training.module import ImitationModule
@@ -57,8 +58,9 @@ class TrainerCLI(LightningCLI):
                 "max_epochs": -1,
                 "gradient_clip_val": 1.0,
                 "num_sanity_val_steps": 0,
+                "log_every_n_steps": 1,  # figures are logged by epoch, and an epoch may be short
                 "enable_model_summary": False,
-                "callbacks": [_checkpoints()],
+                "callbacks": [_checkpoints(), RunProgress()],
             },
             seed_everything_default=0,
             parser_class=Parser,

@@ -1,0 +1,188 @@
+"""`fit` and its kin from the command line, on a tiny store: files, table, errors."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+
+from lrs_lightning.cli import main
+
+ROOT = Path(__file__).resolve().parents[2]
+SHORT = [
+    "--trainer.max_steps=4",
+    "--trainer.accelerator=cpu",
+    "--data.batches=2",
+    "--data.window=8",
+    "--data.burn_in=2",
+    "--evaluation.episodes=2",
+    "--evaluation.every_n_epochs=1",
+    "--evaluation.quick_episodes=1",
+    "--model.policy.hidden_size=8",
+    "--model.policy.rank=2",
+]
+
+
+@pytest.fixture(scope="module")
+def run(tiny_store, tmp_path_factory):
+    """A finished `fit`: its folder and what it printed."""
+    folder = tmp_path_factory.mktemp("fit")
+    code = main(["fit", f"--data.path={tiny_store}", f"--trainer.logger.save_dir={folder}", *SHORT])
+    assert code == 0
+    return folder / "HalfCheetah-v5" / "version_0"
+
+
+def test_a_run_folder_holds_what_it_promises(run):
+    files = {p.name for p in run.iterdir()}
+    assert {"config.yaml", "checkpoints", "results.jsonl", "summary.json"} <= files
+    assert any(name.startswith("events.out.tfevents") for name in files)
+    assert {"last.ckpt", "best.ckpt"} <= {p.name for p in (run / "checkpoints").iterdir()}
+
+
+def test_the_summary_has_its_keys(run):
+    summary = json.loads((run / "summary.json").read_text())
+    assert summary["schema"] == 1
+    assert summary["env"] == "HalfCheetah-v5"
+    policy = summary["policy"]
+    assert (policy["cell"], policy["hidden_size"], policy["rank"]) == ("cfc", 8, 2)
+    assert policy["parameters"] > 0
+    assert summary["references"].keys() == {"expert", "random"}
+    assert summary["references"]["expert"] > 9000 > 0 > summary["references"]["random"]
+    conditions = summary["conditions"]
+    assert conditions[0]["shift"] == "clean"
+    assert len(conditions) >= 6
+    for condition in conditions:
+        assert condition["episodes"] == 2
+        low, high = condition["return_ci95"]
+        assert low <= condition["return_mean"] <= high
+
+
+def test_a_line_for_every_episode_with_paired_seeds(run):
+    rows = [json.loads(line) for line in (run / "results.jsonl").read_text().splitlines()]
+    promised = {
+        *["policy", "env", "shift", "severity", "episode", "seed", "return", "length", "status"]
+    }
+    assert promised <= rows[0].keys()
+    seeds: dict[str, list[int]] = {}
+    for row in rows:
+        seeds.setdefault(row["condition"], []).append(row["seed"])
+    assert len({tuple(sorted(s)) for s in seeds.values()}) == 1
+
+
+def test_tensorboard_has_the_closed_loop(run):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(run)).Reload()
+    scalars, images = events.Tags()["scalars"], events.Tags()["images"]
+    assert {"train/loss", "val/loss", "val/agreement", "closed_loop/return"} <= set(scalars)
+    assert {"closed_loop/of_expert/clean", "closed_loop/of_own_clean/clean"} <= set(scalars)
+    assert images
+
+
+def test_the_saved_configuration_runs_again(run, tmp_path, capsys):
+    config = yaml.safe_load((run / "config.yaml").read_text())
+    assert config["model"]["policy"]["rank"] == 2
+    words = ["fit", f"--config={run / 'config.yaml'}", f"--trainer.logger.save_dir={tmp_path}"]
+    assert main(words) == 0
+    printed = capsys.readouterr().out
+    assert "of expert" in printed
+    assert "run folder: " in printed
+    assert "tensorboard --logdir" in printed
+
+
+@pytest.mark.parametrize("verb", ["test", "validate", "predict"])
+def test_a_checkpoint_alone_says_what_to_build(verb, run, tiny_store, tmp_path, capsys):
+    last = run / "checkpoints" / "last.ckpt"
+    words = [verb, f"--ckpt_path={last}", f"--data.path={tiny_store}", "--evaluation.episodes=1"]
+    assert main([*words, f"--trainer.logger.save_dir={tmp_path}"]) == 0
+    if verb != "predict":
+        assert "clean" in capsys.readouterr().out
+        assert list(tmp_path.rglob("summary.json"))
+
+
+def test_training_goes_on_from_a_checkpoint(run, tiny_store, tmp_path):
+    last = run / "checkpoints" / "last.ckpt"
+    words = [*SHORT, "--trainer.max_steps=8", f"--ckpt_path={last}", f"--data.path={tiny_store}"]
+    assert main(["fit", *words, f"--trainer.logger.save_dir={tmp_path}"]) == 0
+    (again,) = tmp_path.rglob("last.ckpt")
+    assert torch.load(again, weights_only=True)["global_step"] == 8
+
+
+@pytest.mark.parametrize(
+    "config", sorted((ROOT / "conf").glob("halfcheetah*.yaml")), ids=lambda p: p.stem
+)
+def test_every_configuration_runs_a_batch(config, tiny_store, tmp_path):
+    words = ["fit", f"--config={config}", f"--data.path={tiny_store}", "--trainer.fast_dev_run=1"]
+    assert (
+        main([*words, "--trainer.accelerator=cpu", f"--trainer.default_root_dir={tmp_path}"]) == 0
+    )
+
+
+@pytest.mark.parametrize("config", sorted((ROOT / "conf").glob("*.yaml")), ids=lambda p: p.stem)
+def test_every_key_of_a_configuration_has_a_comment(config):
+    for line in config.read_text().splitlines():
+        key, _, value = line.partition(":")
+        if value.strip() and not line.lstrip().startswith("#"):
+            assert "#" in value, f"{config.name}: {key.strip()} has no comment"
+
+
+def test_the_full_configuration_equals_the_defaults(capsys):
+    assert main(["fit", "--print_config"]) == 0
+    defaults = yaml.safe_load(capsys.readouterr().out)
+    written = yaml.safe_load((ROOT / "conf" / "halfcheetah.yaml").read_text())
+    for section in ("data", "evaluation"):
+        assert {k: defaults[section][k] for k in written[section]} == written[section]
+    for key, value in written["model"]["policy"].items():
+        assert defaults["model"]["policy"][key] == value
+    for key in ("lr", "weight_decay", "warmup"):
+        assert defaults["model"][key] == written["model"][key]
+    for key, value in written["trainer"].items():
+        assert defaults["trainer"][key] == value
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--model.policy.hiden_size=8"], "did you mean 'model.policy.hidden_size'?"),
+        (["--modl.lr=1"], "unknown key 'modl.lr'"),
+        (["--trainer.max_step=3"], "did you mean 'trainer.max_steps'?"),
+        (["--model.policy.cell=lsm"], "did you mean 'lstm'?"),
+        (["--model.policy.rank=65"], "rank"),
+        (["--model.policy.sparsity=1.0"], "sparsity"),
+        (["--model.policy.sparsity=dense"], "sparsity"),
+        (["--model.lr=-1"], "lr is -1"),
+        (["--evaluation.suite=papr"], "did you mean 'paper'?"),
+        (["--evaluation.episodes=0"], "evaluation.episodes is 0"),
+        (["--data.path=nowhere"], "no demonstrations in nowhere"),
+        (["--data.env=HalfCheeta-v5"], "did you mean 'HalfCheetah-v5'?"),
+        (["--data.window=4", "--data.burn_in=4"], "at least one step must be left"),
+        (["--config=nowhere.yaml"], "nowhere.yaml"),
+        (["--ckpt_path=nowhere.ckpt"], "nowhere.ckpt"),
+    ],
+)
+def test_a_mistake_is_one_sentence(words, sentence, tiny_store, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    own = (
+        []
+        if any("data.path" in w or "data.env" in w for w in words)
+        else [f"--data.path={tiny_store}"]
+    )
+    assert main(["fit", *own, *words]) == 2
+    error = capsys.readouterr().err.splitlines()
+    assert error[-1].startswith("error: ")
+    assert sentence in error[-1]
+    assert not any("Traceback" in line for line in error)
+
+
+def test_a_folder_that_cannot_be_written(tiny_store, tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    words = [
+        "fit",
+        f"--data.path={tiny_store}",
+        f"--trainer.logger.save_dir={tmp_path / 'file'}",
+        *SHORT,
+    ]
+    assert main(words) == 2
+    assert "cannot write" in capsys.readouterr().err
