@@ -93,8 +93,9 @@ class ImitationModule(pl.LightningModule):
 
     def on_train_epoch_end(self) -> None:
         """Log the mean training loss."""
-        self.log("train/loss", self.train_loss.compute(), prog_bar=True)
-        self.train_loss.reset()
+        if self.train_loss.update_called:  # not so when training resumes at an epoch's end
+            self.log("train/loss", self.train_loss.compute(), prog_bar=True)
+            self.train_loss.reset()
 
     def validation_step(self, batch: WindowBatch, batch_idx: int) -> None:
         """Loss and agreement with the expert on held-out episodes."""
