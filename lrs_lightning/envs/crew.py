@@ -6,6 +6,10 @@ import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
+# About a tenth of a MuJoCo step is the interpreter's, one thread at a time: more threads than this
+# would queue for it.
+_MOST_BY_DEFAULT = 8
+
 Errors = dict[int, str]
 """Row -> what went wrong there."""
 
@@ -21,12 +25,13 @@ class Crew:
     """Runs a loop over rows on several threads; the caller's own is one of them.
 
     Args:
-        threads: number of threads; at most one for each row and, where absent, for each core.
+        threads: number of threads, at most one for each row (default: the cores this process may
+            use, at most 8).
         rows: number of rows of the batch.
     """
 
     def __init__(self, threads: int | None, rows: int) -> None:
-        self.size = max(1, min(threads or available_cores(), rows))
+        self.size = max(1, min(threads or min(available_cores(), _MOST_BY_DEFAULT), rows))
         self._helpers = ThreadPoolExecutor(max(self.size - 1, 1), thread_name_prefix="envs")
 
     def run(self, rows: list[int], work: Callable[[Iterator[int], int], Errors]) -> Errors:

@@ -43,7 +43,7 @@ class MujocoVectorEnv(VectorEnv[Array, NDArray[np.float32], Any]):
         task: what is seen and earned, and how an episode starts.
         num_envs: number of environments N.
         models: the physics of each environment, for shifted dynamics; the task's own where absent.
-        threads: worker threads (default: the cores this process may use); no result depends on it.
+        threads: worker threads (default: all cores, at most 8); no result depends on it.
 
     Raises:
         ArgumentError: if there is not one model for each environment, or a model of another layout.

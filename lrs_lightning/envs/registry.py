@@ -79,7 +79,7 @@ def make(
         env_id: a registered id, e.g. `"HalfCheetah-v5"`.
         num_envs: number of environments N.
         models: the physics of each environment, edited copies of `describe(env_id).base_model`.
-        threads: worker threads (default: the cores this process may use); no result depends on it.
+        threads: worker threads (default: all cores, at most 8); no result depends on it.
         kwargs: what `gym.make` is given beside the id; a task with changed arguments takes the
             slower path, since its arithmetic is no longer known.
 

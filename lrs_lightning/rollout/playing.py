@@ -53,9 +53,9 @@ def rollout(
         context: the training data's mean and deviation, for shifts that are measured in them.
         exploration: strength of the noise on executed actions, one for each episode.
         record: whether episodes carry their trajectory.
-        num_envs: environments side by side (default: all episodes, at most 256, or 32 with
-            pictures; more for many policies).
-        threads: worker threads of the environments (default: all cores).
+        num_envs: environments side by side, at least one for each policy (default: all episodes, at
+            most 256, or 32 with pictures; more for many policies).
+        threads: worker threads of the environments (default: all cores, at most 8).
         done: keys (policy, shift, severity, episode) to be left out: played in an earlier run.
         on_progress: called about ten times a second.
         env_kwargs: what `envs.make` is given beside.

@@ -15,7 +15,7 @@ Array = NDArray[Any]
 Domain = Literal["frames", "sensors", "actions", "mujoco", "atari"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ShiftContext:
     """What shifts may know of the task. Whatever is absent is taken from the environment.
 

@@ -5,12 +5,12 @@ import time
 
 import pytest
 
-from lrs_lightning.envs import Crew
+from lrs_lightning.envs import Crew, crew
 
 
 @pytest.mark.parametrize(("threads", "rows", "size"), [(1, 9, 1), (3, 9, 3), (8, 2, 2), (4, 1, 1)])
 def test_every_row_is_worked_on_once(threads, rows, size):
-    crew, seen = Crew(threads, rows), []
+    members, seen = Crew(threads, rows), []
 
     def work(queue, member):
         for row in queue:
@@ -18,21 +18,28 @@ def test_every_row_is_worked_on_once(threads, rows, size):
             time.sleep(0.001)
         return {}
 
-    assert crew.size == size
+    assert members.size == size
     for _ in range(20):
         seen.clear()
-        assert crew.run(list(range(rows)), work) == {}
+        assert members.run(list(range(rows)), work) == {}
         assert sorted(row for row, *_ in seen) == list(range(rows))
         assert len({member for _, member, _ in seen}) <= size
     if size > 1:
         assert len({thread for *_, thread in seen}) > 1
-    crew.close()
+    members.close()
+
+
+@pytest.mark.parametrize(("cores", "size"), [(1, 1), (4, 4), (64, 8)])
+def test_the_default_is_a_thread_for_each_core_within_reason(cores, size, monkeypatch):
+    monkeypatch.setattr(crew, "available_cores", lambda: cores)
+    assert Crew(None, 100).size == size
+    assert Crew(20, 100).size == 20
 
 
 def test_errors_of_all_threads_are_gathered():
-    crew = Crew(3, 9)
-    errors = crew.run(
+    members = Crew(3, 9)
+    errors = members.run(
         list(range(9)), lambda queue, _: {row: f"row {row}" for row in queue if row % 2}
     )
     assert errors == {row: f"row {row}" for row in (1, 3, 5, 7)}
-    crew.close()
+    members.close()

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import pytest
 import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from lrs_lightning.errors import ArgumentError
 from lrs_lightning.shifts import Condition, Schedule
@@ -69,3 +71,33 @@ def test_bad_input_gets_one_sentence(build, sentence):
 def test_a_schedule_is_part_of_the_component():
     (part,) = Condition("mass[onset=20,ramp=9]@3").components
     assert (part.name, part.severity, part.schedule) == ("mass", 3, Schedule(onset=20, ramp=9))
+
+
+PART = st.builds(
+    lambda name, severity, keys: f"{name}[{keys}]@{severity}" if keys else f"{name}@{severity}",
+    st.sampled_from(["mass", "blur", "sensor_dropout"]),
+    st.integers(0, 5),
+    st.dictionaries(
+        st.sampled_from(["onset", "ramp", "period", "a", "b"]), st.integers(0, 300), max_size=3
+    ).map(lambda options: ",".join(f"{k}={v}" for k, v in options.items())),
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(PART, min_size=1, max_size=3).map("+".join))
+def test_any_condition_survives_a_result_row(text):
+    condition = Condition(text)
+    assert Condition(condition.shift, condition.severity) == condition
+    assert Condition.parse(str(condition)) == condition
+    assert len(condition.components) == text.count("+") + 1
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(alphabet="mas@3[]=,+ _1.\n", max_size=12))
+def test_any_text_is_read_or_refused_in_one_sentence(text):
+    try:
+        condition = Condition(text)
+    except ArgumentError as error:
+        assert "condition" in str(error) or "onset" in str(error)
+    else:
+        assert Condition.parse(str(condition)) == condition
