@@ -79,6 +79,7 @@ def _quieten() -> None:
         ".*lr_scheduler.step.*",
         ".*args parameter.*",
         ".*dirpath has changed.*",
+        ".*could not find the monitored key.*",  # none yet, when training resumes
     ):
         warnings.filterwarnings("ignore", message=message)
     if not sys.warnoptions:
