@@ -20,9 +20,8 @@ class LRSGRU(LRSLayer):
     Gates stand in torch's order r, z, n.
 
     Args:
-        *args: those of `torch.nn.GRU`: `input_size, hidden_size, num_layers, bias, batch_first,
-        dropout`. **options: `rank`, `sparsity`, `init`, `mask_seed`, `share_mask` and the others of
-        `LRSCfC`.
+        *args: those of `LRSLayer`, in the order of `torch.nn.GRU`.
+        **options: those of `LRSLayer`: `rank`, `sparsity`, `init`, `mask_seed` and the others.
 
     Example:
         >>> import torch

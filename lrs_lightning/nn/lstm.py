@@ -12,8 +12,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from lrs_kernels import lstm_scan
-from lrs_lightning.errors import ArgumentError
-from lrs_lightning.nn import _checks
 from lrs_lightning.nn._low_precision import run_scan
 from lrs_lightning.nn.recurrent import LRSLayer
 
@@ -25,12 +23,11 @@ class LRSLSTM(LRSLayer):
     `"uniform"`, torch's own scheme.
 
     Args:
-        *args: those of `torch.nn.LSTM`: `input_size, hidden_size, num_layers, bias, batch_first,
-        dropout`.
-        proj_size: P; the hidden state is projected to `(B, P)` by `weight_hr_l0 (P, H)`, and the
-            recurrent matrices are H x P. 0 for no projection.
+        *args: those of `LRSLayer`, in the order of `torch.nn.LSTM`. With a `proj_size` P the hidden
+            state is projected to `(B, P)` by `weight_hr_l0 (P, H)`, and the recurrent matrices
+            are H x P.
         forget_bias: initial bias of the forget gate.
-        **options: `rank`, `sparsity`, `init`, `mask_seed`, `share_mask` and the others of `LRSCfC`.
+        **options: those of `LRSLayer`: `rank`, `sparsity`, `init`, `mask_seed` and the others.
 
     Example:
         >>> y, (h, c) = LRSLSTM(5, 16, rank=4)(torch.randn(7, 2, 5))
@@ -40,25 +37,11 @@ class LRSLSTM(LRSLayer):
 
     gates = 4
     states = 2
+    projects = True
 
-    def __init__(
-        self,
-        input_size: int,
-        hidden_size: int,
-        *args: Any,
-        proj_size: int = 0,
-        forget_bias: float = 1.0,
-        **options: Any,
-    ) -> None:
-        _checks.positive("hidden_size", hidden_size)
-        if isinstance(proj_size, bool) or not 0 <= proj_size < hidden_size:
-            raise ArgumentError(
-                f"proj_size is {proj_size!r}: give 0 for none, or a number below "
-                f"hidden_size = {hidden_size}."
-            )
+    def __init__(self, *args: Any, forget_bias: float = 1.0, **options: Any) -> None:
         self.forget_bias = forget_bias
-        options["proj_size"] = proj_size
-        super().__init__(input_size, hidden_size, *args, **options)
+        super().__init__(*args, **options)
 
     def _register(self, layer: int, kind: dict[str, Any]) -> None:
         super()._register(layer, kind)

@@ -29,11 +29,37 @@ Weight = Tensor | tuple[Tensor, Tensor]
 
 
 class LRSLayer(Core):
-    """Base of `LRSCfC`, `LRSLSTM`, `LRSGRU` and `LRSRNN`; see there for the arguments."""
+    """Base of `LRSCfC`, `LRSLSTM`, `LRSGRU` and `LRSRNN`.
+
+    Args:
+        input_size: I.
+        hidden_size: H.
+        num_layers: layers stacked in depth.
+        bias: whether the layers have biases.
+        batch_first: input and output are `(B, T, ...)`, not `(T, B, ...)`; states stay as they are.
+        dropout: probability of dropping outputs between layers, in training.
+        bidirectional: refused; it stands here for the order of torch.nn's arguments.
+        proj_size: size of the projected hidden state, LSTM only; 0 for none.
+        device: where the parameters live.
+        dtype: their type.
+        rank: rank r of every recurrent matrix, 1 to H; None for a dense one.
+        sparsity: fraction s of zeros in the fixed masks, in [0, 1).
+        init: recurrent matrix at the start: `"orthogonal"`, `"glorot"` or `"uniform"`.
+        mask_seed: seed of the masks alone.
+        share_mask: the same mask for all gates of a layer.
+        factor_full_rank: keep two factors even where the rank is full.
+        recurrent_scale: factor on the initial recurrent matrices.
+        eval_rank: cut the trained matrices to this rank in evaluation mode.
+        eval_sparsity: prune this fraction of their smallest entries in evaluation mode.
+
+    Raises:
+        ArgumentError: a value that cannot be used; the sentence names the argument.
+    """
 
     gates: int = 1
     states: int = 1
     biases: int = 2
+    projects: bool = False
     knows_time: bool = False
 
     def __init__(
@@ -72,6 +98,7 @@ class LRSLayer(Core):
                 "cannot see the future. Use two layers and flip the input of one."
             )
         _checks.probability("dropout", dropout)
+        self._check_projection(proj_size, hidden_size)
         self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
         self.bias, self.batch_first, self.dropout = bias, batch_first, float(dropout)
         self.bidirectional, self.proj_size = False, proj_size
@@ -92,6 +119,18 @@ class LRSLayer(Core):
         for layer in range(num_layers):
             self._register(layer, {"device": device, "dtype": dtype})
         self.reset_parameters()
+
+    def _check_projection(self, proj_size: int, hidden_size: int) -> None:
+        if proj_size and not self.projects:
+            raise ArgumentError(
+                f"proj_size is {proj_size!r}, but {type(self).__name__} has no projection: leave "
+                "it at 0, or use LRSLSTM."
+            )
+        if isinstance(proj_size, bool) or not 0 <= proj_size < hidden_size:
+            raise ArgumentError(
+                f"proj_size is {proj_size!r}: give 0 for none, or a number below "
+                f"hidden_size = {hidden_size}."
+            )
 
     def _register(self, layer: int, kind: dict[str, Any]) -> None:
         """Make the parameters and the mask of one layer, without values."""

@@ -18,10 +18,12 @@ class LRSRNN(LRSLayer):
     """Vanilla RNN with a low-rank sparse recurrent matrix; a drop-in for `torch.nn.RNN`.
 
     Args:
-        *args: those of `torch.nn.RNN`: `input_size, hidden_size, num_layers, nonlinearity, bias,
-            batch_first, dropout`.
+        input_size: I.
+        hidden_size: H.
+        num_layers: layers stacked in depth.
         nonlinearity: `"tanh"` or `"relu"`.
-        **options: `rank`, `sparsity`, `init`, `mask_seed`, `share_mask` and the others of `LRSCfC`.
+        *args: further ones of `LRSLayer`, in the order of `torch.nn.RNN`.
+        **options: those of `LRSLayer`: `rank`, `sparsity`, `init`, `mask_seed` and the others.
 
     Example:
         >>> import torch

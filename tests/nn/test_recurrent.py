@@ -316,6 +316,27 @@ def test_bad_constructions_are_named(options, message):
         LRSLSTM(**({"input_size": 5, "hidden_size": 7} | options))
 
 
+@pytest.mark.parametrize("layer_class", [LRSCfC, LRSGRU, LRSRNN])
+def test_only_the_lstm_projects(layer_class):
+    with pytest.raises(ArgumentError, match=f"{layer_class.__name__} has no projection"):
+        layer_class(5, 7, proj_size=3)
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "arguments"),
+    [
+        (LRSLSTM, nn.LSTM, (5, 7, 2, False, True, 0.1, False, 3)),
+        (LRSGRU, nn.GRU, (5, 7, 2, False, True, 0.1, False)),
+        (LRSRNN, nn.RNN, (5, 7, 2, "relu", False, True, 0.1, False)),
+    ],
+)
+def test_arguments_stand_in_the_order_of_torch(ours, theirs, arguments):
+    layer, reference = ours(*arguments), theirs(*arguments)
+    for name in ("num_layers", "bias", "batch_first", "dropout", "proj_size"):
+        assert getattr(layer, name) == getattr(reference, name)
+    layer.load_state_dict(reference.state_dict())
+
+
 def test_a_packed_sequence_has_its_own_lengths():
     packed = pack_padded_sequence(torch.zeros(X), [4, 2, 1])
     with pytest.raises(ArgumentError, match="a PackedSequence carries its own lengths"):
