@@ -23,13 +23,13 @@ def choice(kind: str, value: str, known: Iterable[str]) -> None:
         raise UnknownNameError(kind, str(value), names)
 
 
-def rank(value: int | None, limit: int) -> None:
+def rank(value: int | None, limit: int, name: str = "rank") -> None:
     """Refuse a rank outside 1 ... limit; None stands for a dense matrix."""
     if value is None:
         return
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= limit:
         raise ArgumentError(
-            f"rank is {value!r}: give a whole number from 1 to {limit} (the smaller side of the "
+            f"{name} is {value!r}: give a whole number from 1 to {limit} (the smaller side of the "
             "recurrent matrix), or None for a dense matrix."
         )
 

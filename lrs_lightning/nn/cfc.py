@@ -2,8 +2,8 @@
 
 Hasani et al. (2022) give the cell, Tumma et al. (2024) read it without a backbone:
 
-    g = tanh(W_G x + U_G h + b_G),  h~ = tanh(W_H x + U_H h + b_H),  f = sigmoid(dt (W_F x + U_F h +
-    b_F)) h' = g (1 - f) + h~ f
+    g = tanh(W_G x + U_G h + b_G),  h~ = tanh(W_H x + U_H h + b_H)
+    f = sigmoid(dt (W_F x + U_F h + b_F)),  h' = g (1 - f) + h~ f
 
 where U_G, U_H and U_F are the low-rank sparse recurrent matrices.
 """
@@ -38,8 +38,7 @@ class LRSCfC(LRSLayer):
         hidden_size: H.
         num_layers: layers stacked in depth.
         bias: whether the layers have biases.
-        batch_first: input and output are `(B, T, ...)`, not `(T, B, ...)`. States stay `(layers, B,
-            H)`.
+        batch_first: input and output are `(B, T, ...)`, not `(T, B, ...)`; states stay as they are.
         dropout: probability of dropping outputs between layers, in training.
         device: where the parameters live.
         dtype: their type.

@@ -46,7 +46,7 @@ class Compression:
     """
 
     def __init__(self, rank: int | None, sparsity: float, limit: int) -> None:
-        _checks.rank(rank, limit)
+        _checks.rank(rank, limit, "eval_rank")
         _checks.fraction("eval_sparsity", sparsity)
         self.rank, self.sparsity = rank, sparsity
         self._cache: dict[tuple[object, ...], Tensor] = {}

@@ -8,8 +8,8 @@ from torch import Tensor, nn
 class Core(nn.Module):
     """Features over time in, hidden outputs over time out, with a state that can be carried on.
 
-    `forward(x, hx, *, timespans, resets)` takes `(T, B, input_size)` and gives `(T, B,
-    output_size)` and the state after the last step.
+    `forward(x, hx, *, timespans, resets)` takes `(T, B, input_size)` and gives
+    `(T, B, output_size)` and the state after the last step.
     """
 
     input_size: int

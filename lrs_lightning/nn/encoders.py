@@ -1,7 +1,7 @@
 """From an observation to features. What a policy sees and how it is scaled belongs to the encoder.
 
-Encoders take raw observations with any leading axes, `(..., *observation)`, and hand on `(...,
-features)`. The registry `ENCODERS` maps the names of the configuration to classes with the
+Encoders take raw observations with any leading axes, `(..., *observation)`, and hand on
+`(..., features)`. The registry `ENCODERS` maps the names of the configuration to classes with the
 arguments `(observation_space, features, channels)` and the attribute `features`.
 """
 
