@@ -79,7 +79,8 @@ def train_one_share(rank, port, folder):
     dist.destroy_process_group()
 
 
-@pytest.mark.slow
+# A fork costs nothing where a fresh process would import torch; one thread runs at that time.
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_two_processes_share_gradients(tmp_path):
     context, port = mp.get_context("fork"), free_port()
     ranks = [
