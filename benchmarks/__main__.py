@@ -11,6 +11,7 @@ import sys
 SECTIONS = {
     "atari": "benchmarks.atari",
     "breakout-bc": "benchmarks.breakout_bc",
+    "evaluation": "benchmarks.evaluation",
     "kernels": "benchmarks.kernels",
     "layers": "benchmarks.layers",
     "rollout": "benchmarks.rollout",
