@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -107,7 +108,8 @@ def _kind(word: str) -> str:
         return "onnx"
     if _MODULE.fullmatch(word):
         return "function"
-    raise ArgumentError(f"policy {word!r} is neither {KINDS}")
+    missing = "there is no such path; " if os.sep in word and not path.exists() else ""
+    raise ArgumentError(f"policy {word!r}: {missing}give {KINDS}")
 
 
 def _expert(word: str, env_id: str) -> Candidate:

@@ -77,7 +77,7 @@ def test_failed_episodes_are_told_by_the_exit_code(
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["--policy", "nonsense"], "policy 'nonsense' is neither a checkpoint"),
+        (["--policy", "nonsense"], "policy 'nonsense': give a checkpoint"),
         (
             ["--policy", "toy_policies:full", "--suit", "paper"],
             "unknown option --suit: did",

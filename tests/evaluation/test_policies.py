@@ -91,7 +91,8 @@ def test_names_can_be_given_and_differ(module: str) -> None:
 @pytest.mark.parametrize(
     ("word", "sentence"),
     [
-        ("nonsense", "policy 'nonsense' is neither a checkpoint"),
+        ("nonsense", "policy 'nonsense': give a checkpoint"),
+        ("runs/gone", "policy 'runs/gone': there is no such path; give a checkpoint"),
         ("https://example.org/a.ckpt", "is an address: download the file"),
         ("no_such_module:f", "cannot be loaded: ModuleNotFoundError"),
         ("my_policies:absent", "cannot be loaded: AttributeError"),
