@@ -85,7 +85,8 @@ def make(
 
     Raises:
         UnknownNameError: for an id that is not registered.
-        ArgumentError: `num_envs` below 1, or `models` for an environment without dynamics shifts.
+        ArgumentError: `num_envs` below 1, `models` for an environment without dynamics shifts, or a
+            space that is not one array.
     """
     if num_envs < 1:
         raise ArgumentError(f"num_envs: {num_envs} environments: at least 1 is needed")
@@ -103,6 +104,7 @@ def make(
             raise ArgumentError(
                 f"models: the dynamics of {env_id} cannot be edited: leave them out"
             )
+        _check_arrays(env_id, env)
         return ThreadedVectorEnv([_build(env_id, kwargs) for _ in range(num_envs)])
     task_type = _task_type(spec)
     if task_type is not None:
@@ -167,6 +169,16 @@ def _build(env_id: str, kwargs: dict[str, Any]) -> gym.Env[Any, Any]:
     except Exception as error:
         reason = " ".join(str(error).split())
         raise LrsError(f"environment {env_id!r} cannot be built: {reason}") from error
+
+
+def _check_arrays(env_id: str, env: gym.Env[Any, Any]) -> None:
+    """Observations and actions must be arrays, one row an environment."""
+    for space in (env.observation_space, env.action_space):
+        if space.shape is None:
+            raise ArgumentError(
+                f"{env_id}: {space} is not one array; register it with FlattenObservation or "
+                "FlattenAction of gymnasium.wrappers"
+            )
 
 
 def _velocity_channels(env: Any) -> tuple[int, ...]:

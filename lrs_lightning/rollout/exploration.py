@@ -39,6 +39,8 @@ class Exploration:
             raise ArgumentError(
                 f"exploration: {len(sigmas)} strengths for {episodes} episodes: give each its own"
             )
+        if not isinstance(action_space, gym.spaces.Box | gym.spaces.Discrete):
+            raise ArgumentError(f"exploration: needs a Box or a Discrete space, not {action_space}")
         if min(sigmas, default=0.0) < 0 or not np.isfinite(sigmas).all():
             raise ArgumentError("exploration: a strength is negative or not finite")
         self._sigmas, self._space = sigmas, action_space
@@ -59,6 +61,6 @@ class Exploration:
             noisy: Array = np.clip(actions + sigma * noise, space.low, space.high)
             return noisy.astype(space.dtype)
         chance, choice = self._draws.per_step("uniform", rows, times, (2,), 0).T
-        anywhere = space.start + (choice * space.n).astype(np.int64)  # type: ignore[attr-defined]
+        anywhere = space.start + (choice * space.n).astype(np.int64)
         executed: Array = np.where(chance < sigma, anywhere, actions)
         return executed

@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import cache
 from importlib.metadata import entry_points
 
+import gymnasium as gym
+
 from lrs_lightning.errors import ArgumentError, EnvironmentMismatchError, UnknownNameError
 from lrs_lightning.shifts import (
     actions,
@@ -122,11 +124,18 @@ def build(component: Component, context: ShiftContext, rows: int) -> Shift:
 _MEANING = {
     "frames": "pictures",
     "sensors": "a vector of sensors",
-    "actions": "actions",
+    "actions": "actions of a box or a list",
     "mujoco": "MuJoCo's physics",
     "atari": "Atari's modes and difficulties",
 }
 
 
 def _domains(context: ShiftContext) -> set[str]:
-    return {"frames" if context.sees_frames else "sensors", "actions", context.dynamics}
+    domains = {context.dynamics}
+    if context.sees_frames:
+        domains.add("frames")
+    elif isinstance(context.observation_space, gym.spaces.Box):
+        domains.add("sensors")
+    if isinstance(context.action_space, gym.spaces.Box | gym.spaces.Discrete):
+        domains.add("actions")
+    return domains

@@ -1,4 +1,4 @@
-"""Shifts of a vector of sensors, `(n, O)`."""
+"""Shifts of sensors, `(n, O)` or of any other shape."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class SensorNoise(Shift):
     def observe(self, observations: Array, now: Moment) -> Array:
         """Fresh noise at every step."""
         sigma = self.strength * training_deviation(self)
-        return observations + sigma * now.normal(observations.shape[1])
+        return observations + sigma * now.normal(*observations.shape[1:])
 
 
 class SensorBias(Shift):
@@ -82,10 +82,10 @@ class SensorDropout(Shift):
 
     def observe(self, observations: Array, now: Moment) -> Array:
         """Lost channels hold their last value or are zero; the first observation arrives whole."""
-        lost = now.uniform(observations.shape[1]) < self.strength * now.level[:, None]
+        lost = now.uniform(*observations.shape[1:]) < self.strength * now.per_row(observations)
         if not self._hold:
             return np.where(lost, 0.0, observations)
-        lost &= now.times[:, None] > 0
+        lost[now.times == 0] = False
         seen = np.where(lost, self._last[now.rows], observations)
         self._last[now.rows] = seen
         return seen
@@ -129,7 +129,12 @@ class VelocityRemoved(Shift):
         self._removed = np.zeros((rows, *observation_shape(context)), bool)
 
     def check(self) -> None:
-        """The task must tell which channels are velocities."""
+        """The task must tell which channels are velocities, and their mean fit."""
+        mean, shape = self.context.observation_mean, observation_shape(self.context)
+        if mean is not None and np.shape(mean) != shape:
+            raise ArgumentError(
+                f"observation_mean: shape {np.shape(mean)}, and an observation has {shape}"
+            )
         if not self.context.velocity_channels:
             raise ArgumentError(
                 f"velocity_removed: {self.context.env_id} does not tell which channels are "

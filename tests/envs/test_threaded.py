@@ -112,6 +112,7 @@ def test_the_path_is_chosen_by_class_and_arguments():
         (lambda: make("CartPole-v1", 1, models=[None]), ArgumentError, "cannot be edited"),
         (lambda: make("CartPole-v1", 2, models=[None]), ArgumentError, "1 models for 2"),
         (lambda: make("CartPole-v1", 2).set_models({0: 1}), ArgumentError, "cannot be edited"),
+        (lambda: make("Blackjack-v1", 1), ArgumentError, "Tuple.* is not one array"),
         (lambda: make("CartPole-v1", 1, wheels=3), LrsError, "cannot be built: .*wheels"),
     ],
 )

@@ -47,6 +47,11 @@ def test_discrete_actions_are_replaced_with_the_probability_it_says():
     assert set(np.unique(done[:, 1])) == {1, 2, 3, 4}
 
 
+def test_other_spaces_are_refused():
+    with pytest.raises(ArgumentError, match="needs a Box or a Discrete"):
+        Exploration([0.1], 1, gym.spaces.MultiBinary(3), 1)
+
+
 @pytest.mark.parametrize(
     ("sigmas", "sentence"),
     [([0.1], "1 strengths for 2 episodes"), ([0.1, -0.1], "negative"), ([0.1, np.nan], "finite")],

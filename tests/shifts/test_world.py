@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 
+import gymnasium as gym
 import mujoco
 import numpy as np
 import pytest
@@ -216,6 +217,7 @@ class TestBadInput:
             ("sensor_noise@1", {"observation_std": None}, "pass context=ShiftContext"),
             ("sensor_bias@1", {"observation_std": None}, "pass context=ShiftContext"),
             ("sensor_noise@1", {"observation_std": np.ones(4)}, r"shape \(4,\), and .* \(5,\)"),
+            ("velocity_removed@1", {"observation_mean": np.ones(4)}, r"observation_mean: .*\(4,\)"),
             ("velocity_removed@1", {"velocity_channels": ()}, "which channels are velocities"),
         ],
     )
@@ -224,6 +226,25 @@ class TestBadInput:
 
         with pytest.raises(ArgumentError, match=sentence):
             make(text, replace(worlds.sensors(), **change))
+
+
+def test_what_applies_to_other_spaces(worlds):
+    from dataclasses import replace
+
+    lists = gym.spaces.MultiDiscrete([2, 3])
+    context = replace(
+        worlds.sensors(), action_space=lists, observation_space=gym.spaces.Discrete(4)
+    )
+    assert set(applicable(context)) == set(EDITED)
+    with pytest.raises(EnvironmentMismatchError, match="actions of a box or a list"):
+        make("action_noise@1", context)
+    grid = gym.spaces.Box(-1, 1, (2, 3), np.float64)
+    context = replace(worlds.sensors(), observation_space=grid, observation_std=np.ones((2, 3)))
+    for name in ("sensor_noise", "sensor_bias", "sensor_dropout", "sensor_delay"):
+        shown = worlds.inputs(context, 4, 8)
+        seen = worlds.observe(f"{name}@5", context, shown)
+        assert seen.shape == shown.shape
+        assert not np.array_equal(seen, shown)
 
 
 def test_what_applies_where(worlds):
