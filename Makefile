@@ -7,10 +7,13 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 ARGS ?=
 
-.PHONY: fit test check format bench clean
+.PHONY: fit fit-atari test check format bench clean
 
 fit: .venv/installed  ## the main job: learn HalfCheetah from an expert, test it in shifted worlds
 	$(BIN)/python -m lrs_lightning fit $(ARGS)
+
+fit-atari: .venv/installed-atari  ## the same from pixels: Seaquest
+	$(BIN)/python -m lrs_lightning fit --config conf/seaquest.yaml $(ARGS)
 
 test: .venv/installed-dev check  ## everything CI runs
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
@@ -36,6 +39,10 @@ bench: .venv/installed-dev  ## benchmarks in small; `python -m benchmarks SECTIO
 .venv/installed: .venv/bin/python pyproject.toml constraints.txt
 	$(PIP) install -q "$$(grep '^torch==' constraints.txt)"
 	$(PIP) install -q -c constraints.txt -e .
+	@touch $@
+
+.venv/installed-atari: .venv/installed
+	$(PIP) install -q -c constraints.txt -e '.[atari]'
 	@touch $@
 
 .venv/installed-dev: .venv/installed

@@ -52,6 +52,7 @@ def train_expert(
     training = PQN(config, device)
     spent = _resume(training, folder)
     curve = _Curve(folder, training.decisions, spent, report)
+    saved = training.decisions
     while training.decisions < config.decisions:
         metrics = training.iterate()
         rollouts = training.decisions // config.samples
@@ -59,9 +60,12 @@ def train_expert(
             curve.row(training, metrics)
         if rollouts % config.checkpoint_rollouts == 0:
             save_checkpoint(training, folder / CHECKPOINT, curve.seconds)
+            saved = training.decisions
             training.restart_games()
             if deadline_s is not None and curve.seconds - spent > deadline_s:
                 break
+    if saved < training.decisions:
+        save_checkpoint(training, folder / CHECKPOINT, curve.seconds)
     curve.close()
     training.games.close()
     return training

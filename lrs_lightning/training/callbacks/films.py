@@ -1,0 +1,66 @@
+"""Films of clean and shifted play from pixels, in the run folder and in TensorBoard."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import lightning.pytorch as pl
+from lightning.pytorch.loggers import TensorBoardLogger
+
+from lrs_lightning.errors import ArgumentError
+from lrs_lightning.evaluation.films import film, gif, log_gif, write_gif
+from lrs_lightning.rollout import TorchPolicy
+from lrs_lightning.shifts import Condition
+from lrs_lightning.training.datamodule import ExpertTrajectories
+from lrs_lightning.training.module import ImitationModule
+
+
+class Films(pl.Callback):
+    """Plays a little of an episode for each condition, after `fit` and in `test`; pixels only.
+
+    Args:
+        conditions: what is filmed; an empty list for no films.
+        steps: decisions of a film; there are 15 in a second.
+        seed: of the episode, the same for all conditions.
+    """
+
+    def __init__(
+        self,
+        conditions: list[str] | None = None,
+        steps: int = 300,
+        seed: int = 10_000,
+    ) -> None:
+        super().__init__()
+        if steps < 1:
+            raise ArgumentError(f"films.steps is {steps}, expected at least 1")
+        chosen = ["clean", "gaussian_noise@3", "occlusion@3"] if conditions is None else conditions
+        self.conditions = [Condition.parse(condition) for condition in chosen]
+        self.steps, self.seed = steps, seed
+
+    def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Film the policy that training ended with."""
+        if not trainer.interrupted:
+            self._film(trainer, pl_module)
+
+    def on_test_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Film the policy of the checkpoint."""
+        self._film(trainer, pl_module)
+
+    def _film(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        data = trainer.datamodule  # type: ignore[attr-defined]
+        wanted = trainer.is_global_zero and not getattr(trainer, "fast_dev_run", False)
+        if not wanted or trainer.log_dir is None or not _sees_pixels(data):
+            return
+        if not isinstance(module, ImitationModule) or module.policy is None:
+            raise TypeError("Films plays the policy of an ImitationModule")
+        policy = TorchPolicy(module.policy, data.task.action_space)
+        for condition in self.conditions:
+            content = gif(film(policy, data.task.env, condition, self.seed, self.steps))
+            name = str(condition).replace("@", "-")
+            write_gif(content, Path(trainer.log_dir) / "films" / f"{name}.gif")
+            if isinstance(trainer.logger, TensorBoardLogger):
+                log_gif(trainer.logger.experiment, f"films/{name}", content, trainer.global_step)
+
+
+def _sees_pixels(data: object) -> bool:
+    return isinstance(data, ExpertTrajectories) and data.task.observation_dtype == "uint8"
