@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-Direction = Literal["forward", "backward"]
+from lrs_kernels.triton.table import FACTORED, RESIDENT, Direction, Tile
+
 Path = Literal["resident", "factored", "step"]
 
 GATES = {"cfc": 3, "lstm": 4, "gru": 3, "rnn": 1}
@@ -21,20 +22,11 @@ SMEM_LIMIT = 232_448
 SMALLEST_PAD = 16
 """The smallest inner size of `tl.dot`; hidden size and rank are padded to it."""
 
+SMALLEST_ENTRY = 32
+"""Sizes below share its tile."""
+
 MULTIPROCESSORS = 132
-
-
-class Tile(NamedTuple):
-    """How one kernel is compiled.
-
-    Attributes:
-        num_warps: warps of a program.
-        num_stages: stages of the time loop; 2 loads step t + 1 while step t is computed.
-
-    """
-
-    num_warps: int
-    num_stages: int
+"""Of an H100 or H200."""
 
 
 class Plan(NamedTuple):
@@ -59,10 +51,27 @@ def padded(size: int) -> int:
     return max(SMALLEST_PAD, 1 << (size - 1).bit_length())
 
 
-# Keys: (gates, direction, precision); values: padded hidden size -> tile.
-RESIDENT: dict[tuple[int, Direction, str], dict[int, Tile]] = {}
-# Values: (padded hidden size, largest padded rank) -> tile.
-FACTORED: dict[tuple[int, Direction, str], dict[tuple[int, int], Tile]] = {}
+class StepTile(NamedTuple):
+    """How the step kernels are compiled: one choice for all cells.
+
+    Attributes:
+        block_b: batch rows of a program.
+        block_n: hidden units of a program.
+        block_k: inputs multiplied at a time.
+        num_warps: warps of a program.
+        num_stages: blocks of weights under way from memory at once.
+
+    """
+
+    block_b: int
+    block_n: int
+    block_k: int
+    num_warps: int
+    num_stages: int
+
+
+# Small blocks of units: at B = 32 and H = 512 a step is 64 programs, half of the machine.
+STEP_TILE = StepTile(block_b=16, block_n=16, block_k=64, num_warps=4, num_stages=3)
 
 
 def plan(
@@ -91,7 +100,24 @@ def plan(
         The path, its tile sizes and the reason.
 
     """
-    return Plan("resident", block_rows(rows, members), Tile(4, 1), "")
+    size = max(padded(hidden), SMALLEST_ENTRY)
+    tile = RESIDENT.get((cell, direction, precision), {}).get(size)
+    if tile is not None:
+        reason = f"{GATES[cell]} matrices of {size} x {size} fit a multiprocessor in {precision}"
+        return Plan("resident", block_rows(rows, members), tile, reason)
+    why_not = f"{GATES[cell]} matrices of {size} x {size} in {precision} exceed a multiprocessor"
+    if rank is not None and not masked:
+        tile = _factored(cell, direction, precision, size, padded(rank))
+        if tile is not None:
+            reason = f"{why_not}, factors of rank {rank} without a mask do not"
+            return Plan("factored", block_rows(rows, members), tile, reason)
+    step = Tile(STEP_TILE.num_warps, STEP_TILE.num_stages)
+    return Plan("step", STEP_TILE.block_b, step, why_not)
+
+
+def _factored(cell: str, direction: Direction, precision: str, size: int, rank: int) -> Tile | None:
+    entries = FACTORED.get((cell, direction, precision), {})
+    return entries.get((size, rank))
 
 
 def block_rows(rows: int, members: int) -> int:

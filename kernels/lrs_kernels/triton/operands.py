@@ -6,6 +6,8 @@ through `transpose` and a gradient that `sum` has expanded along T need no copy.
 
 from __future__ import annotations
 
+import logging
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import torch
@@ -14,7 +16,10 @@ import triton.language as tl
 from torch import Tensor
 
 from lrs_kernels.recurrent import Recurrent
-from lrs_kernels.triton.config import Direction, Plan, padded, plan
+from lrs_kernels.triton.config import Plan, padded, plan
+from lrs_kernels.triton.table import Direction
+
+logger = logging.getLogger("lrs_kernels")
 
 PRECISIONS = ("ieee", "tf32", "tf32x3", "bf16")
 INTERPRETED: bool = triton.knobs.runtime.interpret
@@ -70,9 +75,19 @@ def flags(resets: Tensor | None) -> Tensor | None:
 
 
 class Launch(NamedTuple):
-    """A call made ready: which kernel, on which grid, with which compile-time arguments."""
+    """A call made ready: which kernel, on which grid, with which compile-time arguments.
+
+    Attributes:
+        plan: the kernel chosen.
+        precision: as asked for, or `float64` where the inputs are.
+        weights: arguments of the prologue.
+        grid: batch tiles, members.
+        constants: compile-time arguments.
+
+    """
 
     plan: Plan
+    precision: str
     weights: Weights
     grid: tuple[int, int]
     constants: dict[str, Any]
@@ -103,12 +118,22 @@ def prepare(
     if precision not in PRECISIONS:
         raise ValueError(f"precision is {precision!r}; choose one of {', '.join(PRECISIONS)}")
     members, batch, hidden = shape
-    ordered = weights(recurrent)
     name = "float64" if dtype == torch.float64 else precision
-    masked = ordered.mask is not None
-    chosen = plan(cell, direction, hidden, ordered.rank or None, masked, name, batch, members)
+    rank = None if recurrent.w1 is None else recurrent.w1.shape[-1]
+    masked = recurrent.mask is not None
+    chosen = plan(cell, direction, hidden, rank, masked, name, batch, members)
+    _tell(cell, direction, hidden, chosen.path, chosen.reason)
+    if chosen.path == "resident" and not chosen.tile.forms:
+        recurrent = Recurrent.of(recurrent.effective())
+    ordered = weights(recurrent)
     grid = triton.cdiv(batch, chosen.block_b), members
-    return Launch(chosen, ordered, grid, constants(hidden, ordered.rank, name, chosen))
+    return Launch(chosen, name, ordered, grid, constants(hidden, ordered.rank, name, chosen))
+
+
+@lru_cache(maxsize=256)
+def _tell(cell: str, direction: str, hidden: int, path: str, reason: str) -> None:
+    """Say once which kernel runs and why."""
+    logger.info("%s %s, H = %d: %r kernel; %s", cell, direction, hidden, path, reason)
 
 
 def constants(hidden: int, rank: int, precision: str, chosen: Plan) -> dict[str, Any]:
@@ -166,6 +191,12 @@ def gates_for(x_proj: Tensor, save: bool, overwrite: bool) -> Tensor | None:
 def like_state(h0: Tensor) -> Tensor:
     """Memory for the gradient of an initial state."""
     return torch.empty_like(h0, memory_format=torch.contiguous_format)
+
+
+def start_of(d_final: Tensor | None, state: Tensor) -> Tensor:
+    """Memory that holds the gradient of a final state at first and of the initial one at last."""
+    d = like_state(state)
+    return d.zero_() if d_final is None else d.copy_(d_final)
 
 
 def saved(tensor: Tensor | None) -> Tensor:

@@ -8,8 +8,10 @@ import torch
 from torch import Tensor
 
 from lrs_kernels.recurrent import Recurrent
+from lrs_kernels.triton import graph, step_passes
 from lrs_kernels.triton import operands as ops
 from lrs_kernels.triton.kernels.cfc import cfc_backward_kernel, cfc_forward_kernel
+from lrs_kernels.triton.steps import effective
 
 
 class CfCStates(NamedTuple):
@@ -60,6 +62,16 @@ def cfc_forward(
     time = torch.empty_like(y) if save_time else None
     shape = (members, batch, hidden)
     run = ops.prepare("cfc", "forward", shape, x_proj.dtype, recurrent, precision)
+    if run.plan.path == "step":
+        with ops.device_of(x_proj):
+            w = effective(recurrent, x_proj.dtype, precision)
+            spans, cuts = ops.packed(timespans), ops.flags(resets)
+            graph.run(
+                step_passes.cfc_forward_steps(
+                    x_proj, w, h0.contiguous(), spans, cuts, y, gates, time, run.precision
+                )
+            )
+        return CfCStates(y, gates, time)
     left, right, mask, _ = run.weights
     with ops.device_of(x_proj):
         cfc_forward_kernel[run.grid](
@@ -107,6 +119,26 @@ def cfc_backward(
     d_timespans = None if states.time is None else gates.new_empty(members, steps, batch)
     shape = (members, batch, h0.shape[-1])
     run = ops.prepare("cfc", "backward", shape, gates.dtype, recurrent, precision)
+    if run.plan.path == "step":
+        with ops.device_of(gates):
+            w = effective(recurrent, gates.dtype, precision)
+            d_units = None if states.time is None else torch.empty_like(states.time)
+            direct = ops.start_of(d_final, h0)
+            graph.run(
+                step_passes.cfc_backward_steps(
+                    dy,
+                    direct,
+                    gates,
+                    w,
+                    ops.packed(timespans),
+                    states.time,
+                    ops.flags(resets),
+                    dz,
+                    d_units,
+                    run.precision,
+                )
+            )
+        return dz, direct, None if d_units is None else d_units.sum(-1)
     left, right, mask, _ = run.weights
     with ops.device_of(gates):
         cfc_backward_kernel[run.grid](

@@ -8,8 +8,10 @@ import torch
 from torch import Tensor
 
 from lrs_kernels.recurrent import Recurrent
+from lrs_kernels.triton import graph, step_passes
 from lrs_kernels.triton import operands as ops
 from lrs_kernels.triton.kernels.gru import gru_backward_kernel, gru_forward_kernel
+from lrs_kernels.triton.steps import effective
 
 
 class GRUStates(NamedTuple):
@@ -53,6 +55,22 @@ def gru_forward(
     gates = x_proj.new_empty(members, steps, batch, 4 * hidden) if save else None
     shape = (members, batch, hidden)
     run = ops.prepare("gru", "forward", shape, x_proj.dtype, recurrent, precision)
+    if run.plan.path == "step":
+        with ops.device_of(x_proj):
+            w = effective(recurrent, x_proj.dtype, precision)
+            graph.run(
+                step_passes.gru_forward_steps(
+                    x_proj,
+                    w,
+                    h0.contiguous(),
+                    ops.packed(bias_n),
+                    ops.flags(resets),
+                    y,
+                    gates,
+                    run.precision,
+                )
+            )
+        return GRUStates(y, gates)
     left, right, mask, _ = run.weights
     with ops.device_of(x_proj):
         gru_forward_kernel[run.grid](
@@ -96,6 +114,25 @@ def gru_backward(
     dh0 = ops.like_state(h0)
     shape = (members, batch, hidden)
     run = ops.prepare("gru", "backward", shape, gates.dtype, recurrent, precision)
+    if run.plan.path == "step":
+        with ops.device_of(gates):
+            w = effective(recurrent, gates.dtype, precision)
+            direct = ops.start_of(d_final, h0)
+            graph.run(
+                step_passes.gru_backward_steps(
+                    dy,
+                    direct,
+                    gates,
+                    states.y,
+                    h0.contiguous(),
+                    w,
+                    ops.flags(resets),
+                    dz,
+                    dz_recurrent,
+                    run.precision,
+                )
+            )
+        return dz, dz_recurrent, direct
     left, right, mask, _ = run.weights
     with ops.device_of(gates):
         gru_backward_kernel[run.grid](

@@ -8,8 +8,10 @@ import torch
 from torch import Tensor
 
 from lrs_kernels.recurrent import Recurrent
+from lrs_kernels.triton import graph, step_passes
 from lrs_kernels.triton import operands as ops
 from lrs_kernels.triton.kernels.lstm import lstm_backward_kernel, lstm_forward_kernel
+from lrs_kernels.triton.steps import effective
 
 
 class LSTMStates(NamedTuple):
@@ -61,6 +63,24 @@ def lstm_forward(
     cells = torch.empty_like(y) if save else None
     shape = (members, batch, hidden)
     run = ops.prepare("lstm", "forward", shape, x_proj.dtype, recurrent, precision)
+    if run.plan.path == "step":
+        with ops.device_of(x_proj):
+            w = effective(recurrent, x_proj.dtype, precision)
+            all_cells = torch.empty_like(y) if cells is None else cells
+            graph.run(
+                step_passes.lstm_forward_steps(
+                    x_proj,
+                    w,
+                    h0.contiguous(),
+                    c0.contiguous(),
+                    ops.flags(resets),
+                    y,
+                    gates,
+                    all_cells,
+                    run.precision,
+                )
+            )
+        return LSTMStates(y, all_cells[:, -1].to(c0.dtype, copy=True), gates, cells)
     left, right, mask, _ = run.weights
     with ops.device_of(x_proj):
         lstm_forward_kernel[run.grid](
@@ -108,6 +128,25 @@ def lstm_backward(
     dh0, dc0 = ops.like_state(h0), ops.like_state(c0)
     shape = (members, batch, h0.shape[-1])
     run = ops.prepare("lstm", "backward", shape, gates.dtype, recurrent, precision)
+    if run.plan.path == "step":
+        with ops.device_of(gates):
+            w = effective(recurrent, gates.dtype, precision)
+            direct, d_cell = ops.start_of(d_final, h0), ops.start_of(dc_n, c0)
+            graph.run(
+                step_passes.lstm_backward_steps(
+                    dy,
+                    direct,
+                    d_cell,
+                    gates,
+                    cells,
+                    c0.contiguous(),
+                    w,
+                    ops.flags(resets),
+                    dz,
+                    run.precision,
+                )
+            )
+        return dz, direct, d_cell
     left, right, mask, _ = run.weights
     with ops.device_of(gates):
         lstm_backward_kernel[run.grid](

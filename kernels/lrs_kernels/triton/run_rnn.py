@@ -6,8 +6,10 @@ import torch
 from torch import Tensor
 
 from lrs_kernels.recurrent import Recurrent
+from lrs_kernels.triton import graph, step_passes
 from lrs_kernels.triton import operands as ops
 from lrs_kernels.triton.kernels.rnn import rnn_backward_kernel, rnn_forward_kernel
+from lrs_kernels.triton.steps import effective
 
 
 def rnn_forward(
@@ -37,6 +39,21 @@ def rnn_forward(
     y = x_proj.new_empty(x_proj.shape)
     shape = (members, batch, hidden)
     run = ops.prepare("rnn", "forward", shape, x_proj.dtype, recurrent, precision)
+    if run.plan.path == "step":
+        with ops.device_of(x_proj):
+            w = effective(recurrent, x_proj.dtype, precision)
+            graph.run(
+                step_passes.rnn_forward_steps(
+                    x_proj,
+                    w,
+                    h0.contiguous(),
+                    ops.flags(resets),
+                    y,
+                    nonlinearity == "relu",
+                    run.precision,
+                )
+            )
+        return y
     left, right, mask, _ = run.weights
     with ops.device_of(x_proj):
         rnn_forward_kernel[run.grid](
@@ -78,6 +95,23 @@ def rnn_backward(
     dz, dh0 = torch.empty_like(y), ops.like_state(h0)
     shape = (members, batch, hidden)
     run = ops.prepare("rnn", "backward", shape, y.dtype, recurrent, precision)
+    if run.plan.path == "step":
+        with ops.device_of(y):
+            w = effective(recurrent, y.dtype, precision)
+            direct = ops.start_of(d_final, h0)
+            graph.run(
+                step_passes.rnn_backward_steps(
+                    dy,
+                    direct,
+                    y,
+                    w,
+                    ops.flags(resets),
+                    dz,
+                    nonlinearity == "relu",
+                    run.precision,
+                )
+            )
+        return dz, direct
     left, right, mask, _ = run.weights
     with ops.device_of(y):
         rnn_backward_kernel[run.grid](

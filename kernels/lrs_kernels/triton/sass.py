@@ -1,0 +1,82 @@
+"""Reading what the assembler made of a kernel: registers, spills, and the loop over time.
+
+Uses the `cuobjdump` that the Triton wheel brings along, so no CUDA toolkit and no GPU are needed.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import tempfile
+from collections import Counter
+from pathlib import Path
+from typing import NamedTuple
+
+import triton
+
+_TOOL = Path(triton.__file__).parent / "backends" / "nvidia" / "bin" / "cuobjdump"
+_INSTRUCTION = re.compile(r"^\s+/\*([0-9a-f]{4,6})\*/\s+(.*?);", re.MULTILINE)
+_BRANCH = re.compile(r"BRA(?:\.\w+)*\s+(?:!?U?P\w+,\s*)?(?:`\(.*\)|0x([0-9a-f]+))")
+_PREDICATE = re.compile(r"^@!?U?P\w+\s+")
+
+
+class Resources(NamedTuple):
+    """What a compiled kernel takes from a multiprocessor.
+
+    Attributes:
+        registers: per thread; 255 is the most there are.
+        stack: bytes of local memory per thread: above zero, registers were spilled.
+        spills: instructions that load from or store to local memory.
+
+    """
+
+    registers: int
+    stack: int
+    spills: int
+
+
+def disassemble(cubin: bytes) -> tuple[Resources, str]:
+    """Resources and assembly text of a compiled kernel."""
+    with tempfile.NamedTemporaryFile(suffix=".cubin") as file:
+        file.write(cubin)
+        file.flush()
+        usage, text = _dump("--dump-resource-usage", file.name), _dump("-sass", file.name)
+    found = re.search(r"REG:(\d+) STACK:(\d+)", usage)
+    if found is None:
+        raise RuntimeError(f"cuobjdump printed no resource usage but: {usage[:200]!r}")
+    spills = len(re.findall(r"\b(?:LDL|STL)\b", text))
+    return Resources(int(found[1]), int(found[2]), spills), text
+
+
+def _dump(option: str, path: str) -> str:
+    done = subprocess.run([str(_TOOL), option, path], capture_output=True, text=True, check=True)
+    return done.stdout
+
+
+def time_loop(text: str) -> Counter[str]:
+    """Instructions of the largest loop (the loop over time), counted by name.
+
+    Shared-memory, tensor-core and barrier instructions keep their suffixes, which say how much
+    one of them moves or computes.
+    """
+    code = [(int(at, 16), what.strip()) for at, what in _INSTRUCTION.findall(text)]
+    loops = [
+        [what for at, what in code if target <= at <= end]
+        for end, what in code
+        if (target := _target(what)) is not None and target < end
+    ]
+    # The loop over time is the one that multiplies and is not the prologue's loop over ranks,
+    # which computes no exponential.
+    timed = [loop for loop in loops if any("MUFU" in what or "FMUL" in what for what in loop)]
+    body = max(timed or loops, key=len, default=[])
+    return Counter(_name(what) for what in body)
+
+
+def _target(instruction: str) -> int | None:
+    found = _BRANCH.search(instruction)
+    return int(found[1], 16) if found and found[1] else None
+
+
+def _name(instruction: str) -> str:
+    word = _PREDICATE.sub("", instruction).split()[0]
+    return word if word.startswith(("LDS", "STS", "HMMA", "HGMMA", "BAR")) else word.split(".")[0]

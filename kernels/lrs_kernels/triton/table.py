@@ -1,0 +1,72 @@
+"""The configuration table: what fits a multiprocessor of sm_90, and how it is compiled.
+
+Every entry was compiled with all options of its kernel at once (mask, rank 32, resets, time spans,
+16 batch rows), spilled no register and stayed within the shared memory of a block; a test compiles
+the table again. Sizes that are missing do not fit, and take the path of one launch per step.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+Direction = Literal["forward", "backward"]
+
+
+class Tile(NamedTuple):
+    """How one kernel is compiled.
+
+    Attributes:
+        num_warps: warps of a program.
+        num_stages: stages of the time loop; 2 loads step t + 1 while step t is computed.
+        forms: whether the prologue has the registers to form W1 W2 * M; if not, the effective
+            matrices are formed before the launch.
+
+    """
+
+    num_warps: int
+    num_stages: int
+    forms: bool = True
+
+
+RESIDENT: dict[tuple[str, Direction, str], dict[int, Tile]] = {
+    ("cfc", "forward", "bf16"): {32: Tile(2, 2), 64: Tile(4, 2), 128: Tile(8, 2)},
+    ("cfc", "backward", "bf16"): {32: Tile(2, 2), 64: Tile(4, 2), 128: Tile(8, 2)},
+    ("lstm", "forward", "bf16"): {32: Tile(2, 2), 64: Tile(4, 2), 128: Tile(8, 2, forms=False)},
+    ("lstm", "backward", "bf16"): {32: Tile(2, 2), 64: Tile(4, 2), 128: Tile(8, 2)},
+    ("gru", "forward", "bf16"): {32: Tile(2, 2), 64: Tile(4, 2), 128: Tile(8, 2)},
+    ("gru", "backward", "bf16"): {32: Tile(2, 2), 64: Tile(4, 2), 128: Tile(8, 2)},
+    ("rnn", "forward", "bf16"): {
+        32: Tile(2, 2),
+        64: Tile(4, 2),
+        128: Tile(8, 2),
+        256: Tile(16, 2, forms=False),
+    },
+    ("rnn", "backward", "bf16"): {
+        32: Tile(2, 2),
+        64: Tile(4, 2),
+        128: Tile(8, 2),
+        256: Tile(16, 2, forms=False),
+    },
+    ("cfc", "forward", "tf32"): {32: Tile(2, 2), 64: Tile(4, 2), 128: Tile(8, 2, forms=False)},
+    ("cfc", "backward", "tf32"): {32: Tile(2, 2), 64: Tile(4, 2), 128: Tile(8, 1, forms=False)},
+    ("lstm", "forward", "tf32"): {32: Tile(2, 2), 64: Tile(4, 2)},
+    ("lstm", "backward", "tf32"): {32: Tile(2, 2), 64: Tile(4, 2)},
+    ("gru", "forward", "tf32"): {32: Tile(2, 2), 64: Tile(4, 2), 128: Tile(8, 2, forms=False)},
+    ("gru", "backward", "tf32"): {32: Tile(2, 2), 64: Tile(4, 2), 128: Tile(8, 1, forms=False)},
+    ("rnn", "forward", "tf32"): {32: Tile(2, 2), 64: Tile(4, 2), 128: Tile(8, 2, forms=False)},
+    ("rnn", "backward", "tf32"): {32: Tile(2, 2), 64: Tile(4, 2), 128: Tile(8, 2, forms=False)},
+    ("cfc", "forward", "tf32x3"): {32: Tile(2, 2), 64: Tile(4, 2)},
+    ("cfc", "backward", "tf32x3"): {32: Tile(2, 2), 64: Tile(8, 1)},
+    ("lstm", "forward", "tf32x3"): {32: Tile(2, 2), 64: Tile(4, 2)},
+    ("lstm", "backward", "tf32x3"): {32: Tile(2, 2), 64: Tile(8, 2, forms=False)},
+    ("gru", "forward", "tf32x3"): {32: Tile(2, 2), 64: Tile(4, 2)},
+    ("gru", "backward", "tf32x3"): {32: Tile(2, 2), 64: Tile(8, 2, forms=False)},
+    ("rnn", "forward", "tf32x3"): {32: Tile(2, 2), 64: Tile(8, 2)},
+    ("rnn", "backward", "tf32x3"): {32: Tile(2, 2), 64: Tile(8, 2)},
+    ("cfc", "forward", "ieee"): {32: Tile(4, 2)},
+    ("cfc", "backward", "ieee"): {32: Tile(4, 2)},
+}
+"""(cell, direction, precision): padded hidden size -> tile."""
+
+FACTORED: dict[tuple[str, Direction, str], dict[tuple[int, int], Tile]] = {}
+"""(cell, direction, precision): (padded hidden size, padded rank) -> tile."""
