@@ -58,6 +58,9 @@ class Compression:
 
     def apply(self, weight: Callable[[], Tensor], watched: tuple[Tensor, ...]) -> Tensor:
         """The compressed weight, kept for as long as the tensors in `watched` do not change."""
+        if torch.compiler.is_compiling() or any(tensor.is_inference() for tensor in watched):
+            # Neither has versions to tell a change by.
+            return self._compress(weight())
         key = tuple(part for tensor in watched for part in _fingerprint(tensor))
         if key not in self._cache:
             self._forget(watched)
@@ -80,5 +83,4 @@ class Compression:
 
 def _fingerprint(tensor: Tensor) -> tuple[object, ...]:
     # An optimiser's step, a loaded checkpoint and a move to another device all change one of these.
-    version = 0 if tensor.is_inference() else tensor._version
-    return tensor.data_ptr(), version, tensor.device, tensor.dtype
+    return tensor.data_ptr(), tensor._version, tensor.device, tensor.dtype

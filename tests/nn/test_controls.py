@@ -115,6 +115,14 @@ def test_truncated_and_pruned_act_in_evaluation_only(cell):
         )
 
 
+def test_compression_in_inference_mode_sees_changes():
+    with torch.inference_mode():
+        layer = LRSCfC(3, 8, eval_rank=2).eval()
+        before = layer.recurrent_weight()
+        layer.weight_hh_l0.mul_(2)
+        torch.testing.assert_close(layer.recurrent_weight(), 2 * before)
+
+
 @pytest.mark.parametrize("init", ["orthogonal", "glorot"])
 def test_rescaled_starts_at_the_spectral_radius_of_the_prior(init):
     radii = []

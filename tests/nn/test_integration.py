@@ -9,9 +9,10 @@ import pytest
 import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
+from gymnasium.spaces import Box
 from torch.nn.parallel import DistributedDataParallel
 
-from lrs_lightning.nn import LRSGRU, LRSLSTM, LRSRNN, LRSCfC
+from lrs_lightning.nn import LRSGRU, LRSLSTM, LRSRNN, LRSCfC, build_policy
 
 LAYERS = [LRSCfC, LRSLSTM, LRSGRU, LRSRNN]
 
@@ -57,6 +58,22 @@ def test_compile_without_graph_breaks(layer_class):
         wanted = torch.autograd.grad(expected.square().sum(), list(layer.parameters()))
         got = torch.autograd.grad(y.square().sum(), list(layer.parameters()))
         torch.testing.assert_close(got, wanted)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"cell": "stack"}, {"gate": "frozen"}, {"control": "truncated"}, {"control": "pruned"}],
+    ids=str,
+)
+def test_compile_a_policy_without_graph_breaks(settings):
+    torch._dynamo.reset()
+    spaces = Box(-1, 1, (5,)), Box(-1, 1, (2,))
+    policy = build_policy({"hidden_size": 12, "rank": 3} | settings, *spaces).eval()
+    compiled = torch.compile(policy.unroll, fullgraph=True, backend="aot_eager")
+    window, resets = torch.randn(3, 5, 5), torch.rand(3, 5) < 0.3
+    torch.testing.assert_close(
+        compiled(window, resets=resets), policy.unroll(window, resets=resets)
+    )
 
 
 def free_port() -> int:
