@@ -133,7 +133,7 @@ def _step(options: argparse.Namespace, checked: Checked) -> list[Row]:
     for hidden in (32,) if options.smoke else (64, 128, 256):
         case = cases.Case(1, 1, 32, hidden)
         calls = cases.step_providers(hidden, case.inputs)
-        timings = interleave(calls, rounds=4000, warmup=200, seconds=options.seconds)
+        timings = interleave(calls, rounds=1000, warmup=50, seconds=options.seconds, inner=10)
         rows += _report("step", "all", case, timings, checked, 1)
     return rows
 

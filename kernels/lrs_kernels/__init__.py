@@ -3,7 +3,7 @@
 from lrs_kernels.dispatch import explain
 from lrs_kernels.functional import cfc_scan, gru_scan, lstm_scan, rnn_scan
 from lrs_kernels.graph_step import GraphedStep
-from lrs_kernels.recurrent import Recurrent
+from lrs_kernels.recurrent import Recurrent, stack_factors
 from lrs_kernels.step import CfCStep, GRUStep, LSTMStep, RNNStep
 
 __all__ = [
@@ -18,4 +18,5 @@ __all__ = [
     "gru_scan",
     "lstm_scan",
     "rnn_scan",
+    "stack_factors",
 ]

@@ -7,10 +7,12 @@ shape below may stand without its leading P. A matrix maps h to a pre-activation
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 
 class Recurrent(NamedTuple):
@@ -56,3 +58,27 @@ class Recurrent(NamedTuple):
     def with_population(self) -> Recurrent:
         """The same weights as a population of one, a view with a leading axis of length 1."""
         return Recurrent(*(None if part is None else part.unsqueeze(0) for part in self))
+
+
+def stack_factors(members: Sequence[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
+    """Factors of models of different rank as those of one population.
+
+    The smaller ranks are filled up with zeros on both sides. The gradient of either factor is a
+    product with the other, so the filling gets none and stays zero in training.
+
+    Args:
+        members: per model W1 `(G, H, r_p)` and W2 `(G, r_p, H)`.
+
+    Returns:
+        W1 `(P, G, H, r)` and W2 `(P, G, r, H)` with the largest rank r.
+
+    Raises:
+        ValueError: if there is no member.
+
+    """
+    if not members:
+        raise ValueError("members is empty: a population needs at least one pair of factors")
+    rank = max(w1.shape[-1] for w1, _ in members)
+    left = [pad(w1, (0, rank - w1.shape[-1])) for w1, _ in members]
+    right = [pad(w2, (0, 0, 0, rank - w2.shape[-2])) for _, w2 in members]
+    return torch.stack(left), torch.stack(right)
