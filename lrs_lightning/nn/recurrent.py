@@ -275,7 +275,8 @@ class LRSLayer(Core):
                 the final state is that of the last valid step. Not with a `PackedSequence`, which
                 has its own.
             timespans: elapsed times of at least 0 of every step, shaped like `input` without the
-                features; only for cells that know time (CfC). One by default.
+                features; only for cells that know time (CfC). One by default. They are looked
+                at, for which a GPU has to be waited for; not so in a compiled graph.
             resets: bool, same shape; the state is zeroed **before** a step that is marked.
 
         Returns:

@@ -64,6 +64,18 @@ def test_weight_gradients_are_those_of_ncps(mode):
         torch.testing.assert_close(ours.amplitude_l0.grad, cell.A.grad[0], rtol=0, atol=1e-12)
 
 
+def test_the_papers_cell_is_that_of_ncps_without_its_second_time_network():
+    theirs = ncps.torch.CfC(5, 8, **BARE).double()
+    with torch.no_grad():
+        theirs.rnn_cell.time_b.weight.zero_()
+        theirs.rnn_cell.time_b.bias.zero_()
+    four = from_ncps(theirs)
+    three = LRSCfC(5, 8, batch_first=True, mode="paper", dtype=torch.float64)
+    three.load_state_dict({name: value[:24] for name, value in four.state_dict().items()})
+    x = torch.randn(1, 4, 5, dtype=torch.float64)
+    assert_same(theirs, three, x, timespans=2 * torch.rand(1, 4, dtype=torch.float64))
+
+
 @pytest.mark.parametrize("wiring", [FullyConnected(8), Random(8, sparsity_level=0.6)], ids=type)
 def test_a_wiring_of_one_layer_is_exact(wiring):
     theirs = ncps.torch.CfC(5, wiring).double()
