@@ -10,6 +10,7 @@ from lrs_lightning.data.windows import (
     WindowBatch,
     WindowIndex,
     Windows,
+    favour,
 )
 
 __all__ = [
@@ -24,5 +25,6 @@ __all__ = [
     "WindowBatch",
     "WindowIndex",
     "Windows",
+    "favour",
     "write_store",
 ]

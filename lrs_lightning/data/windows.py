@@ -117,6 +117,26 @@ class Windows(Dataset[WindowBatch]):
         return self.index.tiles()
 
 
+def favour(starts: NDArray[np.int64], some: NDArray[np.int64], share: float) -> NDArray[np.int64]:
+    """Repeat some starts, so that a random draw from the result takes one of them that often.
+
+    An episode begins from rest, a state that it hardly ever sees again: one window in hundreds. A
+    policy that has not learned it stands still for ever, so that training looks there more often.
+
+    Args:
+        starts: where windows may start, `(W,)`.
+        some: those that are to be drawn more often, `(S,)`.
+        share: how often, at least; 0 leaves the starts as they are.
+
+    Raises:
+        ArgumentError: the share is not in [0, 1).
+    """
+    if not 0 <= share < 1:
+        raise ArgumentError(f"start_share is {share}, expected a share of at least 0 and below 1")
+    copies = round(share / (1 - share) * len(starts) / len(some))
+    return np.concatenate([starts, np.tile(some, copies)])
+
+
 class RandomBatches(Sampler[NDArray[np.int64]]):
     """Batches of random window starts; the order is a pure function of seed and epoch.
 

@@ -23,6 +23,7 @@ from lrs_lightning.data import (
     RandomBatches,
     Task,
     Windows,
+    favour,
 )
 from lrs_lightning.envs import canonical_id, is_atari
 from lrs_lightning.errors import ArgumentError
@@ -45,6 +46,8 @@ class ExpertTrajectories(pl.LightningDataModule):
         burn_in: steps at the start of a window that are not learned.
         batch_size: windows in a batch B.
         batches: batches in a training epoch.
+        start_share: share of the windows of a batch, on average, that begin an episode; why, see
+            `data.windows.favour`.
         val_fraction: share of the episodes held out; they are spread over the ladder.
         seed: data seed: which episodes are collected, and the order of the windows.
     """
@@ -60,6 +63,7 @@ class ExpertTrajectories(pl.LightningDataModule):
         burn_in: int = 8,
         batch_size: int = 32,
         batches: int = 500,
+        start_share: float = 0.1,
         val_fraction: float = 0.1,
         seed: int = 0,
     ) -> None:
@@ -87,7 +91,7 @@ class ExpertTrajectories(pl.LightningDataModule):
             batch_size,
             batches,
         )
-        self.val_fraction, self.seed = val_fraction, seed
+        self.start_share, self.val_fraction, self.seed = start_share, val_fraction, seed
 
     @property
     def folder(self) -> Path:
@@ -160,9 +164,11 @@ class ExpertTrajectories(pl.LightningDataModule):
 
     def train_dataloader(self) -> Loader:
         """Random windows; an epoch is `batches` batches."""
-        sampler = RandomBatches(self._train.starts, self.batch_size, self.batches, self.seed)
+        windows = self._train
+        starts = favour(windows.starts, windows.episode_starts, self.start_share)
+        sampler = RandomBatches(starts, self.batch_size, self.batches, self.seed)
         # A batch is one gather from memory: worker processes would only copy it once more.
-        return DataLoader(self._train, sampler=sampler, batch_size=None)
+        return DataLoader(windows, sampler=sampler, batch_size=None)
 
     def val_dataloader(self) -> Loader:
         """The held-out episodes, each window once."""

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from lrs_lightning.data import Demonstration, FixedBatches, RandomBatches, Windows
+from lrs_lightning.data import Demonstration, FixedBatches, RandomBatches, Windows, favour
 from lrs_lightning.errors import ArgumentError
 
 
@@ -68,3 +68,17 @@ def test_a_window_without_a_step_to_learn_is_refused(length, burn_in):
 def test_no_episodes():
     with pytest.raises(ArgumentError, match="no episodes"):
         Windows([], 4, 1)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.25, 0.5])
+def test_some_starts_are_drawn_as_often_as_asked(share):
+    starts, some = np.arange(1000), np.array([0, 500])
+    chosen = favour(starts, some, share)
+    assert set(chosen) == set(starts)
+    assert np.isin(chosen, some).mean() == pytest.approx(max(share, 0.002), abs=0.002)
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.0])
+def test_a_share_that_cannot_be(share):
+    with pytest.raises(ArgumentError, match="start_share is"):
+        favour(np.arange(3), np.array([0]), share)
