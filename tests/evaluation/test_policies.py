@@ -61,6 +61,13 @@ def test_shipped_expert_and_its_file(tmp_path: Path) -> None:
     )
 
 
+def test_archive_of_stable_baselines(shared_data: Path) -> None:
+    found = one(str(shared_data / "experts" / "sac-Hopper-v3.zip"), "Hopper-v5")
+    assert (found.name, found.about["kind"]) == ("sac-Hopper-v3", "expert")
+    actions, _ = found.policy.step(np.zeros((2, 11)), None, np.ones(2, bool))
+    assert actions.shape == (2, 3) and (np.abs(actions) <= 1).all()
+
+
 def test_checkpoints_and_run_folders_go_to_their_loader(tmp_path: Path) -> None:
     run = tmp_path / "run-1"
     run.mkdir()

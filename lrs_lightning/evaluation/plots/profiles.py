@@ -47,7 +47,7 @@ def profiles(returns: Returns, references: Mapping[str, float]) -> Figure:
         "expert-normalised return" if scale else "return", fontsize=9, color=style.MUTED
     )
     axes.set_ylabel("share of episodes above", fontsize=9, color=style.MUTED)
-    style.legend(axes, returns.policies, handles)
+    style.legend(figure, returns.policies, handles)
     return figure
 
 

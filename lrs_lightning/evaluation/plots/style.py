@@ -7,7 +7,6 @@ Each colour is used for one purpose only, so that an SVG's colours can be replac
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
@@ -69,13 +68,10 @@ def title(axes: Axes, text: str) -> None:
     axes.set_title(text, loc="left", fontsize=10, color=INK, fontweight="bold")
 
 
-def legend(target: Figure | Axes, labels: Sequence[str], handles: Sequence[Artist]) -> None:
-    """A frameless legend below a figure, or within axes; none for a single entry."""
-    if len(labels) < 2:
-        return
-    look: dict[str, Any] = {"frameon": False, "fontsize": 9, "labelcolor": INK}
-    look["ncols"] = min(len(labels), 4)
-    if isinstance(target, Figure):
-        target.legend(handles, labels, loc="outside lower left", **look)
-    else:
-        target.legend(handles, labels, loc="best", **look)
+def legend(figure: Figure, labels: Sequence[str], handles: Sequence[Artist]) -> None:
+    """A frameless legend below the figure; none for a single entry."""
+    if len(labels) > 1:
+        figure.legend(
+            handles, labels, loc="outside lower left", frameon=False, fontsize=9,
+            ncols=min(len(labels), 4), labelcolor=INK,
+        )  # fmt: skip

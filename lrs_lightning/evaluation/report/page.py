@@ -47,7 +47,7 @@ def _title(comparison: Comparison) -> Markup:
     facts = [
         f"{len(returns.conditions)} conditions",
         f"{len(returns.seeds)} seeds",
-        *(f"{name} {value:,.0f}" for name, value in references.items()),
+        *(f"{name} {value:,.0f}" for name, value in sorted(references.items())),
     ]
     return element(
         "header",

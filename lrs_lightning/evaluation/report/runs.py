@@ -7,9 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from lrs_lightning.errors import ArgumentError, DataError, EnvironmentMismatchError
 from lrs_lightning.evaluation.comparison import Difference, compare
-from lrs_lightning.evaluation.results import Row, latest, read_results
+from lrs_lightning.evaluation.results import Row, condition_name, latest, read_results
 from lrs_lightning.evaluation.returns import CLEAN, Returns
 from lrs_lightning.evaluation.summary import Summary, summarize
 
@@ -44,6 +46,7 @@ class Comparison:
         env: the task.
         summaries: of all policies, the order of all figures and tables.
         returns: their episodes.
+        shared: those under conditions that every policy played, where totals are comparable.
         differences: of each pair of policies.
         runs: where they come from.
     """
@@ -51,6 +54,7 @@ class Comparison:
     env: str
     summaries: list[Summary]
     returns: Returns
+    shared: Returns
     differences: list[Difference]
     runs: list[Run]
 
@@ -114,7 +118,21 @@ def gather(runs: Sequence[Run]) -> Comparison:
             summaries.append(replace(summary, policy={**summary.policy, "name": name}))
         rows += [{**row, "policy": own[row["policy"]]} for row in run.rows]
     returns = Returns.from_rows(rows)
-    return Comparison(summaries[0].env, summaries, returns, compare(returns), list(runs))
+    played = np.isfinite(returns.values).any(-1)  # (P, C)
+    shared = returns.select([bool(column.all()) for column in played.T])
+    if len(shared.conditions) < len(returns.conditions):
+        summaries = [_over(summary, rows, shared) for summary in summaries]
+    differences = compare(returns)
+    return Comparison(summaries[0].env, summaries, returns, shared, differences, list(runs))
+
+
+def _over(summary: Summary, rows: list[Row], shared: Returns) -> Summary:
+    """The summary with its totals over the shared conditions alone."""
+    names = {column.name for column in shared.conditions}
+    own = [r for r in rows if r["policy"] == summary.name and condition_name(r) in names]
+    if not own:
+        return replace(summary, aggregate={})
+    return replace(summary, aggregate=summarize(own, summary.references).aggregate)
 
 
 def _names(runs: Sequence[Run]) -> list[dict[str, str]]:

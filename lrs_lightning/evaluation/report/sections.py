@@ -37,8 +37,15 @@ Part = Markup | None
 
 def cards(comparison: Comparison) -> Part:
     """What most readers want to know, for each policy."""
-    return element(
-        "div", *(_card(s, i) for i, s in enumerate(comparison.summaries)), class_="cards"
+    found = [_card(s, i) for i, s in enumerate(comparison.summaries)]
+    kind = "cards" if len(found) > 1 else "cards single"
+    shared, played = len(comparison.shared.conditions), len(comparison.returns.conditions)
+    note = (
+        f"Totals, profiles and ranks are over the {shared} of {played} conditions that all played."
+    )
+    return Markup(
+        element("div", *found, class_=kind).text
+        + (element("p", note, class_="note under").text if shared < played else "")
     )
 
 
@@ -92,7 +99,9 @@ def heat_maps(comparison: Comparison) -> Part:
 
 def profiles(comparison: Comparison) -> Part:
     """Share of episodes above each return."""
-    picture = plots.profiles(comparison.returns, comparison.summaries[0].references)
+    if not comparison.shared.conditions:
+        return None
+    picture = plots.profiles(comparison.shared, comparison.summaries[0].references)
     return section(
         "Performance profiles", figure(inline(picture, "performance profiles")), note=_PROFILES
     )
@@ -100,12 +109,13 @@ def profiles(comparison: Comparison) -> Part:
 
 def ranks(comparison: Comparison) -> Part:
     """Who is best under which shift."""
-    if len(comparison.summaries) < 2:
+    shared = comparison.shared
+    if len(comparison.summaries) < 2 or not shared.conditions:
         return None
-    found = mean_ranks(comparison.returns)  # (P, C)
-    shifted = [c.name != CLEAN for c in comparison.returns.conditions]
-    order = [comparison.returns.policies.index(s.name) for s in comparison.summaries]
-    head = [c.name for c in comparison.returns.conditions]
+    found = mean_ranks(shared)  # (P, C)
+    shifted = [c.name != CLEAN for c in shared.conditions]
+    order = [shared.policies.index(s.name) for s in comparison.summaries]
+    head = [c.name for c in shared.conditions]
     rows: list[list[Cell]] = []
     for i, (summary, p) in enumerate(zip(comparison.summaries, order, strict=True)):
         known = found[p][np.isfinite(found[p]) & shifted]
@@ -195,7 +205,7 @@ def _card(summary: Summary, index: int) -> Markup:
         lines.append(("of the expert, clean", share(clean["expert_normalized"]), ""))
     if summary.aggregate:
         ends = between_shares(summary.aggregate["iqm_ci95"])
-        lines.append(("of the expert, all shifts (IQM)", share(summary.aggregate["iqm"]), ends))
+        lines.append(("IQM over all shifts", share(summary.aggregate["iqm"]), ends))
         gap = summary.aggregate["optimality_gap"], summary.aggregate["optimality_gap_ci95"]
         lines.append(("optimality gap", share(gap[0]), between_shares(gap[1])))
     shifted = [c for c in summary.conditions if c["retention"] is not None]

@@ -88,6 +88,19 @@ def test_several_runs_side_by_side(tmp_path: Path) -> None:
     assert clean.difference == pytest.approx(1800, abs=30) and clean.ci95[0] > 0
 
 
+def test_totals_are_over_what_all_have_played(tmp_path: Path) -> None:
+    paper, wide = run(tmp_path / "paper"), tmp_path / "wide"
+    with ResultsWriter(wide / "results.jsonl") as writer:
+        writer.write_rows(rows({"clean": 9000.0, "mass@1": 7000.0, "wind@5": 100.0}, "policy"))
+    both = [report_runs.read_run(paper), report_runs.read_run(wide)]
+    comparison = report_runs.gather(both)
+    assert [c.name for c in comparison.shared.conditions] == ["clean", "mass@1"]
+    expected = 7000 + 200  # of the only shift that both played
+    assert comparison.summaries[0].aggregate["mean"] == pytest.approx(expected / 10_200, abs=0.02)
+    page = read(write_report([paper, wide], tmp_path / "r.html"))
+    assert "over the 2 of 5 conditions that all played" in " ".join(page.words)
+
+
 def test_nothing_is_fetched(tmp_path: Path) -> None:
     text = write_report([run(tmp_path / "a")], tmp_path / "r.html").read_text(encoding="utf-8")
     for _, attributes in Page(text).tags:
