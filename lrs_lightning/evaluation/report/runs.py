@@ -118,12 +118,17 @@ def gather(runs: Sequence[Run]) -> Comparison:
             summaries.append(replace(summary, policy={**summary.policy, "name": name}))
         rows += [{**row, "policy": own[row["policy"]]} for row in run.rows]
     returns = Returns.from_rows(rows)
-    played = np.isfinite(returns.values).any(-1)  # (P, C)
-    shared = returns.select([bool(column.all()) for column in played.T])
+    shared = returns.select(_played_by_all(returns))
     if len(shared.conditions) < len(returns.conditions):
         summaries = [_over(summary, rows, shared) for summary in summaries]
     differences = compare(returns)
     return Comparison(summaries[0].env, summaries, returns, shared, differences, list(runs))
+
+
+def _played_by_all(returns: Returns) -> list[bool]:
+    """For each condition whether every policy has an episode that counts."""
+    by_condition = np.moveaxis(returns.values, 1, 0)  # (C, P, E)
+    return [bool(np.isfinite(values).any(-1).all()) for values in by_condition]
 
 
 def _over(summary: Summary, rows: list[Row], shared: Returns) -> Summary:
