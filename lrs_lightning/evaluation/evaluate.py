@@ -202,9 +202,10 @@ def fingerprint(policy: Policy) -> str | None:
 
 
 def _weights(policy: Policy) -> Iterator[Any]:
-    module = getattr(policy, "module", None)
-    if module is not None:
-        yield from (tensor.detach().cpu().numpy() for tensor in module.state_dict().values())
+    """Arrays of the torch modules that a policy holds, and of the layers of one in NumPy."""
+    for held in getattr(policy, "__dict__", {}).values():
+        if callable(getattr(held, "state_dict", None)):
+            yield from (tensor.detach().cpu().numpy() for tensor in held.state_dict().values())
     for layer in getattr(policy, "layers", ()):
         yield from layer
 

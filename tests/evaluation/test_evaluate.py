@@ -8,12 +8,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from lrs_lightning.errors import LrsError
 from lrs_lightning.evaluation.evaluate import evaluate, fingerprint
 from lrs_lightning.evaluation.results import read_results
 from lrs_lightning.evaluation.summary import Summary
 from lrs_lightning.experts import load_expert
+from lrs_lightning.rollout import TorchPolicy
 from tests.evaluation.toys import ENV_ID, Constant, Toy, register
 
 SUITE = ["clean", "sensor_dropout@3", "sensor_delay@1"]
@@ -198,4 +200,11 @@ def test_fingerprint_of_weights() -> None:
     same, other = load_expert("shipped", "HalfCheetah-v5"), load_expert("shipped", "HalfCheetah-v5")
     other.layers[0] = (other.layers[0][0] * 2, other.layers[0][1])
     assert fingerprint(one) == fingerprint(same) != fingerprint(other)
+    network = torch.nn.Linear(2, 1)
+    student = TorchPolicy(network, Toy.action_space)
+    before = fingerprint(student)
+    assert before == fingerprint(TorchPolicy(network, Toy.action_space))
+    with torch.no_grad():
+        network.bias += 1
+    assert fingerprint(student) != before
     assert fingerprint(object()) is None  # type: ignore[arg-type]

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from lrs_lightning.errors import LrsError
+from lrs_lightning.evaluation.evaluate import fingerprint
 from lrs_lightning.evaluation.policies import Candidate, Reactive, resolve
 from lrs_lightning.experts import shipped_experts
 from tests.evaluation.toys import ENV_ID, Constant, register
@@ -81,6 +82,7 @@ def test_the_users_own_code(module: str) -> None:
     function = one(f"{module}:still")
     assert isinstance(function.policy, Reactive) and function.name == "still"
     assert function.policy.step(observations, None, starts)[0].shape == (2, 1)
+    assert fingerprint(function.policy) == fingerprint(one(f"{module}:still").policy) is not None
     for word in (f"{module}:Counting", f"{module}:counting"):
         policy = one(word).policy
         state = policy.initial_state(2)
