@@ -84,25 +84,25 @@ def _check_rows(inputs: Inputs, hidden: int) -> None:
 
 def _check_kinds(inputs: Inputs) -> None:
     x_proj, recurrent = inputs.x_proj, inputs.recurrent
-    if x_proj.dtype not in _DTYPES:
+    dtype, device = x_proj.dtype, x_proj.device
+    if dtype not in _DTYPES:
         raise TypeError(
-            f"x_proj is {x_proj.dtype}, expected float32 or float64; for half precision on a GPU "
+            f"x_proj is {dtype}, expected float32 or float64; for half precision on a GPU "
             f"keep float32 tensors and pass precision='bf16'"
         )
-    for name, tensor in (
-        ("weight", recurrent.dense), ("W1", recurrent.w1), ("W2", recurrent.w2),
-        ("h0", inputs.h0), ("c0", inputs.c0), ("timespans", inputs.timespans),
-        ("bias_n", inputs.bias_n),
+    for name, tensor, is_flag in (
+        ("weight", recurrent.dense, False), ("W1", recurrent.w1, False),
+        ("W2", recurrent.w2, False), ("mask", recurrent.mask, True), ("h0", inputs.h0, False),
+        ("c0", inputs.c0, False), ("timespans", inputs.timespans, False),
+        ("resets", inputs.resets, True), ("bias_n", inputs.bias_n, False),
     ):  # fmt: skip
-        if tensor is not None and tensor.dtype != x_proj.dtype:
+        if tensor is None:
+            continue
+        if not is_flag and tensor.dtype != dtype:
+            raise TypeError(f"{name} is {tensor.dtype} but x_proj is {dtype}: they must agree")
+        if tensor.device != device:
             raise TypeError(
-                f"{name} is {tensor.dtype} but x_proj is {x_proj.dtype}: they must agree"
-            )
-    named = {"weight": recurrent.reference, "mask": recurrent.mask, **inputs._asdict()}
-    for name, tensor in named.items():
-        if isinstance(tensor, Tensor) and tensor.device != x_proj.device:
-            raise TypeError(
-                f"{name} is on {tensor.device} but x_proj is on {x_proj.device}: move it there"
+                f"{name} is on {tensor.device} but x_proj is on {device}: move it there"
             )
 
 

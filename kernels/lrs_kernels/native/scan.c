@@ -54,7 +54,7 @@ INLINE REAL gate(REAL x) { return 1.0 / (1.0 + exp(-x)); }
  * 1.5 * 2^23 rounds to an integer and leaves it in the lowest bits, ready to become an exponent. */
 INLINE float split_exp(float x, float *power) {
     float shifted = fmaf(x, 1.44269504f, 12582912.0f);
-    union { float value; int32_t bits; } scale = {.value = shifted};
+    union { float value; uint32_t bits; } scale = {.value = shifted};
     float r = fmaf(shifted - 12582912.0f, -0.69314718f, x);
     scale.bits = (scale.bits + 127) << 23;
     *power = scale.value;
