@@ -9,6 +9,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 
 from lrs_lightning.errors import ArgumentError, did_you_mean
+from lrs_lightning.training.callbacks.films import Films
 from lrs_lightning.training.callbacks.progress import RunProgress
 from lrs_lightning.training.callbacks.shifted_evaluation import ShiftedEvaluation
 from lrs_lightning.training.datamodule import ExpertTrajectories
@@ -76,8 +77,9 @@ class TrainerCLI(LightningCLI):
         return dict.fromkeys(VERBS, skip)
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
-        """Add the closed-loop evaluation, and a logger that names runs after their task."""
+        """Add the closed-loop evaluation, films, and a logger that names runs after their task."""
         parser.add_lightning_class_args(ShiftedEvaluation, "evaluation")
+        parser.add_lightning_class_args(Films, "films")
         parser.set_defaults(
             {
                 "trainer.logger": {

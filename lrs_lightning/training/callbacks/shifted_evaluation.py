@@ -138,7 +138,7 @@ class ShiftedEvaluation(pl.Callback):
         module.policy.eval()
         try:
             return evaluate(
-                {"policy": TorchPolicy(module.policy)},
+                {"policy": TorchPolicy(module.policy, data.task.action_space)},
                 data.task.env,
                 suite,
                 episodes,
