@@ -1,11 +1,13 @@
 """Behaviour cloning of Breakout on public demonstrations: LRS-CfC, dense CfC and ncps' own CfC.
 
-All three have the same convolutional head, see the same windows in the same order, and are judged
-on the 500 held-out windows and in closed loop. A line is written for each finished run, so that a
-run that was stopped goes on where it was.
+All three stand behind the same convolutional head, see the same windows in the same order, and are
+judged on the 500 held-out windows and in closed loop. The head is that of the shipped expert,
+frozen, so that its features are computed once and two cores suffice; with `--end-to-end` each model
+trains a head of its own, which wants a GPU. A line is written for each finished run, so that a run
+that was stopped goes on where it was.
 
     python -m lrs_lightning import --format ncps-npz --source FOLDER --out breakout
-    python -m benchmarks breakout-bc --store breakout --out benchmarks/results
+    python -m benchmarks breakout-bc --store breakout
 """
 
 from __future__ import annotations
@@ -13,8 +15,8 @@ from __future__ import annotations
 import argparse
 import csv
 import time
-from collections.abc import Callable
-from itertools import islice
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,80 +24,108 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from benchmarks._provenance import provenance
-from lrs_lightning.data import DemonstrationStore, FixedBatches, FrameWindows, Task, WindowBatch
-from lrs_lightning.nn import PolicyConfig, build_policy, pixel_encoder
+from benchmarks._provenance import RESULTS, provenance
+from lrs_lightning.data import DemonstrationStore, FrameWindows, Task
+from lrs_lightning.experts import PixelExpert, load_expert
+from lrs_lightning.nn import LRSCfC, pixel_encoder
 from lrs_lightning.rollout import TorchPolicy, rollout
 from lrs_lightning.training.losses import imitation_loss
 
-FEATURES, HIDDEN, BATCH, RATE = 256, 64, 8, 1e-3
+FEATURES, HIDDEN, BATCH, RATE = 256, 64, 32, 3e-3
 COLUMNS = [
-    "model", "seed", "parameters", "updates", "train_seconds", "val_loss", "val_accuracy",
+    "model", "seed", "core_parameters", "updates", "train_seconds", "val_loss", "val_accuracy",
     "return_mean", "return_sd", "episodes", "capped",
 ]  # fmt: skip
 
 
-class NcpsPolicy(nn.Module):
-    """Our head of convolutions before ncps' CfC with its own defaults, as in ncps' example."""
+class Player(nn.Module):
+    """Head, core and logits, with the interface of a policy."""
 
-    def __init__(self, task: Task) -> None:
-        from ncps.torch import CfC
-
+    def __init__(self, head: nn.Module, core: nn.Module, actions: int, frozen: bool) -> None:
         super().__init__()
-        self.encoder = pixel_encoder("small", task.observation_space, FEATURES)
-        self.rnn = CfC(FEATURES, HIDDEN, batch_first=True)
-        self.head = nn.Linear(HIDDEN, task.actions or 0)
-        self.action_space = task.action_space
+        self.encoder, self.core, self.head = head, core, nn.Linear(HIDDEN, actions)
+        self.frozen = frozen
+        self.encoder.requires_grad_(not frozen)
 
-    def unroll(self, frames: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits `(B, T, A)` for frames `(B, T, S, H, W)`."""
-        y, state = self.rnn(self.encoder(frames))
-        return self.head(y), state
+    def unroll(self, seen: Tensor) -> Tensor:
+        """Logits `(B, T, A)` for features `(B, T, F)` of a frozen head, or for frames."""
+        features = seen if self.frozen else self.encoder(seen)
+        logits: Tensor = self.head(self.core(features)[0])
+        return logits
 
     def initial_state(self, batch: int) -> Tensor:
+        """`(N, H)`."""
         return torch.zeros(batch, HIDDEN)
 
     def step(self, frames: Tensor, state: Tensor, resets: Tensor) -> tuple[Tensor, Tensor]:
-        """One step of N games."""
+        """Logits `(N, A)` for stacks `(N, S, H, W)`."""
         state = torch.where(resets[:, None], 0, state)
-        y, state = self.rnn(self.encoder(frames)[:, None], state)
-        return self.head(y[:, 0]), state
+        layered = isinstance(self.core, LRSCfC)
+        y, state = self.core(self.encoder(frames)[:, None], state[None] if layered else state)
+        return self.head(y[:, 0]), state[0] if layered else state
 
 
-def ours(rank: int | None, sparsity: float) -> Callable[[Task, int], nn.Module]:
-    def make(task: Task, seed: int) -> nn.Module:
-        config = PolicyConfig(
-            cell="cfc", hidden_size=HIDDEN, rank=rank, sparsity=sparsity, mask_seed=seed,
-            encoder="small", features=FEATURES,
-        )  # fmt: skip
-        return build_policy(config, task.observation_space, task.action_space)
+def _ncps() -> nn.Module:
+    from ncps.torch import CfC
 
-    return make
+    core: nn.Module = CfC(FEATURES, HIDDEN, batch_first=True)  # a backbone of 128, its default
+    return core
 
 
-MODELS: dict[str, Callable[[Task, int], nn.Module]] = {
-    "lrs-cfc": ours(8, 0.5),
-    "dense-cfc": ours(None, 0.0),
-    "ncps-cfc": lambda task, seed: NcpsPolicy(task),
+MODELS: dict[str, Callable[[int], nn.Module]] = {
+    "lrs-cfc": lambda seed: LRSCfC(
+        FEATURES, HIDDEN, rank=8, sparsity=0.5, mask_seed=seed, batch_first=True
+    ),
+    "dense-cfc": lambda seed: LRSCfC(FEATURES, HIDDEN, rank=None, sparsity=0.0, batch_first=True),
+    "ncps-cfc": lambda seed: _ncps(),
 }
 
 
-def train(model: Any, windows: FrameWindows, epochs: int, seed: int, limit: int | None) -> int:
+@dataclass
+class Part:
+    """Windows of one part of the data: frames read when asked for, or features held in memory."""
+
+    windows: FrameWindows
+    features: Tensor | None
+
+    def batches(self, order: Any) -> Iterator[tuple[Tensor, Tensor]]:
+        """What is seen `(B, T, ...)` and the labels `(B, T)` of windows by number."""
+        starts = self.windows.tiles()
+        for at in range(0, len(order), BATCH):
+            chosen = order[at : at + BATCH]
+            if self.features is None:
+                batch = self.windows[starts[chosen]]
+                yield batch.observations, batch.labels
+            else:
+                steps, _ = self.windows.index.gather(starts[chosen])
+                yield self.features[torch.from_numpy(chosen)], self.windows.labels[steps]
+
+    def __len__(self) -> int:
+        return len(self.windows.tiles())
+
+
+@torch.inference_mode()
+def encode(windows: FrameWindows, head: nn.Module) -> Tensor:
+    """Features of all windows `(W, T, F)`."""
+    starts, found = windows.tiles(), []
+    for at in range(0, len(starts), 8):
+        found.append(head(windows[starts[at : at + 8]].observations))
+    return torch.cat(found)
+
+
+def train(model: Player, part: Part, epochs: int, seed: int) -> int:
     """AdamW with one cycle over the windows, in an order that only the seed decides."""
-    starts, rng = windows.tiles(), np.random.default_rng(seed)
-    batches = -(-len(starts) // BATCH)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=RATE, weight_decay=1e-4, fused=True)
-    cycle = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=epochs * batches)
-    updates = 0
+    rng, updates = np.random.default_rng(seed), 0
+    wanted = [p for p in model.parameters() if p.requires_grad]
+    total = epochs * -(-len(part) // BATCH)
+    optimizer = torch.optim.AdamW(wanted, lr=RATE, weight_decay=1e-4, fused=True)
+    cycle = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=total)
     for _ in range(epochs):
-        order = FixedBatches(rng.permutation(starts), BATCH)
-        for start in islice(order, limit):
-            batch = windows[start]
-            outputs, _ = model.unroll(batch.observations)
-            loss = imitation_loss(outputs, batch.labels, batch.weights)
+        for seen, labels in part.batches(rng.permutation(len(part))):
+            loss = imitation_loss(model.unroll(seen), labels, torch.ones(labels.shape))
             optimizer.zero_grad()
-            loss.backward()
-            nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            loss.backward()  # type: ignore[no-untyped-call]
+            nn.utils.clip_grad_norm_(wanted, 1.0)
             optimizer.step()
             cycle.step()
             updates += 1
@@ -103,17 +133,15 @@ def train(model: Any, windows: FrameWindows, epochs: int, seed: int, limit: int 
 
 
 @torch.inference_mode()
-def judge(model: Any, windows: FrameWindows, limit: int | None) -> tuple[float, float]:
+def judge(model: Player, part: Part) -> tuple[float, float]:
     """Loss and accuracy on the held-out windows."""
-    model.eval()
-    losses, right, counted = [], 0.0, 0.0
-    for start in islice(FixedBatches(windows.tiles(), BATCH), limit):
-        batch: WindowBatch = windows[start]
-        outputs, _ = model.unroll(batch.observations)
-        losses.append(float(imitation_loss(outputs, batch.labels, batch.weights)))
-        right += float(((outputs.argmax(-1) == batch.labels) * batch.weights).sum())
-        counted += float(batch.weights.sum())
-    return float(np.mean(losses)), right / counted
+    losses, right, counted = 0.0, 0, 0
+    for seen, labels in part.batches(np.arange(len(part))):
+        logits = model.unroll(seen)
+        losses += labels.numel() * float(imitation_loss(logits, labels, torch.ones(labels.shape)))
+        right += int((logits.argmax(-1) == labels).sum())
+        counted += labels.numel()
+    return losses / counted, right / counted
 
 
 def play(model: Any, task: Task, episodes: int, max_frames: int) -> tuple[list[float], int]:
@@ -125,21 +153,31 @@ def play(model: Any, task: Task, episodes: int, max_frames: int) -> tuple[list[f
     return [e.return_ for e in played], sum(not e.terminated for e in played)
 
 
-def run(name: str, seed: int, store: DemonstrationStore, options: Any) -> dict[str, Any]:
+def parts(store: DemonstrationStore, head: nn.Module | None, smoke: bool) -> tuple[Part, Part]:
+    """The training and the held-out windows, those of the files that were imported."""
+    held_out, episodes = set(store.manifest["validation"]), list(store)
+    made = []
+    for validation in (False, True):
+        chosen = [e for i, e in enumerate(episodes) if (i in held_out) == validation]
+        windows = FrameWindows(chosen[:2] if smoke else chosen, 32, 0)
+        made.append(Part(windows, None if head is None else encode(windows, head)))
+    return made[0], made[1]
+
+
+def run(
+    name: str, seed: int, task: Task, data: tuple[Part, Part], head: nn.Module | None, options: Any
+) -> dict[str, Any]:
     """Train and judge one model."""
-    held_out = set(store.manifest["validation"])
-    episodes = list(store)
-    parts = [[e for i, e in enumerate(episodes) if (i in held_out) == val] for val in (False, True)]
-    training, validation = (FrameWindows(part, 32, 0) for part in parts)
     torch.manual_seed(seed)
-    model = MODELS[name](store.task, seed)
-    limit, begin = 3 if options.smoke else None, time.perf_counter()
-    updates = train(model.train(), training, options.epochs, seed, limit)
+    own = head or pixel_encoder("small", task.observation_space, FEATURES, normalize=True)
+    model = Player(own, MODELS[name](seed), task.actions or 0, frozen=head is not None)
+    begin = time.perf_counter()
+    updates = train(model.train(), data[0], options.epochs, seed)
     seconds = time.perf_counter() - begin
-    loss, accuracy = judge(model, validation, limit)
-    returns, capped = play(model, store.task, options.episodes, options.max_frames)
+    loss, accuracy = judge(model.eval(), data[1])
+    returns, capped = play(model, task, options.episodes, options.max_frames)
     values = [
-        name, seed, sum(p.numel() for p in model.parameters()), updates, round(seconds),
+        name, seed, sum(p.numel() for p in model.core.parameters()), updates, round(seconds),
         round(loss, 4), round(accuracy, 4), round(float(np.mean(returns)), 2),
         round(float(np.std(returns, ddof=1)), 2), len(returns), capped,
     ]  # fmt: skip
@@ -149,30 +187,37 @@ def run(name: str, seed: int, store: DemonstrationStore, options: Any) -> dict[s
 def main(arguments: list[str]) -> None:
     """Run what is missing, write the table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks breakout-bc", description=__doc__)
-    parser.add_argument("--store", required=True)
-    parser.add_argument("--out", default="benchmarks/results")
+    parser.add_argument("--store", required=True, help="the imported demonstrations")
+    parser.add_argument("--expert", default="shipped", help="whose head is taken")
+    parser.add_argument("--end-to-end", action="store_true", help="train a head with each model")
+    parser.add_argument("--out", default=str(RESULTS))
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--epochs", type=int, default=2)
+    parser.add_argument("--epochs", type=int, default=15)
     parser.add_argument("--episodes", type=int, default=30)
-    parser.add_argument("--max-frames", type=int, default=6000)
+    parser.add_argument("--max-frames", type=int, default=4000)
     parser.add_argument("--smoke", action="store_true", help="a few updates and games")
     options = parser.parse_args(arguments)
     if options.smoke:
-        options.seeds, options.epochs, options.episodes, options.max_frames = 1, 1, 2, 400
+        options.seeds, options.epochs, options.episodes, options.max_frames = 1, 1, 2, 200
     torch.set_num_threads(1)
-    store = DemonstrationStore(options.store)
-    out = Path(options.out)
+    store, out = DemonstrationStore(options.store), Path(options.out)
     out.mkdir(parents=True, exist_ok=True)
-    table = out / "breakout_bc.csv"
-    rows = _read(table)
+    head: nn.Module | None = None
+    if not options.end_to_end:
+        expert = load_expert(options.expert, store.task.env)
+        if not isinstance(expert, PixelExpert):
+            raise TypeError("the expert of a game sees pixels")
+        head = expert.module.encoder.eval()
+    data = parts(store, head, options.smoke)
+    rows = _read(out / "breakout_bc.csv")
     for seed in range(options.seeds):
         for name in MODELS:
             if any(row["model"] == name and int(row["seed"]) == seed for row in rows):
                 continue
-            rows.append(run(name, seed, store, options))
-            _write(table, rows)
+            rows.append(run(name, seed, store.task, data, head, options))
+            _write(out / "breakout_bc.csv", rows)
             print(rows[-1], flush=True)
-    (out / "breakout_bc.md").write_text(_markdown(rows, options))
+    (out / "breakout_bc.md").write_text(_markdown(rows, data[1], options))
 
 
 def _read(table: Path) -> list[dict[str, Any]]:
@@ -189,16 +234,19 @@ def _write(table: Path, rows: list[dict[str, Any]]) -> None:
         writer.writerows(rows)
 
 
-def _markdown(rows: list[dict[str, Any]], options: Any) -> str:
+def _markdown(rows: list[dict[str, Any]], held_out: Part, options: Any) -> str:
+    often = torch.bincount(held_out.windows.labels).max() / len(held_out.windows.labels)
+    head = "trained with each model" if options.end_to_end else "the shipped expert's, frozen"
     lines = [
         "# Behaviour cloning of Breakout",
         "",
-        f"{options.epochs} epochs over 3,000 windows of 32 steps, batch {BATCH}, AdamW {RATE:g} "
-        f"with one cycle; the small head (16 and 32 filters, {FEATURES} features), H = {HIDDEN}. "
-        f"Mean and standard deviation over seeds; return over {options.episodes} games per seed, "
+        f"{options.epochs} epochs over the training windows of 32 steps, batch {BATCH}, AdamW "
+        f"{RATE:g} with one cycle; head (16 and 32 filters, {FEATURES} features): {head}; H = "
+        f"{HIDDEN}. Mean and standard deviation over seeds. Whoever always takes the most frequent "
+        f"action has an accuracy of {often:.4f}. Return over {options.episodes} games per seed, "
         f"each cut after {options.max_frames} frames.",
         "",
-        "| model | seeds | parameters | validation accuracy | validation loss | return |",
+        "| core | seeds | its parameters | validation accuracy | validation loss | return |",
         "|---|---|---|---|---|---|",
     ]
     for name in MODELS:
@@ -206,10 +254,10 @@ def _markdown(rows: list[dict[str, Any]], options: Any) -> str:
         if own:
             cells = [_spread(own, "val_accuracy"), _spread(own, "val_loss")]
             cells.append(_spread(own, "return_mean", 1))
-            lines.append(
-                f"| {name} | {len(own)} | {int(own[0]['parameters']):,} | {' | '.join(cells)} |"
-            )
-    return "\n".join([*lines, "", f"Measured with {provenance()}.", ""])
+            size = f"{int(own[0]['core_parameters']):,}"
+            lines.append(f"| {name} | {len(own)} | {size} | {' | '.join(cells)} |")
+    origin = ", ".join(f"{key} {value}" for key, value in provenance().items())
+    return "\n".join([*lines, "", f"Measured with: {origin}.", ""])
 
 
 def _spread(rows: list[dict[str, Any]], column: str, digits: int = 4) -> str:

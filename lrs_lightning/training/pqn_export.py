@@ -41,19 +41,19 @@ def export_expert(folder: Path, path: Path, episodes: int = 30) -> dict[str, Any
         "frames": 4 * state["decisions"],
         "seconds": round(state["seconds"]),
         "config": state["config"],
-        "learning_curve": _curve(folder / CURVE),
+        "learning_curve": _curve(folder / CURVE, state["decisions"]),
         "evaluation": score(load_expert(path, env_id), env_id, episodes),
     }
     write_card(path.with_suffix(".json"), card)
     return card
 
 
-def _curve(path: Path) -> list[list[float]]:
+def _curve(path: Path, until: int) -> list[list[float]]:
     """Decisions and the mean return of the last hundred training episodes, thinned out."""
     if not path.exists():
         return []
     with path.open(newline="") as file:
-        rows = list(csv.DictReader(file))
+        rows = [row for row in csv.DictReader(file) if int(row["decisions"]) <= until]
     step = max(1, len(rows) // _POINTS)
     chosen = rows[step - 1 :: step]
     if rows and chosen[-1] is not rows[-1]:
