@@ -65,8 +65,14 @@ RESIDENT: dict[tuple[str, Direction, str], dict[int, Tile]] = {
     ("rnn", "backward", "tf32x3"): {32: Tile(2, 2), 64: Tile(8, 2)},
     ("cfc", "forward", "ieee"): {32: Tile(4, 2)},
     ("cfc", "backward", "ieee"): {32: Tile(4, 2)},
+    ("lstm", "forward", "ieee"): {32: Tile(4, 2)},
 }
 """(cell, direction, precision): padded hidden size -> tile."""
 
-FACTORED: dict[tuple[str, Direction, str], dict[tuple[int, int], Tile]] = {}
+FACTORED: dict[tuple[str, Direction, str], dict[tuple[int, int], Tile]] = {
+    ("cfc", "forward", "bf16"): {(256, 16): Tile(8, 2), (256, 32): Tile(8, 2)},
+    ("cfc", "backward", "bf16"): {(256, 16): Tile(8, 2), (256, 32): Tile(8, 2)},
+    ("gru", "forward", "bf16"): {(256, 16): Tile(8, 2), (256, 32): Tile(8, 2)},
+    ("gru", "backward", "bf16"): {(256, 16): Tile(8, 2), (256, 32): Tile(8, 2)},
+}
 """(cell, direction, precision): (padded hidden size, padded rank) -> tile."""

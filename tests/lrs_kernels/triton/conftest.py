@@ -1,7 +1,7 @@
-"""Kernels run in Triton's interpreter here; with a GPU or without Triton these tests skip."""
+"""Where Triton is not installed there is nothing to test here."""
 
 from __future__ import annotations
 
-import pytest
+import importlib.util
 
-pytest.importorskip("triton")
+collect_ignore_glob = [] if importlib.util.find_spec("triton") else ["test_*.py"]
