@@ -28,6 +28,7 @@ CASES: dict[str, list[str]] = {
     "default": [],
     "rank 2, sparsity 0.8": RANK_2,
     "dense": DENSE,
+    "no start share": ["--data.start_share=0"],
     "no noise": ["--data.noise=0"],
     "one sigma 0.3": ["--data.noise=0.3"],
     "no noise, no burn-in": ["--data.noise=0", "--data.burn_in=0"],
@@ -46,7 +47,6 @@ def run(case: str, seed: int, extra: Sequence[str] = ()) -> list[Row]:
             f"--seed_everything={seed}",
             f"--model.policy.mask_seed={seed}",
             f"--trainer.logger.save_dir={folder}",
-            f"--data.seed={0}",
             *CASES[case],
             *extra,
         ]
