@@ -83,7 +83,8 @@ def step_constants(hidden: int, precision: str) -> dict[str, Any]:
         "H": hidden,
         "BB": tile.block_b,
         "BN": min(tile.block_n, padded(hidden)),
-        "BK": min(tile.block_k, padded(hidden)),
+        # Three products for one need the registers of a block twice as long.
+        "BK": min(tile.block_k // 2 if precision == "tf32x3" else tile.block_k, padded(hidden)),
         "DT": rounded,
         "OP": tl.float32 if low and ops.INTERPRETED else rounded,
         "ACC": tl.float64 if wide else tl.float32,
