@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from lrs_lightning.envs.atari_flavour import Flavour, flavours
 from lrs_lightning.envs.atari_games import Frames, Game, Preprocessing, make_game
-from lrs_lightning.envs.atari_names import canonical_id
+from lrs_lightning.envs.atari_names import canonical_id, rom_path
 from lrs_lightning.envs.atari_resize import SIZE
 from lrs_lightning.envs.failures import describe_failure, failure_info
 from lrs_lightning.envs.seeds import Seeds, spread_seeds
@@ -179,11 +179,11 @@ class AtariGames(VectorEnv[Frames, NDArray[np.int64], Any]):
 @lru_cache(maxsize=64)
 def spaces(game: str, stack: int = 4) -> tuple[gym.spaces.Box, gym.spaces.Discrete]:
     """Observation and action space of a game, before one is built."""
-    from ale_py import ALEInterface, LoggerMode, roms
+    from ale_py import ALEInterface, LoggerMode
 
     ALEInterface.setLoggerMode(LoggerMode.Error)
     ale = ALEInterface()
-    ale.loadROM(roms.get_rom_path(flavours(game).game))
+    ale.loadROM(rom_path(flavours(game).game))
     actions = len(ale.getMinimalActionSet())
     box = gym.spaces.Box(0, 255, (stack, SIZE, SIZE), np.uint8)
     return box, gym.spaces.Discrete(actions)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import cache
 
-from lrs_lightning.envs.atari_names import rom_name
+from lrs_lightning.envs.atari_names import rom_name, rom_path
 from lrs_lightning.errors import ArgumentError
 
 
@@ -58,12 +58,12 @@ class Flavour:
 @cache
 def flavours(game: str) -> Flavour:
     """The usual flavour of a game, which knows all the others."""
-    from ale_py import ALEInterface, LoggerMode, roms
+    from ale_py import ALEInterface, LoggerMode
 
     name = rom_name(game)
     ALEInterface.setLoggerMode(LoggerMode.Error)
     ale = ALEInterface()
-    ale.loadROM(roms.get_rom_path(name))
+    ale.loadROM(rom_path(name))
     modes, difficulties = map(list, (ale.getAvailableModes(), ale.getAvailableDifficulties()))
     usual_mode, usual_difficulty = int(modes[0]), int(difficulties[0])
     return Flavour(name, tuple(modes), tuple(difficulties), usual_mode, usual_difficulty)

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lrs_lightning.envs.atari_flavour import Flavour
+from lrs_lightning.envs.atari_names import rom_path
 from lrs_lightning.envs.atari_resize import SIZE, shrink
 from lrs_lightning.errors import ArgumentError
 
@@ -123,11 +124,11 @@ class FlavouredGame:
     """
 
     def __init__(self, flavour: Flavour, how: Preprocessing) -> None:
-        from ale_py import ALEInterface, LoggerMode, roms
+        from ale_py import ALEInterface, LoggerMode
 
         ALEInterface.setLoggerMode(LoggerMode.Error)
         self._flavour, self._how = flavour, how
-        self._rom = roms.get_rom_path(flavour.game)
+        self._rom = rom_path(flavour.game)
         self._ale: Any = ALEInterface()
         self._ale.setFloat("repeat_action_probability", how.sticky)
         self._load()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from difflib import get_close_matches
 from functools import cache
+from pathlib import Path
 
 from lrs_lightning.errors import ArgumentError, UnknownNameError
 
@@ -42,6 +43,25 @@ def rom_name(name: str) -> str:
         near = get_close_matches(snake, _roms(), n=4, cutoff=0.4)
         raise UnknownNameError("Atari game", snake, near or _roms())
     return snake
+
+
+def rom_path(name: str) -> Path:
+    """The file of a game.
+
+    Raises:
+        UnknownNameError: no such game.
+        ArgumentError: its file is not where ale-py looks for it.
+    """
+    from ale_py import roms
+
+    rom = rom_name(name)
+    path = roms.get_rom_path(rom)
+    if path is None or not Path(path).is_file():
+        raise ArgumentError(
+            f"the ROM of {rom} is missing ({path}): reinstall ale-py, which brings it, or set "
+            "ALE_ROMS_DIR to a folder that has it"
+        )
+    return Path(path)
 
 
 def is_atari(name: str) -> bool:

@@ -4,8 +4,8 @@ import pytest
 
 pytest.importorskip("ale_py")
 
-from lrs_lightning.envs.atari_names import canonical_id, is_atari, rom_name
-from lrs_lightning.errors import UnknownNameError
+from lrs_lightning.envs.atari_names import canonical_id, is_atari, rom_name, rom_path
+from lrs_lightning.errors import ArgumentError, UnknownNameError
 
 SAME = [
     ("Seaquest", "seaquest", "ALE/Seaquest-v5"),
@@ -39,3 +39,11 @@ def test_a_misspelt_game_is_still_a_game_and_told():
     assert is_atari("ALE/Brekout-v5")
     with pytest.raises(UnknownNameError, match="did you mean 'breakout'"):
         rom_name("ALE/Brekout-v5")
+
+
+def test_a_missing_rom_is_told(monkeypatch, tmp_path):
+    from ale_py import roms
+
+    monkeypatch.setattr(roms, "get_rom_path", lambda name: tmp_path / f"{name}.bin")
+    with pytest.raises(ArgumentError, match="the ROM of pong is missing .*reinstall ale-py"):
+        rom_path("Pong")
