@@ -85,6 +85,7 @@ def evaluate(
         raise ArgumentError(f"episodes: {episodes} is not a number of at least 1")
     if not policies:
         raise ArgumentError("policies: none is given, and at least one is needed")
+    env_id = envs.describe(env_id).env_id  # a game may be named in several ways
     chosen = Suite.load(suite)
     plan = _Plan(
         dict(policies),

@@ -72,3 +72,24 @@ def test_a_film_shows_what_the_policy_saw():
     np.testing.assert_array_equal(frames, seen)
     clean = film(Watcher(), "Breakout", "clean", seed=3, steps=12)
     assert frames.mean() > clean.mean() + 50
+
+
+def test_a_game_by_any_name_is_the_same_evaluation(tmp_path, monkeypatch):
+    pytest.importorskip("ale_py")
+    from functools import partial
+
+    from lrs_lightning.envs import Preprocessing
+    from lrs_lightning.evaluation.evaluate import evaluate
+    from lrs_lightning.experts import load_expert
+
+    monkeypatch.setattr(
+        "lrs_lightning.envs.atari.Preprocessing", partial(Preprocessing, max_frames=80)
+    )
+    expert = load_expert("shipped", "Breakout")
+    play = partial(evaluate, {"expert": expert}, suite=["clean"], episodes=1, out=tmp_path)
+    first = play(env_id="Breakout")
+    rows = (tmp_path / "results.jsonl").read_text()
+    again = play(env_id="ALE/Breakout-v5")  # played already: nothing is added
+    assert (tmp_path / "results.jsonl").read_text() == rows and rows.count("\n") == 1
+    assert first.env == again.env == "ALE/Breakout-v5"
+    assert first.references["expert"] == expert.card["evaluation"]["return_mean"]
