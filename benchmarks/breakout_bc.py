@@ -236,7 +236,9 @@ def _write(table: Path, rows: list[dict[str, Any]]) -> None:
 
 def _markdown(rows: list[dict[str, Any]], held_out: Part, options: Any) -> str:
     often = torch.bincount(held_out.windows.labels).max() / len(held_out.windows.labels)
-    head = "trained with each model" if options.end_to_end else "the shipped expert's, frozen"
+    head = (
+        "trained with each model" if options.end_to_end else f"frozen, of expert {options.expert}"
+    )
     lines = [
         "# Behaviour cloning of Breakout",
         "",
