@@ -6,7 +6,7 @@ there in closed loop. The first `burn_in` steps of such a window are therefore s
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -138,30 +138,35 @@ def favour(starts: NDArray[np.int64], some: NDArray[np.int64], share: float) -> 
 
 
 class RandomBatches(Sampler[NDArray[np.int64]]):
-    """Batches of random window starts; the order is a pure function of seed and epoch.
+    """Batches of random window starts; batch k is a pure function of seed and k.
 
     Args:
         starts: where windows may start, `(W,)`.
         batch_size: windows in a batch B.
         batches: batches in an epoch.
         seed: data seed.
+        position: how many batches have been trained on when an epoch begins. A run that resumes goes
+            on with the very batch that it would have come to, whatever its epochs are called.
     """
 
-    def __init__(self, starts: NDArray[np.int64], batch_size: int, batches: int, seed: int) -> None:
+    def __init__(
+        self,
+        starts: NDArray[np.int64],
+        batch_size: int,
+        batches: int,
+        seed: int,
+        position: Callable[[], int] = lambda: 0,
+    ) -> None:
         self.starts, self.batch_size, self.batches, self.seed = starts, batch_size, batches, seed
-        self.epoch = 0
-
-    def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch; Lightning calls this before each."""
-        self.epoch = epoch
+        self.position = position
 
     def __len__(self) -> int:
         return self.batches
 
     def __iter__(self) -> Iterator[NDArray[np.int64]]:
-        rng = np.random.default_rng([self.seed, self.epoch])
-        for _ in range(self.batches):
-            yield rng.choice(self.starts, self.batch_size)
+        first = self.position()
+        for k in range(first, first + self.batches):
+            yield np.random.default_rng([self.seed, k]).choice(self.starts, self.batch_size)
 
 
 class FixedBatches(Sampler[NDArray[np.int64]]):

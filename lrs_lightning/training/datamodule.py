@@ -166,9 +166,15 @@ class ExpertTrajectories(pl.LightningDataModule):
         """Random windows; an epoch is `batches` batches."""
         windows = self._train
         starts = favour(windows.starts, windows.episode_starts, self.start_share)
-        sampler = RandomBatches(starts, self.batch_size, self.batches, self.seed)
+        sampler = RandomBatches(
+            starts, self.batch_size, self.batches, self.seed, self._batches_trained
+        )
         # A batch is one gather from memory: worker processes would only copy it once more.
         return DataLoader(windows, sampler=sampler, batch_size=None)
+
+    def _batches_trained(self) -> int:
+        trainer = self.trainer
+        return trainer.global_step * trainer.accumulate_grad_batches if trainer else 0
 
     def val_dataloader(self) -> Loader:
         """The held-out episodes, each window once."""

@@ -84,6 +84,17 @@ class ImitationModule(pl.LightningModule):
         if fresh:
             policy.encoder.set_statistics(*data.statistics)
 
+    def on_train_start(self) -> None:
+        """Refuse to go on with another number of updates than the cycle was made for."""
+        scheduler: Any = self.lr_schedulers()
+        wanted = int(self.trainer.estimated_stepping_batches)
+        if scheduler.total_steps != wanted:
+            raise ArgumentError(
+                f"the checkpoint was made for {scheduler.total_steps} updates and max_steps is now "
+                f"{wanted}: one cycle of the learning rate cannot be stretched; give "
+                f"--trainer.max_steps={scheduler.total_steps}, or train anew"
+            )
+
     def training_step(self, batch: WindowBatch, batch_idx: int) -> Tensor:
         """Loss of a batch of windows."""
         outputs, _ = self._policy.unroll(batch.observations)

@@ -8,6 +8,7 @@ import torch
 import yaml
 
 from lrs_lightning.cli import main
+from lrs_lightning.training import ImitationModule
 
 ROOT = Path(__file__).resolve().parents[2]
 SHORT = [
@@ -101,12 +102,35 @@ def test_a_checkpoint_alone_says_what_to_build(verb, run, tiny_store, tmp_path, 
         assert list(tmp_path.rglob("summary.json"))
 
 
-def test_training_goes_on_from_a_checkpoint(run, tiny_store, tmp_path):
+def test_an_interrupted_run_ends_as_if_nothing_had_happened(tiny_store, tmp_path, monkeypatch):
+    words = ["fit", f"--data.path={tiny_store}", *SHORT, "--trainer.max_steps=8"]
+
+    def final(folder: str, *more: str) -> dict[str, torch.Tensor]:
+        main([*words, f"--trainer.logger.save_dir={tmp_path / folder}", *more])
+        (last,) = (tmp_path / folder).rglob("last.ckpt")
+        checkpoint = torch.load(last, weights_only=True)
+        return {"step": torch.tensor(checkpoint["global_step"]), **checkpoint["state_dict"]}
+
+    def interrupt(self, *_):
+        if self.trainer.global_step == 5:
+            raise KeyboardInterrupt
+
+    whole = final("whole")
+    with monkeypatch.context() as patch:
+        patch.setattr(ImitationModule, "on_train_batch_end", interrupt)
+        assert final("cut")["step"] == 4
+    (last,) = (tmp_path / "cut").rglob("last.ckpt")
+    resumed = final("resumed", f"--ckpt_path={last}")
+    assert resumed["step"] == 8
+    for name, weight in whole.items():
+        assert torch.equal(weight, resumed[name]), name
+
+
+def test_a_cycle_is_not_stretched(run, tiny_store, tmp_path, capsys):
     last = run / "checkpoints" / "last.ckpt"
     words = [*SHORT, "--trainer.max_steps=8", f"--ckpt_path={last}", f"--data.path={tiny_store}"]
-    assert main(["fit", *words, f"--trainer.logger.save_dir={tmp_path}"]) == 0
-    (again,) = tmp_path.rglob("last.ckpt")
-    assert torch.load(again, weights_only=True)["global_step"] == 8
+    assert main(["fit", *words, f"--trainer.logger.save_dir={tmp_path}"]) == 2
+    assert "give --trainer.max_steps=4, or train anew" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
