@@ -145,8 +145,8 @@ class RandomBatches(Sampler[NDArray[np.int64]]):
         batch_size: windows in a batch B.
         batches: batches in an epoch.
         seed: data seed.
-        position: how many batches have been trained on when an epoch begins. A run that resumes goes
-            on with the very batch that it would have come to, whatever its epochs are called.
+        position: how many batches have been trained on when an epoch begins. A run that resumes
+            goes on with the very batch that it would have come to, whatever its epochs are called.
     """
 
     def __init__(
