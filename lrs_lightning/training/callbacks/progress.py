@@ -10,6 +10,7 @@ from lightning.pytorch.callbacks import ProgressBar
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 _REFRESH_SECONDS = 0.2  # a terminal is not read faster, and drawing costs more than an update
+_SHOWN = ("val/loss", "closed_loop/of_expert")  # a line of 80 characters holds no more
 
 
 class RunProgress(ProgressBar):
@@ -30,7 +31,7 @@ class RunProgress(ProgressBar):
         total = trainer.estimated_stepping_batches
         self._progress = Progress(
             TextColumn("update {task.completed:.0f}/{task.total:.0f}"),
-            BarColumn(bar_width=30),
+            BarColumn(bar_width=16),
             TextColumn("{task.fields[speed]:.0f}/s"),
             TimeRemainingColumn(),
             TextColumn("{task.fields[figures]}"),
@@ -65,7 +66,7 @@ class RunProgress(ProgressBar):
             self._task,
             completed=trainer.global_step,
             speed=(trainer.global_step - first) / max(1e-9, self._drawn - began),
-            figures="  ".join(f"{k} {v:.3g}" for k, v in figures.items() if isinstance(v, float)),
+            figures="  ".join(f"{k} {figures[k]:.3g}" for k in _SHOWN if k in figures),
             refresh=True,
         )
 
