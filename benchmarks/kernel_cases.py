@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from benchmarks import kernel_flashrnn
 from lrs_kernels import cfc_scan, dispatch, gru_scan, lstm_scan, rnn_scan
 from lrs_kernels.native import library
 
@@ -96,6 +97,13 @@ def layers(cell: str, case: Case, device: str) -> dict[str, Callable[[Tensor], T
     found["reference loop"] = Layer(cell, case, "reference").to(device)
     if device == "cuda":
         found.update(_gpu_peers(cell, case))
+        if cell == "lstm" and kernel_flashrnn.why_not(device) is None:
+            peer = kernel_flashrnn.FlashLSTM(case.inputs, case.hidden).to(device)
+            x = torch.randn(case.steps, case.batch, case.inputs, device=device)
+            if reason := kernel_flashrnn.failure(peer, x):
+                print(f"flashrnn is left out at {case.name}: {reason}")
+            else:
+                found["flashrnn"] = peer
     if cell in PEERS:
         found[f"torch.nn.{cell.upper()}"] = _first_output(
             PEERS[cell](case.inputs, case.hidden).to(device)

@@ -17,6 +17,8 @@ from benchmarks import kernel_cases as cases
 from benchmarks._provenance import RESULTS, device_name, write_csv
 from benchmarks._timing import Timing, interleave
 from benchmarks.kernel_check import agrees
+from benchmarks.kernel_flashrnn import why_not as why_no_flashrnn
+from benchmarks.kernel_floor import floor_share, peak_memory_mb
 from lrs_kernels import explain
 
 Row = dict[str, object]
@@ -33,6 +35,8 @@ def main(arguments: list[str]) -> None:
         offline_sm90.main([])
         return
     print(f"{device_name()}\n{explain(options.device)}")
+    if "lstm" in options.cells and (reason := why_no_flashrnn(options.device)):
+        print(f"flashrnn is left out: {reason}")
     checked = {
         (cell, name): agrees(cell, backend, precision, options.device)
         for cell in cases.SCANS
@@ -79,7 +83,8 @@ def _passes(options: argparse.Namespace, checked: Checked, train: bool) -> list[
             calls = {name: _call(layer, x, train) for name, layer in made.items()}
             timings = _measure(calls, options)
             mode = "training" if train else "forward"
-            rows += _report(mode, cell, case, timings, checked, case.steps)
+            memory = peak_memory_mb(calls, options.device)
+            rows += _report(mode, cell, case, timings, checked, memory)
     return rows
 
 
@@ -104,7 +109,8 @@ def _population(options: argparse.Namespace, checked: Checked) -> list[Row]:
             for call_name in calls:
                 checked["cfc", call_name] = checked["cfc", name]
             timings = _measure(calls, options)
-            rows += _report("population", "cfc", case, timings, checked, case.steps)
+            memory = peak_memory_mb(calls, options.device)
+            rows += _report("population", "cfc", case, timings, checked, memory)
     return rows
 
 
@@ -134,7 +140,7 @@ def _step(options: argparse.Namespace, checked: Checked) -> list[Row]:
         case = cases.Case(1, 1, 32, hidden)
         calls = cases.step_providers(hidden, case.inputs)
         timings = interleave(calls, rounds=1000, warmup=50, seconds=options.seconds, inner=10)
-        rows += _report("step", "all", case, timings, checked, 1)
+        rows += _report("step", "all", case, timings, checked, peak_memory_mb(calls, "cpu"))
     return rows
 
 
@@ -151,11 +157,15 @@ def _report(
     case: cases.Case,
     timings: dict[str, Timing],
     checked: Checked,
-    steps: int,
+    memory: dict[str, str],
 ) -> list[Row]:
-    """Print one table and return its rows; the first provider is the one that is compared."""
+    """Print one table and return its rows; the first provider is the one that is compared.
+
+    `memory` is as `peak_memory_mb` gives it, empty for what ran on a CPU.
+    """
     ours, threads = next(iter(timings)), torch.get_num_threads()
     passed = checked.get((cell, ours), mode == "step")
+    on_gpu = bool(memory[ours])
     print(f"\n{mode}, {cell}, {case.name}, {threads} thread(s)")
     rows: list[Row] = []
     for name, timing in timings.items():
@@ -165,11 +175,13 @@ def _report(
             f"  {name:28s} p10 {timing.p10 * 1e3:9.4f} ms  median {timing.median * 1e3:9.4f} ms"
             f"  p90 {timing.p90 * 1e3:9.4f} ms  {verdict}"
         )
+        share = floor_share(mode, cell, case, name, timing.median * 1e3) if on_gpu else ""
         rows.append({
             "mode": mode, "cell": cell, "case": case.name, "provider": name,
             "p10_ms": f"{timing.p10 * 1e3:.5f}", "median_ms": f"{timing.median * 1e3:.5f}",
             "p90_ms": f"{timing.p90 * 1e3:.5f}", "calls": timing.calls,
-            "us_per_step": f"{timing.median * 1e6 / steps:.3f}",
+            "us_per_step": f"{timing.median * 1e6 / case.steps:.3f}",
+            "peak_memory_mb": memory[name], "floor_share": share,
             "times_first_provider": f"{times:.3f}" if passed else "",
         })  # fmt: skip
     return rows
