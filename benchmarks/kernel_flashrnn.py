@@ -55,7 +55,7 @@ class FlashLSTM(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """`(T, B, I)` to `(T, B, H)`."""
         x_proj = nn.functional.linear(x, self.input_weight)
-        gates = x_proj.unflatten(-1, (GATES, 1, -1)).transpose(0, 1)  # (B, T, G, heads, H)
+        gates = x_proj.view(*x.shape[:2], GATES, 1, -1).transpose(0, 1)  # (B, T, G, heads, H)
         # It casts by itself only under autocast.
         arguments = (part.bfloat16() for part in (gates.contiguous(), self.weight, self.bias))
         states, _ = self.scan(*arguments, function="lstm", backend=self.backend, dtype="bfloat16")
