@@ -21,7 +21,7 @@ from lrs_lightning.errors import ArgumentError, DataError, EnvironmentMismatchEr
 from lrs_lightning.experts import load_expert
 from lrs_lightning.training.expert_card import score, write_card
 
-CHECKPOINT = "last.zip"
+EXPERT = "expert.safetensors"
 _CHUNK = 50_000
 _RECIPE: dict[str, Any] = {
     "train_freq": 4,
@@ -36,8 +36,8 @@ _RECIPE: dict[str, Any] = {
 def train_sac(env_id: str, folder: Path, steps: int, seed: int = 0, episodes: int = 20) -> Path:
     """Train, and write `expert.safetensors` and its card into the folder.
 
-    A model and its replay memory are saved every 50,000 steps, and a training that was interrupted
-    goes on from there.
+    The actor is saved every 50,000 steps, so that an interrupted training leaves an expert, without
+    a card. It cannot go on from there: the library keeps its state in pickles, and none is run.
 
     Args:
         env_id: a task with continuous actions, e.g. `"Walker2d-v5"`.
@@ -47,27 +47,22 @@ def train_sac(env_id: str, folder: Path, steps: int, seed: int = 0, episodes: in
         episodes: whole episodes that the expert is scored on.
 
     Raises:
-        ArgumentError: the extra `expert` is not installed.
+        ArgumentError: the extra `expert` is not installed, or the folder holds an expert already.
         EnvironmentMismatchError: the task has no continuous actions.
     """
     if describe(env_id).domain != "mujoco":
         raise EnvironmentMismatchError(f"{env_id} is no MuJoCo task: SAC trains experts of those")
     sac, make_vec_env = _library()
+    if (folder / EXPERT).exists():
+        raise ArgumentError(f"{folder / EXPERT} exists: choose another folder with --out")
     folder.mkdir(parents=True, exist_ok=True)
     envs = make_vec_env(env_id, n_envs=8, seed=seed)
-    path, memory = folder / CHECKPOINT, folder / "memory.pkl"
-    if path.exists() and memory.exists():
-        # Files of one's own training, in one's own run folder: nothing that came from elsewhere.
-        model = sac.load(path, env=envs)
-        model.load_replay_buffer(memory)
-    else:
-        model = sac("MlpPolicy", envs, seed=seed, tensorboard_log=str(folder), **_RECIPE)
+    model = sac("MlpPolicy", envs, seed=seed, tensorboard_log=str(folder), **_RECIPE)
     while model.num_timesteps < steps:
         model.learn(
             min(_CHUNK, steps - model.num_timesteps), reset_num_timesteps=False, progress_bar=True
         )
-        _replace(model.save, path)
-        _replace(model.save_replay_buffer, memory)
+        _save_actor(model, env_id, folder)
     return _export(model, env_id, folder, seed, episodes)
 
 
@@ -92,10 +87,7 @@ def actor_layers(params: Mapping[str, Any]) -> dict[str, NDArray[np.float32]]:
 
 
 def _export(model: Any, env_id: str, folder: Path, seed: int, episodes: int) -> Path:
-    path, steps = folder / "expert.safetensors", int(model.num_timesteps)
-    header = {"env": env_id, "algorithm": "SAC", "steps": str(steps)}
-    content = save(actor_layers(model.policy.actor_state.params), header)
-    _replace(lambda target: Path(target).write_bytes(content), path)
+    path, steps = _save_actor(model, env_id, folder), int(model.num_timesteps)
     card = {
         "env": env_id,
         "algorithm": "SAC",
@@ -108,11 +100,13 @@ def _export(model: Any, env_id: str, folder: Path, seed: int, episodes: int) -> 
     return path
 
 
-def _replace(write: Any, path: Path) -> None:
-    """Write beside the old file, then take its place."""
-    temporary = path.with_name(f"part-{path.name}")
-    write(temporary)
+def _save_actor(model: Any, env_id: str, folder: Path) -> Path:
+    """Write the actor beside the old one, then take its place."""
+    header = {"env": env_id, "algorithm": "SAC", "steps": str(int(model.num_timesteps))}
+    temporary, path = folder / f"part-{EXPERT}", folder / EXPERT
+    temporary.write_bytes(save(actor_layers(model.policy.actor_state.params), header))
     os.replace(temporary, path)
+    return path
 
 
 def _library() -> tuple[Any, Any]:
