@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import socket
-from datetime import timedelta
+import subprocess
+import sys
 
 import pytest
 import torch
-import torch.distributed as dist
-import torch.multiprocessing as mp
 from gymnasium.spaces import Box
-from torch.nn.parallel import DistributedDataParallel
 
 from lrs_lightning.nn import LRSGRU, LRSLSTM, LRSRNN, LRSCfC, build_policy
 
@@ -82,33 +81,38 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def train_one_share(rank, port, folder):
-    torch.set_num_threads(1)
-    limit = timedelta(seconds=120)
-    store = dist.TCPStore("127.0.0.1", port, 2, is_master=rank == 0, timeout=limit)
-    dist.init_process_group("gloo", store=store, rank=rank, world_size=2, timeout=limit)
-    torch.manual_seed(0)
-    layer = LRSCfC(4, 8, rank=2, sparsity=0.3)
-    inputs = torch.randn(6, 2, 4)
-    wrapped = DistributedDataParallel(layer)
-    wrapped(inputs[:, rank : rank + 1])[0].square().mean().backward()
-    torch.save({name: p.grad for name, p in layer.named_parameters()}, f"{folder}/{rank}.pt")
-    dist.destroy_process_group()
+# Fresh processes: a fork would inherit locks that other tests' threads hold.
+TRAIN_ONE_SHARE = """
+import sys
+from datetime import timedelta
+import torch
+import torch.distributed as dist
+from torch.nn.parallel import DistributedDataParallel
+from lrs_lightning.nn import LRSCfC
+
+rank, port, folder = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+torch.set_num_threads(1)
+limit = timedelta(seconds=120)
+store = dist.TCPStore("127.0.0.1", port, 2, is_master=rank == 0, timeout=limit)
+dist.init_process_group("gloo", store=store, rank=rank, world_size=2, timeout=limit)
+torch.manual_seed(0)
+layer = LRSCfC(4, 8, rank=2, sparsity=0.3)
+inputs = torch.randn(6, 2, 4)
+DistributedDataParallel(layer)(inputs[:, rank : rank + 1])[0].square().mean().backward()
+torch.save({name: p.grad for name, p in layer.named_parameters()}, f"{folder}/{rank}.pt")
+dist.destroy_process_group()
+"""
 
 
-# A fork costs nothing where a fresh process would import torch; one thread runs at that time.
-@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_two_processes_share_gradients(tmp_path):
-    context, port = mp.get_context("fork"), free_port()
+    words = [sys.executable, "-c", TRAIN_ONE_SHARE]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    port = free_port()
     ranks = [
-        context.Process(target=train_one_share, args=(rank, port, str(tmp_path)), daemon=True)
+        subprocess.Popen([*words, str(rank), str(port), str(tmp_path)], env=environment)
         for rank in range(2)
     ]
-    for process in ranks:
-        process.start()
-    for process in ranks:
-        process.join(timeout=150)
-    assert [process.exitcode for process in ranks] == [0, 0]
+    assert [process.wait(timeout=200) for process in ranks] == [0, 0]
     torch.manual_seed(0)
     layer = LRSCfC(4, 8, rank=2, sparsity=0.3)
     inputs = torch.randn(6, 2, 4)
