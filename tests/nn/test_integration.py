@@ -98,7 +98,8 @@ dist.init_process_group("gloo", store=store, rank=rank, world_size=2, timeout=li
 torch.manual_seed(0)
 layer = LRSCfC(4, 8, rank=2, sparsity=0.3)
 inputs = torch.randn(6, 2, 4)
-DistributedDataParallel(layer)(inputs[:, rank : rank + 1])[0].square().mean().backward()
+wrapped = DistributedDataParallel(layer)  # must outlive backward, which calls its hooks
+wrapped(inputs[:, rank : rank + 1])[0].square().mean().backward()
 torch.save({name: p.grad for name, p in layer.named_parameters()}, f"{folder}/{rank}.pt")
 dist.destroy_process_group()
 """
