@@ -141,13 +141,13 @@ def test_an_environment_that_raises_fails_alone(
     assert mended.failed == 0 and mended.conditions == whole.conditions
 
 
-def test_lengths_of_1_and_40_give_the_true_mean(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A step earns 1 plus luck around 0: the truth is (1 + 40) / 2, not that of short ones."""
+def test_lengths_of_1_and_1000_give_the_true_mean(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A step earns 1 plus luck around 0: the truth is 1001 / 2, not that of short ones."""
     monkeypatch.setattr(Toy, "uneven", True)
-    clean = play(None, episodes=300, suite=["clean"]).conditions[0]
+    clean = play(None, episodes=200, suite=["clean"]).conditions[0]
     low, high = clean["return_ci95"]
-    assert low <= 20.5 <= high
-    assert clean["length_mean"] == pytest.approx(20.5, abs=3)
+    assert low <= 500.5 <= high
+    assert clean["length_mean"] == pytest.approx(500.5, abs=110)
 
 
 def test_random_policy_is_measured_where_no_reference_is_given() -> None:

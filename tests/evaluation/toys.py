@@ -13,7 +13,7 @@ ENV_ID = "tests/Toy-v0"
 class Toy(gym.Env[Any, Any]):
     """The observation is the episode's luck; each step earns the action plus the luck.
 
-    Episodes last 3 steps, or 1 and 40 with `uneven`; one that began with seed `broken` raises.
+    Episodes last 3 steps, or 1 and 1,000 with `uneven`; one that began with seed `broken` raises.
     """
 
     observation_space = gym.spaces.Box(-10, 10, (2,), np.float64)
@@ -24,7 +24,7 @@ class Toy(gym.Env[Any, Any]):
     def reset(self, *, seed: int | None = None, options: Any = None) -> Any:
         super().reset(seed=seed)
         self.luck, self.seed, self.time = float(self.np_random.normal()), seed, 0
-        self.last = 3 if not self.uneven else 1 if self.np_random.random() < 0.5 else 40
+        self.last = 3 if not self.uneven else 1 if self.np_random.random() < 0.5 else 1000
         return np.array([self.luck, 0.0]), {}
 
     def step(self, action: Any) -> Any:
