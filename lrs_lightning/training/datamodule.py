@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
+import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
@@ -146,7 +147,8 @@ class ExpertTrajectories(pl.LightningDataModule):
         """
         if self.task.observation_dtype == "uint8":
             return torch.zeros(1), torch.ones(1)
-        seen = torch.from_numpy(_concatenate(self.split[0])).double()
+        observations = np.concatenate([episode.observations for episode in self.split[0]])
+        seen = torch.from_numpy(observations).double()
         return seen.mean(0).float(), seen.std(0).float()
 
     @cached_property
@@ -197,12 +199,6 @@ class ExpertTrajectories(pl.LightningDataModule):
         digest = hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()[:12]
         cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
         return cache / "lrs_lightning" / "demonstrations" / f"{self.env.replace('/', '_')}-{digest}"
-
-
-def _concatenate(episodes: list[Demonstration]) -> Any:
-    import numpy as np
-
-    return np.concatenate([episode.observations for episode in episodes])
 
 
 def _fingerprint(expert: str) -> str:
