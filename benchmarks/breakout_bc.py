@@ -148,7 +148,8 @@ def play(model: Any, task: Task, episodes: int, max_frames: int) -> tuple[list[f
     """Returns of whole games on the same seeds for all, and how many were cut short."""
     policy = TorchPolicy(model, task.action_space)
     seeds = range(10_000, 10_000 + episodes)
-    how = {"max_frames": max_frames}
+    # Whoever recorded the demonstrations had fire pressed for him after each lost life.
+    how = {"max_frames": max_frames, "fire_lives": True}
     played = list(rollout({"p": policy}, task.env, ["clean"], seeds, env_kwargs=how))
     return [e.return_ for e in played], sum(not e.terminated for e in played)
 
@@ -194,7 +195,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--epochs", type=int, default=15)
     parser.add_argument("--episodes", type=int, default=30)
-    parser.add_argument("--max-frames", type=int, default=4000)
+    parser.add_argument("--max-frames", type=int, default=18_000)
     parser.add_argument("--smoke", action="store_true", help="a few updates and games")
     options = parser.parse_args(arguments)
     if options.smoke:

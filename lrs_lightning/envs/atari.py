@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
 from typing import Any
 
 import gymnasium as gym
@@ -19,8 +18,8 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from lrs_lightning.envs.atari_flavour import Flavour, flavours
-from lrs_lightning.envs.atari_games import Frames, Game, Preprocessing, make_game
-from lrs_lightning.envs.atari_names import canonical_id, rom_path
+from lrs_lightning.envs.atari_games import Frames, Game, Outcome, Preprocessing, make_game
+from lrs_lightning.envs.atari_names import action_names, canonical_id
 from lrs_lightning.envs.atari_resize import SIZE
 from lrs_lightning.envs.failures import describe_failure, failure_info
 from lrs_lightning.envs.seeds import Seeds, spread_seeds
@@ -72,6 +71,10 @@ class AtariGames(VectorEnv[Frames, NDArray[np.int64], Any]):
         self._helpers = ThreadPoolExecutor(threads, thread_name_prefix="atari")
         self._observations = np.zeros(self.observation_space.shape or (), np.uint8)
         self._resting = np.ones(num_envs, bool)
+        self._lives = np.zeros(num_envs, np.int64)
+        names = action_names(self.base_model.game)
+        fires = self.preprocessing.fire_lives and "FIRE" in names
+        self._fire = names.index("FIRE") if fires else None
 
     def set_models(self, models: Mapping[int, Flavour]) -> None:
         """Give rows another flavour, from their next episode on.
@@ -128,21 +131,20 @@ class AtariGames(VectorEnv[Frames, NDArray[np.int64], Any]):
                 f"actions: expected {self.num_envs} integers, got shape {actions.shape} of "
                 f"{actions.dtype}"
             )
-        rewards, lives = np.zeros(self.num_envs), np.zeros(self.num_envs, np.int64)
+        rewards = np.zeros(self.num_envs)
         terminated, truncated = np.zeros(self.num_envs, bool), np.zeros(self.num_envs, bool)
         playing, errors = self._send(actions)
         for row, game in playing.items():
             try:
-                outcome = game.receive()
+                outcome = self._receive(row, game)
             except Exception as error:
                 errors[row] = describe_failure(error)
                 continue
             self._observations[row], rewards[row] = outcome.frames, outcome.reward
             terminated[row], truncated[row] = outcome.terminated, outcome.truncated
-            lives[row] = outcome.lives
         terminated[list(errors)] = True
         self._resting |= terminated | truncated
-        infos = {"lives": lives, **failure_info(errors, self.num_envs)}
+        infos = {"lives": self._lives.copy(), **failure_info(errors, self.num_envs)}
         return self._observations.copy(), rewards, terminated, truncated, infos
 
     def close_extras(self, **kwargs: Any) -> None:
@@ -164,9 +166,20 @@ class AtariGames(VectorEnv[Frames, NDArray[np.int64], Any]):
             playing[row] = game
         return playing, errors
 
+    def _receive(self, row: int, game: Game) -> Outcome:
+        """End a decision; after a lost life also press fire, where that is asked for."""
+        outcome = game.receive()
+        lost = outcome.lives < self._lives[row]
+        if self._fire is not None and lost and not (outcome.terminated or outcome.truncated):
+            game.send(self._fire)
+            after = game.receive()
+            outcome = after._replace(reward=outcome.reward + after.reward)
+        self._lives[row] = outcome.lives
+        return outcome
+
     def _start(self, row: int, seed: int | None) -> Frames:
         game = self._games[row] or make_game(self._models[row], self.preprocessing)
-        self._games[row] = game
+        self._games[row], self._lives[row] = game, 0
         return game.reset(seed)
 
     def _drop(self, row: int) -> None:
@@ -176,17 +189,10 @@ class AtariGames(VectorEnv[Frames, NDArray[np.int64], Any]):
             game.close()
 
 
-@lru_cache(maxsize=64)
 def spaces(game: str, stack: int = 4) -> tuple[gym.spaces.Box, gym.spaces.Discrete]:
     """Observation and action space of a game, before one is built."""
-    from ale_py import ALEInterface, LoggerMode
-
-    ALEInterface.setLoggerMode(LoggerMode.Error)
-    ale = ALEInterface()
-    ale.loadROM(rom_path(flavours(game).game))
-    actions = len(ale.getMinimalActionSet())
     box = gym.spaces.Box(0, 255, (stack, SIZE, SIZE), np.uint8)
-    return box, gym.spaces.Discrete(actions)
+    return box, gym.spaces.Discrete(len(action_names(game)))
 
 
 def describe_game(name: str, **how: Any) -> dict[str, Any]:

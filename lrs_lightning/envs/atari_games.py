@@ -34,6 +34,9 @@ class Preprocessing:
     """Emulated frames after which an episode is cut: five minutes, as in Mnih et al. (2015)."""
     fire_reset: bool = True
     """Whether fire is pressed once at the start, where the game has it."""
+    fire_lives: bool = False
+    """Whether fire is pressed after each lost life too, one decision that the player does not see:
+    the wrappers of Baselines and RLlib do so, and a clone of what they recorded never learnt to."""
     frame_skip: int = 4
     """Emulated frames for each decision."""
 

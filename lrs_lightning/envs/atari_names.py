@@ -64,6 +64,23 @@ def rom_path(name: str) -> Path:
     return Path(path)
 
 
+@cache
+def action_names(name: str) -> tuple[str, ...]:
+    """What the actions of a game are called, e.g. `("NOOP", "FIRE", "RIGHT", "LEFT")`.
+
+    Raises:
+        UnknownNameError: no such game.
+        ArgumentError: its file is missing.
+    """
+    path = rom_path(name)
+    from ale_py import ALEInterface, LoggerMode
+
+    ALEInterface.setLoggerMode(LoggerMode.Error)
+    ale = ALEInterface()
+    ale.loadROM(path)
+    return tuple(action.name for action in ale.getMinimalActionSet())
+
+
 def is_atari(name: str) -> bool:
     """Whether an environment's name is that of a game, right or misspelt in `ALE/...`.
 

@@ -142,6 +142,41 @@ def test_a_lost_life_does_not_end_the_episode():
     env.close()
 
 
+def idle(game, steps, **how):
+    """Rewards, lives and frames of a game whose player never does anything."""
+    env = make(game, 1, **how)
+    env.reset(seed=0)
+    played = [env.step(np.array([0])) for _ in range(steps)]
+    env.close()
+    lives = [int(step[4]["lives"][0]) for step in played]
+    return lives, [step[2][0] for step in played], [step[0][0] for step in played]
+
+
+def test_an_idle_player_waits_for_ever_unless_fire_is_pressed_for_him():
+    lives, ended, _ = idle("Breakout", 500)
+    assert min(lives) == 4 and not any(ended)
+    lives, ended, _ = idle("Breakout", 500, fire_lives=True)
+    assert min(lives) == 0 and any(ended)
+
+
+def test_the_fire_after_a_lost_life_is_a_decision_of_its_own():
+    lives, _, frames = idle("Breakout", 100, fire_lives=True)
+    lost, again = lives.index(4), lives.index(3)
+    env = make("Breakout", 1)
+    env.reset(seed=0)
+    actions = [0] * (lost + 1) + [1] + [0] * (again - lost - 1)
+    judged = [env.step(np.array([action]))[0][0] for action in actions]
+    env.close()
+    del judged[lost]  # the frames between the lost life and the fire, which nobody acts on
+    np.testing.assert_array_equal(frames[:again], judged)
+
+
+def test_games_without_fire_or_lives_are_played_as_ever():
+    for game in ("Pong", "Freeway"):
+        plain, fired = idle(game, 60), idle(game, 60, fire_lives=True)
+        np.testing.assert_array_equal(plain[2], fired[2])
+
+
 @pytest.mark.parametrize(
     ("actions", "message"),
     [
