@@ -13,6 +13,7 @@ from typing import NamedTuple, Protocol
 from torch import Tensor
 
 from lrs_kernels.recurrent import Recurrent
+from lrs_kernels.weight_grad import PartGrads
 
 GATES = {"cfc": (3, 4), "lstm": (4,), "gru": (3,), "rnn": (1,)}
 """Recurrent matrices that each cell may have."""
@@ -104,3 +105,8 @@ class Backend(Protocol):
 
     def backward(self, call: Call, inputs: Inputs, trace: Trace, upstream: Upstream) -> Grads:
         """Walk back once."""
+
+    def weight_grads(
+        self, dz: Tensor, states: Tensor, h0: Tensor, resets: Tensor | None, recurrent: Recurrent
+    ) -> PartGrads:
+        """Gradients of the weights for all steps at once; see `weight_grad.weight_grads`."""

@@ -8,6 +8,9 @@ from torch import Tensor
 
 from lrs_kernels.passes import Call, Grads, Inputs, Trace, Upstream
 from lrs_kernels.triton import launch
+from lrs_kernels.weight_grad import weight_grads
+
+__all__ = ["backward", "forms_weights", "forward", "weight_grads"]
 
 forms_weights = True
 

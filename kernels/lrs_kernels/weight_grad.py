@@ -10,6 +10,16 @@ from torch import Tensor
 
 from lrs_kernels.recurrent import Recurrent
 
+PartGrads = tuple[Tensor | None, Tensor | None, Tensor | None]
+"""Gradients of `dense`, `w1` and `w2`; None where there is no such part."""
+
+
+def weight_grads(
+    dz: Tensor, states: Tensor, h0: Tensor, resets: Tensor | None, recurrent: Recurrent
+) -> PartGrads:
+    """Gradients of the stored parts; arguments as in `effective_weight_grad` and `factor_grads`."""
+    return factor_grads(effective_weight_grad(dz, states, h0, resets), recurrent)
+
 
 def effective_weight_grad(
     dz: Tensor, states: Tensor, h0: Tensor, resets: Tensor | None = None
@@ -42,9 +52,7 @@ def _add_product(total: Tensor, left: Tensor, right: Tensor) -> Tensor:
     return total.addmm_(left, right) if total.dim() == 2 else total.baddbmm_(left, right)
 
 
-def factor_grads(
-    d_effective: Tensor, recurrent: Recurrent
-) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
+def factor_grads(d_effective: Tensor, recurrent: Recurrent) -> PartGrads:
     """Carry dL/dW over to the stored parts: dense, or W1 and W2.
 
     Args:

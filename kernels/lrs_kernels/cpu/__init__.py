@@ -7,6 +7,9 @@ from lrs_kernels.cpu.gru import gru_backward, gru_forward
 from lrs_kernels.cpu.lstm import lstm_backward, lstm_forward
 from lrs_kernels.cpu.rnn import rnn_backward, rnn_forward
 from lrs_kernels.passes import Call, Grads, Inputs, Trace, Upstream
+from lrs_kernels.weight_grad import weight_grads
+
+__all__ = ["backward", "forms_weights", "forward", "weight_grads"]
 
 forms_weights = False
 

@@ -106,8 +106,14 @@ def _call(command: list[str]) -> str:
 
 
 def _fingerprint(compiler: str) -> str:
-    parts = (SOURCE.read_text(), repr(_FLAGS), _call([compiler, "--version"]), _processor())
+    texts = (path.read_text() for path in _sources())
+    parts = (*texts, repr(_FLAGS), _call([compiler, "--version"]), _processor())
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+
+
+def _sources() -> list[Path]:
+    """All that goes into the library."""
+    return [SOURCE, *sorted(SOURCE.parent.glob("*.h"))]
 
 
 def _processor() -> str:

@@ -9,8 +9,11 @@ from torch import Tensor
 
 from lrs_kernels.native.build import library
 from lrs_kernels.passes import Call, Grads, Inputs, Trace, Upstream
+from lrs_kernels.recurrent import Recurrent
+from lrs_kernels.weight_grad import PartGrads
+from lrs_kernels.weight_grad import weight_grads as weight_grads_by_gemm
 
-forms_weights = False
+forms_weights = True
 
 _CELLS = {"cfc": 0, "lstm": 1, "gru": 2, "rnn": 3}
 _VARIANTS = {"default": 0, "no_gate": 1, "tanh": 2, "relu": 3}
@@ -19,6 +22,10 @@ _ROWS_OF_A_TILE = 48
 """Their state and pre-activations at H = 64 fill a first-level cache."""
 _WORTH_A_THREAD = 200_000
 """Multiplications that take as long as waking a thread."""
+_LARGEST_RANK = 32
+"""Factors of larger rank are worth a GEMM of the library."""
+_LARGEST_HIDDEN = 128
+"""Gradients of larger matrices leave the second-level cache, and a library's GEMM is better."""
 
 
 class _Scan(ctypes.Structure):
@@ -26,8 +33,9 @@ class _Scan(ctypes.Structure):
 
     _fields_ = (
         *((name, ctypes.c_int64) for name in ("members", "steps", "batch", "hidden", "gates")),
-        *((name, ctypes.c_int64) for name in ("cell", "variant", "threads", "tile")),
-        *((name, ctypes.c_void_p) for name in ("weight", "h0", "c0", "bias", "spans", "resets")),
+        *((name, ctypes.c_int64) for name in ("rank", "cell", "variant", "threads", "tile")),
+        *((name, ctypes.c_void_p) for name in ("weight", "w1", "w2", "mask")),
+        *((name, ctypes.c_void_p) for name in ("h0", "c0", "bias", "spans", "resets")),
         ("x", ctypes.c_void_p),
         *((name, ctypes.c_int64) for name in ("x_p", "x_t", "x_b")),
         *((name, ctypes.c_void_p) for name in ("y", "saved", "cells", "c_n", "time", "dy")),
@@ -50,10 +58,10 @@ def forward(call: Call, inputs: Inputs, save: bool, save_time: bool = False) -> 
         torch.empty_like(h0, memory_format=torch.contiguous_format) if call.cell == "lstm" else None
     )
     time = torch.empty_like(y) if save_time else None
-    scan = _Work(call, inputs, x.shape)
+    scan = _Work.of(call, inputs, x.shape)
     scan.point(x=x, y=y, saved=gates, cells=cells, c_n=c_n, time=time)
     scan.stride("x", x)
-    scan.run("forward", x.dtype)
+    scan.call("forward", x.dtype)
     return Trace(y, c_n, gates, cells, time)
 
 
@@ -67,7 +75,7 @@ def backward(call: Call, inputs: Inputs, trace: Trace, upstream: Upstream) -> Gr
     dz_recurrent = torch.empty_like(dz) if call.cell == "gru" else None
     d_spans = None if trace.time is None else y.new_empty(y.shape[:-1])
     dy = None if upstream.dy is None else _dense_rows(upstream.dy)
-    scan = _Work(call, inputs, dz.shape)
+    scan = _Work.of(call, inputs, dz.shape)
     scan.point(
         y=y, saved=trace.gates, cells=trace.cells, time=trace.time, dy=dy,
         dh_n=upstream.h_n, dc_n=upstream.c_n, dz=dz, dz_recurrent=dz_recurrent, dh0=dh0, dc0=dc0,
@@ -75,27 +83,65 @@ def backward(call: Call, inputs: Inputs, trace: Trace, upstream: Upstream) -> Gr
     )  # fmt: skip
     if dy is not None:
         scan.stride("dy", dy)
-    scan.run("backward", y.dtype)
+    scan.call("backward", y.dtype)
     return Grads(dz, dh0, dc0, d_spans, dz_recurrent)
+
+
+def weight_grads(
+    dz: Tensor, states: Tensor, h0: Tensor, resets: Tensor | None, recurrent: Recurrent
+) -> PartGrads:
+    """Gradients of the weights for all steps in one call; see `weight_grad.weight_grads`."""
+    gates, hidden = recurrent.reference.shape[-3:-1]
+    rank = 0 if recurrent.w1 is None else recurrent.w1.shape[-1]
+    if hidden > _LARGEST_HIDDEN or rank > _LARGEST_RANK:
+        return weight_grads_by_gemm(dz, states, h0, resets, recurrent)
+    effective = dz.new_empty(*h0.shape[:-2], gates, hidden, hidden)
+    d_w1, d_w2 = _empty_like(recurrent.w1), _empty_like(recurrent.w2)
+    steps, batch = dz.shape[-3:-1]
+    members = h0.shape[0] if h0.dim() == 3 else 1
+    work = _Work(
+        members=members, steps=steps, batch=batch, hidden=hidden, gates=gates,
+        threads=_threads(dz.numel() * hidden),
+    )  # fmt: skip
+    work.weights(recurrent)
+    work.point(dz=dz, y=states, h0=h0, resets=resets)
+    results = (0 if t is None else t.data_ptr() for t in (effective, d_w1, d_w2))
+    work.call("weights", dz.dtype, *results)
+    return (effective, None, None) if rank == 0 else (None, d_w1, d_w2)
 
 
 class _Work:
     """The structure of one call, and the tensors that must outlive it."""
 
-    def __init__(self, call: Call, inputs: Inputs, shape: torch.Size) -> None:
+    def __init__(self, **numbers: int) -> None:
+        self.alive: list[Tensor] = []
+        self.fields = _Scan(**numbers)
+
+    @classmethod
+    def of(cls, call: Call, inputs: Inputs, shape: torch.Size) -> _Work:
+        """All that both passes read; `shape` is that of the pre-activations."""
         members = shape[0] if len(shape) == 4 else 1
         steps, batch, width = shape[-3:]
         hidden = inputs.h0.shape[-1]
         threads, tile = _division(members, steps, batch, width * hidden)
-        self.alive: list[Tensor] = []
-        self.fields = _Scan(
-            members, steps, batch, hidden, width // hidden, _CELLS[call.cell],
-            _VARIANTS[call.variant], threads, tile,
+        work = cls(
+            members=members, steps=steps, batch=batch, hidden=hidden, gates=width // hidden,
+            cell=_CELLS[call.cell], variant=_VARIANTS[call.variant], threads=threads, tile=tile,
         )  # fmt: skip
-        self.point(
-            weight=inputs.recurrent.effective(), h0=inputs.h0, c0=inputs.c0, bias=inputs.bias_n,
+        work.weights(inputs.recurrent)
+        work.point(
+            h0=inputs.h0, c0=inputs.c0, bias=inputs.bias_n,
             spans=inputs.timespans, resets=inputs.resets,
         )  # fmt: skip
+        return work
+
+    def weights(self, recurrent: Recurrent) -> None:
+        """Point to the parts that the effective matrices are formed of."""
+        if recurrent.w1 is not None and recurrent.w1.shape[-1] > _LARGEST_RANK:
+            recurrent = Recurrent.of(recurrent.effective())
+        mask = None if recurrent.mask is None else recurrent.mask.to(recurrent.reference.dtype)
+        self.fields.rank = 0 if recurrent.w1 is None else recurrent.w1.shape[-1]
+        self.point(weight=recurrent.dense, w1=recurrent.w1, w2=recurrent.w2, mask=mask)
 
     def point(self, **tensors: Tensor | None) -> None:
         """Set pointers by name; tensors without strides of their own are made contiguous."""
@@ -111,20 +157,25 @@ class _Work:
         for axis, value in zip("ptb", strides if len(strides) == 3 else (0, *strides), strict=True):
             setattr(self.fields, f"{name}_{axis}", value)
 
-    def run(self, direction: str, dtype: torch.dtype) -> None:
-        """Call the function for this dtype; the interpreter is free meanwhile."""
+    def call(self, name: str, dtype: torch.dtype, *more: int) -> None:
+        """Call a function for this dtype; the interpreter is free meanwhile."""
         functions = library().functions
         if functions is None:
             raise RuntimeError(f"backend 'native' is not available: {library().reason}")
         suffix = "f64" if dtype == torch.float64 else "f32"
-        if getattr(functions, f"lrs_{direction}_{suffix}")(ctypes.byref(self.fields)):
+        function = getattr(functions, f"lrs_{name}_{suffix}")
+        if function(ctypes.byref(self.fields), *map(ctypes.c_void_p, more)):
             raise MemoryError("backend 'native' found no memory for its packed weights")
+
+
+def _threads(work: int) -> int:
+    """Threads for so many multiplications."""
+    return max(1, min(torch.get_num_threads(), work // _WORTH_A_THREAD))
 
 
 def _division(members: int, steps: int, batch: int, products_of_a_row: int) -> tuple[int, int]:
     """Threads to use, and rows in a tile: a tile for every thread, none larger than the cache."""
-    work = members * steps * batch * products_of_a_row
-    threads = max(1, min(torch.get_num_threads(), work // _WORTH_A_THREAD))
+    threads = _threads(members * steps * batch * products_of_a_row)
     per_member = max(1, threads // members)
     return threads, max(1, min(_ROWS_OF_A_TILE, -(-batch // per_member)))
 
@@ -132,3 +183,10 @@ def _division(members: int, steps: int, batch: int, products_of_a_row: int) -> t
 def _dense_rows(tensor: Tensor) -> Tensor:
     """The last axis must be adjacent in memory; the others may have any stride."""
     return tensor if tensor.stride(-1) == 1 else tensor.contiguous()
+
+
+def _empty_like(tensor: Tensor | None) -> Tensor | None:
+    """Room for a gradient, without gaps."""
+    if tensor is None:
+        return None
+    return torch.empty_like(tensor, memory_format=torch.contiguous_format)

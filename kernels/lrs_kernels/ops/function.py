@@ -10,7 +10,7 @@ from torch import Tensor
 from lrs_kernels.passes import Backend, Call, Grads, Inputs, Trace, Upstream
 from lrs_kernels.precision import products
 from lrs_kernels.recurrent import Recurrent
-from lrs_kernels.weight_grad import effective_weight_grad, factor_grads
+from lrs_kernels.weight_grad import PartGrads
 
 NO_SECOND_DERIVATIVE = (
     "the fast scans have first derivatives only, and create_graph=True asks for second ones; "
@@ -102,13 +102,12 @@ def input_grads(
     """
     grads = backend.backward(call, stored._replace(recurrent=used), trace, upstream)
     recurrent_part = grads.dz if grads.dz_recurrent is None else grads.dz_recurrent
-    parts: tuple[Tensor | None, ...] = (None, None, None)
+    parts: PartGrads = (None, None, None)
     if weights_wanted:
         with products(call.precision, grads.dz.device.type):
-            d_effective = effective_weight_grad(
-                recurrent_part, trace.states, stored.h0, stored.resets
+            parts = backend.weight_grads(
+                recurrent_part, trace.states, stored.h0, stored.resets, stored.recurrent
             )
-            parts = factor_grads(d_effective, stored.recurrent)
     return (
         grads.dz, *parts, None, grads.h0, grads.c0, grads.timespans, None,
         _bias_grad(grads, stored.bias_n),

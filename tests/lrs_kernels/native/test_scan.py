@@ -48,9 +48,38 @@ def test_threads_do_not_change_a_bit(scan, gates, members):
     torch.set_num_threads(2)
     two = outputs_and_grads(scan, arguments, backend="native")
     torch.set_num_threads(1)
-    assert all(map(torch.equal, one[0], two[0]))
-    # Weight gradients are one big product, which the library may sum in another order.
-    assert torch.equal(one[1][0], two[1][0])
+    assert all(map(torch.equal, one[0] + one[1], two[0] + two[1]))
+
+
+@pytest.mark.parametrize("members", [None, 2])
+@pytest.mark.parametrize("density", [None, 0.4])
+@pytest.mark.parametrize(
+    ("hidden", "rank"),
+    [(1, 1), (17, None), (20, 3), (64, 32), (40, 33), (130, 4)],
+    ids=["one unit", "dense", "low rank", "largest rank in C", "rank by GEMM", "hidden by GEMM"],
+)
+def test_weights_are_formed_and_their_gradients_gathered(hidden, rank, density, members):
+    arguments = make_arguments(cfc_scan, 7, 11, hidden, 3, members, rank=rank, density=density)
+    want = outputs_and_grads(cfc_scan, arguments, backend="reference")
+    got = outputs_and_grads(cfc_scan, arguments, backend="native")
+    for ours, right in zip(got[0] + got[1], want[0] + want[1], strict=True):
+        torch.testing.assert_close(ours, right, rtol=1e-10, atol=1e-12)
+
+
+def test_a_mask_may_be_boolean():
+    arguments = make_arguments(cfc_scan, 3, 2, 12, 3, rank=2, density=0.5)
+    want = cfc_scan(**arguments, backend="native")[0]
+    arguments["mask"] = arguments["mask"].bool()
+    assert torch.equal(cfc_scan(**arguments, backend="native")[0], want)
+
+
+def test_gradients_of_more_steps_than_a_chunk_with_resets():
+    arguments = make_arguments(cfc_scan, 50, 3, 10, 3, rank=4, density=0.6)
+    resets = torch.rand(50, 3, generator=torch.Generator().manual_seed(1)) < 0.2
+    want = outputs_and_grads(cfc_scan, {**arguments, "resets": resets}, backend="reference")
+    got = outputs_and_grads(cfc_scan, {**arguments, "resets": resets}, backend="native")
+    for ours, right in zip(got[1], want[1], strict=True):
+        torch.testing.assert_close(ours, right, rtol=1e-10, atol=1e-12)
 
 
 @pytest.mark.parametrize(("scan", "gates"), CELLS)

@@ -1,0 +1,86 @@
+/* Products of small matrices: a packed panel of COLUMNS columns times a few rows at a time. */
+INLINE void add_products(int count, const REAL *a, int64_t by_row, const REAL *panel, vec *left,
+                         vec *right) {
+    vec p = *(const vec *)panel, q = *(const vec *)(panel + LANES);
+#pragma GCC unroll 6
+    for (int r = 0; r < count; r++) {
+        vec s = a[r * by_row] - (vec){0};
+        left[r] += s * p;
+        right[r] += s * q;
+    }
+}
+
+/* `count` rows of C (stride ldc) += A (count, K), strided, times a panel (K, COLUMNS). */
+INLINE void block(int count, int64_t inner, const REAL *a, int64_t by_row, int64_t by_k,
+                  const REAL *panel, REAL *c, int64_t ldc) {
+    vec left[ROWS], right[ROWS];
+#pragma GCC unroll 6
+    for (int r = 0; r < count; r++) {
+        left[r] = *(const vec *)(c + r * ldc);
+        right[r] = *(const vec *)(c + r * ldc + LANES);
+    }
+    /* Low blocks gain a tenth from two products at a time; high ones would run out of registers. */
+    if (count > 4) {
+        for (int64_t k = 0; k < inner; k++)
+            add_products(count, a + k * by_k, by_row, panel + k * COLUMNS, left, right);
+    } else {
+#pragma GCC unroll 2
+        for (int64_t k = 0; k < inner; k++)
+            add_products(count, a + k * by_k, by_row, panel + k * COLUMNS, left, right);
+    }
+#pragma GCC unroll 6
+    for (int r = 0; r < count; r++) {
+        *(vec *)(c + r * ldc) = left[r];
+        *(vec *)(c + r * ldc + LANES) = right[r];
+    }
+}
+
+/* C (rows, panels * COLUMNS) += A (rows, K) times the packed matrix. Rows go in blocks of nearly
+ * equal height: 8 as 4 and 4, since blocks of 6 and 2 would leave the arithmetic units idle. */
+static void multiply(int64_t rows, int64_t panels, int64_t inner, const REAL *a, int64_t lda,
+                     const REAL *packed, REAL *c, int64_t ldc) {
+    for (int64_t j = 0; j < panels; j++, c += COLUMNS) {
+        const REAL *panel = packed + j * inner * COLUMNS;
+        int64_t blocks = (rows + ROWS - 1) / ROWS;
+        for (int64_t r = 0, count; r < rows; r += count, blocks--) {
+            count = (rows - r + blocks - 1) / blocks;
+            const REAL *from = a + r * lda;
+            REAL *to = c + r * ldc;
+            switch (count) {
+                case 6: block(6, inner, from, lda, 1, panel, to, ldc); break;
+                case 5: block(5, inner, from, lda, 1, panel, to, ldc); break;
+                case 4: block(4, inner, from, lda, 1, panel, to, ldc); break;
+                case 3: block(3, inner, from, lda, 1, panel, to, ldc); break;
+                case 2: block(2, inner, from, lda, 1, panel, to, ldc); break;
+                default: block(1, inner, from, lda, 1, panel, to, ldc);
+            }
+        }
+    }
+}
+
+static int64_t panels_of(int64_t columns) { return (columns + COLUMNS - 1) / COLUMNS; }
+
+/* One panel of M (inner, columns), element (k, c) at m[k * by_k + c * by_c]; zeros beyond. */
+static void pack(const REAL *m, int64_t by_k, int64_t by_c, int64_t inner, int64_t columns,
+                 int64_t first, REAL *panel) {
+    int64_t width = columns - first < COLUMNS ? columns - first : COLUMNS;
+    if (by_c == 1 && width == COLUMNS) {
+        for (int64_t k = 0; k < inner; k++)
+            memcpy(panel + k * COLUMNS, m + k * by_k + first, COLUMNS * sizeof(REAL));
+        return;
+    }
+    for (int64_t k = 0; k < inner; k++)
+        for (int64_t c = 0; c < COLUMNS; c++)
+            panel[k * COLUMNS + c] = c < width ? m[k * by_k + (first + c) * by_c] : 0;
+}
+
+/* In an order of its own: LANES partial sums, which the compiler may not introduce by itself. */
+static REAL dot(int64_t count, const REAL *a, const REAL *b) {
+    vec sums = {0};
+    REAL total = 0;
+    int64_t j = 0;
+    for (; j + LANES <= count; j += LANES) sums += *(const vec *)(a + j) * *(const vec *)(b + j);
+    for (int64_t lane = 0; lane < LANES; lane++) total += sums[lane];
+    for (; j < count; j++) total += a[j] * b[j];
+    return total;
+}
