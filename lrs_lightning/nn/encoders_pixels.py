@@ -72,9 +72,15 @@ class PixelEncoder(Encoder):
         x = observations.reshape(-1, *self.observation_shape)  # (N, S, H, W)
         if self.seen is not None:
             x = x.index_select(1, self.seen)
-        x = x.to(memory_format=torch.channels_last).to(self._dtype()) * (1 / 255)
-        y: Tensor = self.head(self.convolutions(x))
+        y: Tensor = self.head(self.convolutions(self._scaled(x)))
         return y.view(*observations.shape[:-3], self.features)
+
+    def _scaled(self, x: Tensor) -> Tensor:
+        """0 to 255 becomes 0 to 1, channels-last, in the dtype of the weights."""
+        x = x.to(memory_format=torch.channels_last)  # before the conversion: bytes are less to move
+        converted = x.to(self._dtype())
+        # In place where the memory is our own: a batch of floats is larger than the cache.
+        return converted * (1 / 255) if converted is x else converted.mul_(1 / 255)
 
     def _dtype(self) -> torch.dtype:
         return next(self.parameters()).dtype

@@ -28,7 +28,7 @@ from lrs_lightning.training.pqn_targets import lambda_returns
 class Rollout:
     """T decisions of N games."""
 
-    frames: Tensor  # (T, N, C, 84, 84) uint8
+    frames: Tensor  # (T, N, C, 84, 84) uint8, channels last in memory
     actions: Tensor  # (T, N) int64
     returns: Tensor  # (T, N) float32
 
@@ -53,7 +53,9 @@ class PQN:
         torch.manual_seed(config.seed)
         network = build_q_network(config.encoder, self.games.num_actions)
         self.network = network.to(self.device)
-        self.optimizer = torch.optim.RAdam(self.network.parameters(), lr=config.learning_rate)
+        self.optimizer = torch.optim.RAdam(
+            self.network.parameters(), lr=config.learning_rate, foreach=True
+        )
         self.generator = torch.Generator().manual_seed(config.seed)
         self.decisions = 0
         self.finished: list[float] = []  # unclipped returns of the episodes that ended, newest last
@@ -83,7 +85,9 @@ class PQN:
 
     def _play(self) -> Rollout:
         steps, num_envs = self.config.rollout_steps, self.config.num_envs
-        frames = torch.empty((steps, *self._observations.shape), dtype=torch.uint8)
+        number, stack, *size = self._observations.shape
+        # Channels last, as the network wants them: once here, not in every pass over the rollout.
+        frames = torch.empty((steps, number, *size, stack), dtype=torch.uint8).movedim(-1, 2)
         actions = torch.empty((steps, num_envs), dtype=torch.int64)
         rewards = torch.empty((steps, num_envs))
         ends = torch.empty((steps, num_envs), dtype=torch.bool)
@@ -125,11 +129,12 @@ class PQN:
     def _learn(self, rollout: Rollout) -> dict[str, float]:
         for group in self.optimizer.param_groups:
             group["lr"] = self.config.rate(self.decisions)
-        frames = rollout.frames.flatten(0, 1)  # (T N, C, 84, 84)
+        frames = rollout.frames.flatten(0, 1).movedim(1, -1)  # (T N, 84, 84, C), contiguous
         actions, returns = rollout.actions.flatten(), rollout.returns.flatten()
         losses, norms = [], []
         for rows in self._minibatches():
-            values = self.network(frames[rows].to(self.device))  # (minibatch, A)
+            batch = frames[rows].movedim(-1, 1)  # (minibatch, C, 84, 84)
+            values = self.network(batch.to(self.device))  # (minibatch, A)
             chosen = values.gather(1, actions[rows, None].to(self.device))[:, 0]
             loss = nn.functional.mse_loss(chosen, returns[rows].to(self.device))
             self.optimizer.zero_grad()
