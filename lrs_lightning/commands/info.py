@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import platform
-from importlib.metadata import PackageNotFoundError, version
 
 from lrs_lightning.commands._parser import Parser
-
-_PACKAGES = ("torch", "triton", "lightning", "gymnasium", "mujoco", "ale-py", "numpy")
 
 
 def main(arguments: list[str]) -> int:
@@ -17,15 +14,16 @@ def main(arguments: list[str]) -> int:
     import torch
 
     from lrs_kernels.dispatch import explain
-    from lrs_lightning import __version__
     from lrs_lightning.experts import shipped_experts
     from lrs_lightning.shifts import shift_types
+    from lrs_lightning.versions import PACKAGES, versions
 
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "none"
+    found = versions()
     rows = {
-        "lrs_lightning": __version__,
-        "python": f"{platform.python_version()} on {platform.platform()}",
-        "packages": ", ".join(f"{package} {_version(package)}" for package in _PACKAGES),
+        "lrs_lightning": found["lrs_lightning"],
+        "python": f"{found['python']} on {platform.platform()}",
+        "packages": ", ".join(f"{name} {found.get(name, 'absent')}" for name in PACKAGES),
         "cpu threads": str(torch.get_num_threads()),
         "gpu": gpu,
         "recurrence": explain().replace("\n", "; "),
@@ -35,10 +33,3 @@ def main(arguments: list[str]) -> int:
     width = max(map(len, rows))
     print("\n".join(f"{name:<{width}}  {text}" for name, text in rows.items()))
     return 0
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "absent"

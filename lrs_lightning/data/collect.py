@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Callable
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +16,7 @@ from lrs_lightning.envs import describe
 from lrs_lightning.experts import load_expert
 from lrs_lightning.rollout import Episode, rollout
 from lrs_lightning.shifts import Condition
+from lrs_lightning.versions import versions
 
 # Demonstrations and evaluations never share an episode: their seeds start far apart.
 DEMONSTRATION_SEED = 1_000_000
@@ -74,7 +73,7 @@ def collect(
         "noise": sigmas,
         "seeds": seeds,
         "seed": seed,
-        "versions": _versions(),
+        "versions": versions(("gymnasium", "mujoco", "ale-py", "numpy")),
     }
     task = Task.of(info.env_id, info.observation_space, info.action_space)
     return write_store(out, task, [demonstrations[k] for k in sorted(demonstrations)], about)
@@ -97,15 +96,3 @@ def _compact(array: Any) -> Any:
     if array.dtype == np.uint8 and array.ndim > 2:
         return PackedFrames(array)
     return array.astype(np.float32) if array.dtype == np.float64 else array
-
-
-def _versions() -> dict[str, str]:
-    packages = ("lrs-lightning", "gymnasium", "mujoco", "ale-py", "numpy")
-    return {"python": platform.python_version(), **{p: _version(p) for p in packages}}
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "not installed"

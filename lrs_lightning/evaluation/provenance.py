@@ -11,13 +11,11 @@ import sys
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import lru_cache
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import lrs_lightning
-
-PACKAGES = ("torch", "triton", "lightning", "gymnasium", "mujoco", "ale-py", "numpy")
+from lrs_lightning.versions import versions
 
 
 def provenance(seeds: Iterable[int] = (), **more: Any) -> dict[str, Any]:
@@ -48,17 +46,6 @@ def row_columns(about: dict[str, Any]) -> dict[str, Any]:
     """The part of a provenance that each line of `results.jsonl` repeats, flat."""
     flat = {key: about.get(key) for key in ("run", "date", "commit", "device", "threads")}
     return flat | {"versions": ", ".join(f"{k} {v}" for k, v in about["versions"].items())}
-
-
-def versions() -> dict[str, str]:
-    """Versions of Python, of this package, and of what decides a number, where installed."""
-    found = {"python": platform.python_version(), "lrs_lightning": lrs_lightning.__version__}
-    for package in PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found
 
 
 @lru_cache(maxsize=1)

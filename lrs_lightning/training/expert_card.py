@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from lrs_lightning.envs import describe
 from lrs_lightning.errors import ArgumentError
 from lrs_lightning.rollout import Episode, Policy, rollout
 from lrs_lightning.shifts import CLEAN
+from lrs_lightning.versions import versions
 
 # The seeds that students are judged on as well.
 FIRST_SEED = 10_000
@@ -59,7 +59,7 @@ def score(
         "return_max": round(float(returns.max()), 2),
         "length_mean": round(float(np.mean([episode.length for episode in played])), 1),
         "cut_by_time_limit": sum(not episode.terminated for episode in played),
-        "versions": {name: _version(name) for name in (simulator, "gymnasium", "numpy")},
+        "versions": versions((simulator, "gymnasium", "numpy")),
     }
 
 
@@ -68,10 +68,3 @@ def write_card(path: Path, card: dict[str, Any]) -> None:
     temporary = path.with_suffix(".part")
     temporary.write_text(json.dumps(card, indent=2) + "\n")
     os.replace(temporary, path)
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "not installed"
