@@ -8,33 +8,15 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from lrs_lightning.envs.mujoco_task import Array, MujocoTask, Readings
+from lrs_lightning.envs.mujoco_task import Readings
+from lrs_lightning.envs.planar_walker import PlanarWalker
 
 
-class Walker2d(MujocoTask):
+class Walker2d(PlanarWalker):
     """17 channels, 6 actions; ends when it falls, and after 1,000 steps of 0.008 s."""
 
-    frame_skip = 4
-    reset_noise_scale = 5e-3
-    ctrl_cost_weight = 1e-3
-
-    def initial_state(self, rng: np.random.Generator) -> tuple[Array, Array]:
-        """Uniform positions and velocities."""
-        return self._uniform_start(rng)
-
-    def observe(self, now: Readings) -> Array:
-        """Positions without the forward coordinate, then velocities within 10."""
-        return np.concatenate([now["qpos"][:, 1:], np.clip(now["qvel"], -10, 10)], axis=1)
-
-    def reward(self, now: Readings, velocity: Array, actions: NDArray[np.float32]) -> Array:
-        """Forward velocity and 1 for standing, minus control cost."""
-        return velocity + self._healthy(now) - self.control_cost(actions)
-
-    def terminated(self, now: Readings) -> NDArray[np.bool_]:
-        """Too low, too high, or too tilted."""
-        return ~self._healthy(now)
-
-    def _healthy(self, now: Readings) -> NDArray[np.bool_]:
+    def stands(self, now: Readings) -> NDArray[np.bool_]:
+        """Neither too low nor too high, and not too tilted."""
         height, angle = now["qpos"][:, 1], now["qpos"][:, 2]
-        healthy: NDArray[np.bool_] = (height > 0.8) & (height < 2.0) & (angle > -1) & (angle < 1)
-        return healthy
+        standing: NDArray[np.bool_] = (height > 0.8) & (height < 2.0) & (angle > -1) & (angle < 1)
+        return standing
