@@ -45,14 +45,13 @@ def has_triton() -> bool:
 
 
 @lru_cache(maxsize=256)
-def choose(backend: str, cell: str, variant: str, gates: int, device_type: str) -> Choice:
+def choose(backend: str, cell: str, variant: str, device_type: str) -> Choice:
     """Pick the backend of a scan and log the choice, once for every kind of scan.
 
     Args:
         backend: `auto`, or the name of the one that is wanted.
         cell: `cfc`, `lstm`, `gru` or `rnn`.
         variant: mode or nonlinearity of the cell.
-        gates: G, recurrent matrices.
         device_type: where the inputs are.
 
     Raises:
@@ -61,14 +60,14 @@ def choose(backend: str, cell: str, variant: str, gates: int, device_type: str) 
     """
     if backend not in BACKENDS:
         raise ValueError(f"backend is {backend!r}, expected one of {', '.join(BACKENDS)}")
-    choice = _decide(backend, cell, variant, gates, device_type)
+    choice = _decide(backend, cell, variant, device_type)
     logger.info("%s scan on %s runs on %r: %s", cell, device_type, *choice)
     return choice
 
 
-def _decide(backend: str, cell: str, variant: str, gates: int, device_type: str) -> Choice:
+def _decide(backend: str, cell: str, variant: str, device_type: str) -> Choice:
     by_hand = variant != "pure"
-    obstacle = _obstacle_to_triton(cell, variant, gates, device_type)
+    obstacle = _obstacle_to_triton(variant, device_type)
     if backend == "triton":
         if obstacle is not None:
             raise ValueError(f"backend 'triton' cannot run this {cell} scan: {obstacle}")
@@ -100,13 +99,13 @@ def _native(device_type: str) -> Choice:
     return Choice("native", "asked for")
 
 
-def _obstacle_to_triton(cell: str, variant: str, gates: int, device_type: str) -> str | None:
+def _obstacle_to_triton(variant: str, device_type: str) -> str | None:
     if not has_triton():
         return "Triton is not installed"
     if device_type != "cuda" and os.environ.get("TRITON_INTERPRET") != "1":
         return f"inputs are on the device {device_type!r}, and TRITON_INTERPRET is not 1"
-    if cell == "cfc" and (variant != "default" or gates != 3):
-        return "its CfC has three gates and mode 'default'"
+    if variant == "pure":
+        return "it has no CfC of mode 'pure'"
     return None
 
 
@@ -126,15 +125,8 @@ def explain(device_type: str | None = None) -> str:
         import torch
 
         device_type = "cuda" if torch.cuda.is_available() else "cpu"
-    kinds = (
-        ("cfc", "default", 3),
-        ("lstm", "default", 4),
-        ("gru", "default", 3),
-        ("rnn", "tanh", 1),
-    )
-    chosen = {
-        cell: _decide("auto", cell, variant, gates, device_type) for cell, variant, gates in kinds
-    }
+    kinds = {"cfc": "default", "lstm": "default", "gru": "default", "rnn": "tanh"}
+    chosen = {cell: _decide("auto", cell, variant, device_type) for cell, variant in kinds.items()}
     return "\n".join(
         f"{cell}: {choice.backend} ({choice.reason})" for cell, choice in chosen.items()
     )

@@ -198,7 +198,7 @@ def rnn_scan(
 
 def _choose_reference(backend: str, inputs: Inputs) -> None:
     if not torch.compiler.is_compiling():
-        dispatch.choose(backend, "cfc", "pure", 1, inputs.x_proj.device.type)
+        dispatch.choose(backend, "cfc", "pure", inputs.x_proj.device.type)
 
 
 def _prepare(

@@ -209,7 +209,7 @@ def run_as_operator(
 def _load(backend: str, cell: str, variant: str, flat: tuple[Tensor | None, ...]) -> Backend:
     part = flat[1] if flat[1] is not None else flat[2]
     assert part is not None
-    choice = dispatch.choose(backend, cell, variant, part.shape[-3], part.device.type)
+    choice = dispatch.choose(backend, cell, variant, part.device.type)
     return dispatch.load(choice.backend)
 
 

@@ -37,8 +37,7 @@ def run(call: Call, inputs: Inputs, backend: str) -> ScanOutput:
     if torch.compiler.is_compiling():
         y, h_n, c_n = run_as_operator(call, inputs, backend, wants_grad)
         return ScanOutput(y, h_n, c_n if call.cell == "lstm" else None)
-    gates = inputs.recurrent.reference.shape[-3]
-    choice = dispatch.choose(backend, call.cell, call.variant, gates, inputs.x_proj.device.type)
+    choice = dispatch.choose(backend, call.cell, call.variant, inputs.x_proj.device.type)
     module = dispatch.load(choice.backend)
     if wants_grad:
         return ScanOutput(*Scan.apply(call, module, *flat))  # type: ignore[no-untyped-call]

@@ -15,7 +15,7 @@ from lrs_kernels.triton.table import FACTORED, RESIDENT, Direction, Tile
 
 Path = Literal["resident", "factored", "step"]
 
-GATES = {"cfc": 3, "lstm": 4, "gru": 3, "rnn": 1}
+GATES = {"cfc": 3, "cfc4": 4, "lstm": 4, "gru": 3, "rnn": 1}
 SMEM_LIMIT = 232_448
 """Shared memory one block may use on sm_90, bytes."""
 
@@ -87,7 +87,7 @@ def plan(
     """Choose the kernel of a call.
 
     Args:
-        cell: `cfc`, `lstm`, `gru` or `rnn`.
+        cell: `cfc`, `cfc4` (with four gates), `lstm`, `gru` or `rnn`.
         direction: `forward` or `backward`.
         hidden: hidden size H.
         rank: rank of the factors; None for dense weights.
@@ -104,7 +104,7 @@ def plan(
     tile = RESIDENT.get((cell, direction, precision), {}).get(size)
     if tile is not None:
         reason = f"{GATES[cell]} matrices of {size} x {size} fit a multiprocessor in {precision}"
-        return Plan("resident", block_rows(rows, members), tile, reason)
+        return Plan("resident", min(block_rows(rows, members), tile.rows), tile, reason)
     why_not = f"{GATES[cell]} matrices of {size} x {size} in {precision} exceed a multiprocessor"
     if rank is not None and not masked:
         tile = _factored(cell, direction, precision, size, padded(rank))

@@ -5,27 +5,124 @@ may share a part through an expanded (stride 0) view. `resets` is boolean, True 
 zeroed before that step. Outputs take the dtype of `x_proj`; sums are kept in float32 (float64 for
 float64 inputs) whatever `precision` (`ieee`, `tf32`, `tf32x3`, `bf16`) the products have.
 
-`overwrite=True` lets a pass write over its own input: gates over `x_proj`, gradients over gates.
-It halves the memory of a training step, and is for callers who know that nobody else will look.
+`overwrite=True` lets a pass write over its own input, where rows are as wide: gates over `x_proj`,
+gradients over gates. It halves the memory of a training step, and is for callers who know that
+nobody else will look.
 """
 
 from __future__ import annotations
 
-from lrs_kernels.triton.run_cfc import CfCStates, cfc_backward, cfc_forward
-from lrs_kernels.triton.run_gru import GRUStates, gru_backward, gru_forward
-from lrs_kernels.triton.run_lstm import LSTMStates, lstm_backward, lstm_forward
-from lrs_kernels.triton.run_rnn import rnn_backward, rnn_forward
+import torch
 
-__all__ = [
-    "CfCStates",
-    "GRUStates",
-    "LSTMStates",
-    "cfc_backward",
-    "cfc_forward",
-    "gru_backward",
-    "gru_forward",
-    "lstm_backward",
-    "lstm_forward",
-    "rnn_backward",
-    "rnn_forward",
-]
+from lrs_kernels.passes import Call, Grads, Inputs, Trace, Upstream
+from lrs_kernels.triton import graph
+from lrs_kernels.triton import operands as ops
+from lrs_kernels.triton.cells import cell_of, history
+from lrs_kernels.triton.kernels.scan import scan_backward_kernel, scan_forward_kernel
+from lrs_kernels.triton.step_passes import backward_steps, forward_steps
+
+
+def forward(
+    call: Call, inputs: Inputs, save: bool = True, save_time: bool = False, overwrite: bool = False
+) -> Trace:
+    """Run a cell over the whole sequence.
+
+    Args:
+        call: which recurrence.
+        inputs: what it reads, with the axis P.
+        save: keep gates and cell states for the backward pass.
+        save_time: CfC: keep the pre-activation that the time span multiplies, for its gradient.
+        overwrite: write the gates over `x_proj`, if that is contiguous.
+
+    """
+    x = ops.inner_contiguous(inputs.x_proj)
+    h0, c0 = inputs.h0.contiguous(), ops.packed(inputs.c0)
+    members, batch, hidden = h0.shape
+    cell = cell_of(call, x.shape[-1] // hidden)
+    run = ops.prepare(
+        cell, "forward", (members, batch, hidden), x.dtype, inputs.recurrent, call.precision
+    )
+    in_steps = run.plan.path == "step"
+    steps = x.shape[1]
+    y = x.new_empty(members, steps, batch, hidden)
+    trace = Trace(
+        y,
+        None if c0 is None else torch.empty_like(c0),
+        ops.gates_for(x, cell, save, overwrite),
+        torch.empty_like(y) if c0 is not None and (save or in_steps) else None,
+        torch.empty_like(y) if save_time else None,
+    )
+    inputs = Inputs(
+        x, inputs.recurrent, h0, c0, ops.packed(inputs.timespans), ops.flags(inputs.resets),
+        ops.packed(inputs.bias_n),
+    )  # fmt: skip
+    with ops.device_of(x):
+        if in_steps:
+            graph.run(forward_steps(run, inputs, trace))
+            if trace.c_n is not None and trace.cells is not None:
+                trace.c_n.copy_(trace.cells[:, -1])
+            return trace if save else trace._replace(cells=None)
+        left, right, mask, _ = run.weights
+        scan_forward_kernel[run.grid](
+            x, left, right, mask, h0, c0, inputs.bias_n, inputs.timespans, inputs.resets,
+            trace.states, trace.c_n, trace.gates, trace.cells, trace.time, *ops.strides(x),
+            *run.weights.strides, steps, batch, K=run.constants, **run.options,
+        )  # fmt: skip
+    return trace
+
+
+def backward(
+    call: Call, inputs: Inputs, trace: Trace, upstream: Upstream, overwrite: bool = False
+) -> Grads:
+    """Walk a cell back over the whole sequence.
+
+    Args:
+        call: of the forward pass.
+        inputs: of the forward pass; `x_proj` may be None.
+        trace: what the forward pass left.
+        upstream: gradients of its outputs, None where the loss does not look.
+        overwrite: write dz over the gates, if they are as wide.
+
+    Raises:
+        ValueError: if the forward pass saved nothing.
+
+    """
+    y, h0, c0 = trace.states, inputs.h0.contiguous(), ops.packed(inputs.c0)
+    members, steps, batch, hidden = y.shape
+    cell = cell_of(call, inputs.recurrent.reference.shape[-3])
+    gates = ops.saved(trace.gates) if cell.saved else None
+    if gates is not None and overwrite and cell.width == cell.gates:
+        dz = gates
+    else:
+        dz = y.new_empty(members, steps, batch, cell.gates * hidden)
+    dy = None if upstream.dy is None else ops.inner_contiguous(upstream.dy)
+    upstream = Upstream(dy, ops.packed(upstream.h_n), ops.packed(upstream.c_n))
+    inputs = inputs._replace(
+        h0=h0, c0=c0, timespans=ops.packed(inputs.timespans), resets=ops.flags(inputs.resets)
+    )
+    run = ops.prepare(
+        cell, "backward", (members, batch, hidden), y.dtype, inputs.recurrent, call.precision
+    )
+    grads = Grads(
+        dz,
+        torch.empty_like(h0),
+        None if c0 is None else torch.empty_like(c0),
+        None if trace.time is None else y.new_empty(members, steps, batch),
+        torch.empty_like(dz) if cell.after >= 0 else None,
+    )
+    if run.plan.path == "step":
+        with ops.device_of(y):
+            work, grads = backward_steps(run, inputs, trace, upstream, grads)
+            graph.run(work)
+        per_unit = grads.timespans
+        return grads if per_unit is None else grads._replace(timespans=per_unit.sum(-1))
+    states, initial = history(cell, inputs, trace)
+    left, right, mask, _ = run.weights
+    with ops.device_of(y):
+        scan_backward_kernel[run.grid](
+            dy, upstream.h_n, upstream.c_n, gates, states, initial, left, right, mask,
+            inputs.timespans, trace.time, inputs.resets, dz, grads.dz_recurrent, grads.h0,
+            grads.c0, grads.timespans, *ops.strides(dy), *run.weights.strides, steps, batch,
+            K=run.constants, **run.options,
+        )  # fmt: skip
+    return grads

@@ -20,40 +20,20 @@ import triton
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
+from lrs_kernels.triton.cells import CELLS
 from lrs_kernels.triton.config import STEP_TILE, Plan
-from lrs_kernels.triton.kernels import step_backward, step_forward
-from lrs_kernels.triton.kernels.cfc import cfc_backward_kernel, cfc_forward_kernel
-from lrs_kernels.triton.kernels.gru import gru_backward_kernel, gru_forward_kernel
-from lrs_kernels.triton.kernels.lstm import lstm_backward_kernel, lstm_forward_kernel
-from lrs_kernels.triton.kernels.rnn import rnn_backward_kernel, rnn_forward_kernel
+from lrs_kernels.triton.kernels.cell import Cell
+from lrs_kernels.triton.kernels.scan import scan_backward_kernel, scan_forward_kernel
+from lrs_kernels.triton.kernels.step import step_backward_kernel, step_forward_kernel
 from lrs_kernels.triton.operands import INTERPRETED, constants
 from lrs_kernels.triton.sass import Resources, disassemble, time_loop
-from lrs_kernels.triton.steps import step_constants
 from lrs_kernels.triton.table import FACTORED, RESIDENT, Direction, Tile
 
 TARGET = GPUTarget("cuda", 90, 32)
+DIRECTIONS: tuple[Direction, Direction] = ("forward", "backward")
 
-KERNELS: dict[tuple[str, Direction], Any] = {
-    ("cfc", "forward"): cfc_forward_kernel,
-    ("cfc", "backward"): cfc_backward_kernel,
-    ("lstm", "forward"): lstm_forward_kernel,
-    ("lstm", "backward"): lstm_backward_kernel,
-    ("gru", "forward"): gru_forward_kernel,
-    ("gru", "backward"): gru_backward_kernel,
-    ("rnn", "forward"): rnn_forward_kernel,
-    ("rnn", "backward"): rnn_backward_kernel,
-}
-
-STEP_KERNELS: dict[tuple[str, Direction], Any] = {
-    ("cfc", "forward"): step_forward.cfc_step_forward,
-    ("cfc", "backward"): step_backward.cfc_step_backward,
-    ("lstm", "forward"): step_forward.lstm_step_forward,
-    ("lstm", "backward"): step_backward.lstm_step_backward,
-    ("gru", "forward"): step_forward.gru_step_forward,
-    ("gru", "backward"): step_backward.gru_step_backward,
-    ("rnn", "forward"): step_forward.rnn_step_forward,
-    ("rnn", "backward"): step_backward.rnn_step_backward,
-}
+BY_NAME = {cell.name: cell for cell in reversed(CELLS.values())}
+"""Entries of the table -> cells; of several variants the first."""
 
 _IN_FLOAT32 = {
     "p_prev",
@@ -69,6 +49,8 @@ _IN_FLOAT32 = {
     "p_dh0",
     "p_dc0",
     "p_dc_n",
+    "p_bias",
+    "p_initial",
 }
 """Parameters and states, which stay in float32 when sequences are stored in bfloat16."""
 
@@ -76,11 +58,27 @@ PLAIN = frozenset({"p_dt", "p_time", "p_d_dt", "p_reset"})
 """Optional arguments that are absent in the plainest call."""
 
 
+def _foreign(cell: Cell) -> set[str]:
+    """Optional arguments that belong to other cells."""
+    foreign = set[str]()
+    if not cell.name.startswith("cfc"):
+        foreign |= {"p_dt", "p_time", "p_d_dt"}
+    if cell.history != "cells":
+        foreign |= {"p_c0", "p_c_n", "p_cells", "p_dc_n", "p_dc0", "p_c_prev", "p_dc"}
+    if cell.after < 0:
+        foreign |= {"p_bias", "p_dz_h"}
+    if not cell.saved:
+        foreign.add("p_gates")
+    if cell.history is None:
+        foreign.add("p_states")
+    return foreign
+
+
 class Kernel(NamedTuple):
     """One kernel to compile.
 
     Attributes:
-        cell: `cfc`, `lstm`, `gru` or `rnn`.
+        cell: `cfc`, `cfc4`, `lstm`, `gru` or `rnn`.
         direction: `forward` or `backward`.
         hidden: hidden size H.
         rank: rank of the factors, 0 for dense weights.
@@ -143,7 +141,7 @@ def table_kernels() -> list[Kernel]:
     for (cell, direction, precision), sizes in RESIDENT.items():
         for size, tile in sizes.items():
             rank, absent = (32, frozenset[str]()) if tile.forms else (0, frozenset({"p_mask"}))
-            plan = Plan("resident", 16, tile, "")
+            plan = Plan("resident", tile.rows, tile, "")
             found.append(Kernel(cell, direction, size, rank, precision, plan, absent=absent))
     for (cell, direction, precision), pairs in FACTORED.items():
         for (size, rank), tile in pairs.items():
@@ -157,7 +155,8 @@ def step_kernels() -> list[Kernel]:
     plan = Plan("step", STEP_TILE.block_b, Tile(STEP_TILE.num_warps, STEP_TILE.num_stages), "")
     return [
         Kernel(cell, direction, 512, 0, precision, plan)
-        for cell, direction in STEP_KERNELS
+        for cell in BY_NAME
+        for direction in DIRECTIONS
         for precision in ("bf16", "tf32", "tf32x3", "ieee")
     ]
 
@@ -193,32 +192,28 @@ def describe(kernel: Kernel) -> str:
 
 def _source(kernel: Kernel) -> tuple[ASTSource, dict[str, Any]]:
     """The kernel with the types a launch would give it."""
+    cell, forward = BY_NAME[kernel.cell], kernel.direction == "forward"
     if kernel.plan.path == "step":
-        function = STEP_KERNELS[kernel.cell, kernel.direction]
-        fixed = step_constants(kernel.hidden, kernel.precision)
+        function = step_forward_kernel if forward else step_backward_kernel
     else:
-        function = KERNELS[kernel.cell, kernel.direction]
-        fixed = constants(kernel.hidden, kernel.rank, kernel.precision, kernel.plan)
-    names = ("num_warps", "num_stages", "enable_fp_fusion")
-    options = {name: fixed.pop(name) for name in names if name in fixed}
-    if kernel.cell == "rnn":
-        fixed["RELU"] = False
-    absent = set(kernel.absent) | (set() if kernel.rank else {"p_right"})
+        function = scan_forward_kernel if forward else scan_backward_kernel
+    fixed, options = constants(cell, kernel.hidden, kernel.rank, kernel.precision, kernel.plan)
+    absent = set(kernel.absent) | _foreign(cell) | (set() if kernel.rank else {"p_right"})
+    if not cell.wants_before:
+        absent |= {"p_initial"} if forward else {"p_initial", "p_prev"}
     if kernel.plan.path == "factored":
         absent.add("p_mask")
     signature: dict[str, str] = {}
     constexprs: dict[tuple[int, ...], Any] = {}
     attributes: dict[tuple[int, ...], list[list[Any]]] = {}
     for at, name in enumerate(function.arg_names):
-        if name in fixed or name in absent:
+        if name == "K" or name in absent:
             signature[name] = "constexpr"
-            constexprs[at,] = fixed.get(name)
+            constexprs[at,] = fixed if name == "K" else None
         else:
             signature[name] = _type(name, kernel)
-            if name not in (
-                "T",
-                "B",
-            ):  # pointers and strides are multiples of 16, sizes need not be
+            if name not in ("T", "B", "t", "prev_at"):
+                # Pointers and strides are multiples of 16, sizes and positions need not be.
                 attributes[at,] = [["tt.divisibility", 16]]
     source = ASTSource(fn=function, signature=signature, constexprs=constexprs, attrs=attributes)
     return source, options

@@ -16,7 +16,8 @@ import triton.language as tl
 from torch import Tensor
 
 from lrs_kernels.recurrent import Recurrent
-from lrs_kernels.triton.config import Plan, padded, plan
+from lrs_kernels.triton.config import STEP_TILE, Plan, padded, plan
+from lrs_kernels.triton.kernels.cell import Cell, Constants
 from lrs_kernels.triton.table import Direction
 
 logger = logging.getLogger("lrs_kernels")
@@ -79,22 +80,22 @@ class Launch(NamedTuple):
 
     Attributes:
         plan: the kernel chosen.
-        precision: as asked for, or `float64` where the inputs are.
-        weights: arguments of the prologue.
-        grid: batch tiles, members.
-        constants: compile-time arguments.
+        weights: arguments of the prologue; of the step path, all effective matrices as `left`.
+        grid: batch tiles and members; of the step path, batch tiles, unit tiles and members.
+        constants: the argument `K`.
+        options: warps, and whatever else is said to the compiler.
 
     """
 
     plan: Plan
-    precision: str
     weights: Weights
-    grid: tuple[int, int]
-    constants: dict[str, Any]
+    grid: tuple[int, ...]
+    constants: Constants
+    options: dict[str, Any]
 
 
 def prepare(
-    cell: str,
+    cell: Cell,
     direction: Direction,
     shape: tuple[int, int, int],
     dtype: torch.dtype,
@@ -104,7 +105,7 @@ def prepare(
     """Choose the kernel of a call and order its arguments.
 
     Args:
-        cell: `cfc`, `lstm`, `gru` or `rnn`.
+        cell: the cell.
         direction: `forward` or `backward`.
         shape: P, B and H.
         dtype: of the inputs; float64 is computed in float64 at any precision.
@@ -121,13 +122,19 @@ def prepare(
     name = "float64" if dtype == torch.float64 else precision
     rank = None if recurrent.w1 is None else recurrent.w1.shape[-1]
     masked = recurrent.mask is not None
-    chosen = plan(cell, direction, hidden, rank, masked, name, batch, members)
-    _tell(cell, direction, hidden, chosen.path, chosen.reason)
-    if chosen.path == "resident" and not chosen.tile.forms:
-        recurrent = Recurrent.of(recurrent.effective())
-    ordered = weights(recurrent)
-    grid = triton.cdiv(batch, chosen.block_b), members
-    return Launch(chosen, name, ordered, grid, constants(hidden, ordered.rank, name, chosen))
+    chosen = plan(cell.name, direction, hidden, rank, masked, name, batch, members)
+    _tell(cell.name, direction, hidden, chosen.path, chosen.reason)
+    if chosen.path == "step":
+        ordered = Weights(_effective(recurrent, name), None, None, 0)
+    elif chosen.path == "resident" and not chosen.tile.forms:
+        ordered = weights(Recurrent.of(recurrent.effective()))
+    else:
+        ordered = weights(recurrent)
+    fixed, options = constants(cell, hidden, ordered.rank, name, chosen)
+    tiles = [triton.cdiv(batch, fixed.BB)]
+    if chosen.path == "step":
+        tiles.append(triton.cdiv(hidden, fixed.BN))
+    return Launch(chosen, ordered, (*tiles, members), fixed, options)
 
 
 @lru_cache(maxsize=256)
@@ -136,10 +143,20 @@ def _tell(cell: str, direction: str, hidden: int, path: str, reason: str) -> Non
     logger.info("%s %s, H = %d: %r kernel; %s", cell, direction, hidden, path, reason)
 
 
-def constants(hidden: int, rank: int, precision: str, chosen: Plan) -> dict[str, Any]:
-    """The compile-time arguments of a kernel.
+def _effective(recurrent: Recurrent, precision: str) -> Tensor:
+    """The matrices the steps multiply by, `(P, G, H, H)`, rounded once instead of in every step."""
+    kept = {"bf16": torch.bfloat16, "float64": torch.float64}.get(precision, torch.float32)
+    return _packed_members(recurrent.effective().to(kept))
+
+
+@lru_cache(maxsize=256)
+def constants(
+    cell: Cell, hidden: int, rank: int, precision: str, chosen: Plan
+) -> tuple[Constants, dict[str, Any]]:
+    """The compile-time arguments of a kernel, and the options of its compilation.
 
     Args:
+        cell: the cell.
         hidden: hidden size H.
         rank: rank of the factors, 0 for dense weights.
         precision: `ieee`, `tf32`, `tf32x3`, `bf16` or `float64`.
@@ -149,26 +166,40 @@ def constants(hidden: int, rank: int, precision: str, chosen: Plan) -> dict[str,
     wide, low = precision == "float64", precision == "bf16"
     rounded = tl.float64 if wide else tl.bfloat16 if low else tl.float32
     products = "ieee" if wide or low else precision
-    return {
+    common = {
+        "cell": cell,
         "H": hidden,
-        "HP": padded(hidden),
-        "R": rank,
-        "RP": padded(rank) if rank else 0,
         "BB": chosen.block_b,
-        "FACTORED": chosen.path == "factored",
         "DT": rounded,
         # The interpreter multiplies the bit patterns of bfloat16: let it multiply float32.
         "OP": tl.float32 if low and INTERPRETED else rounded,
         "ACC": tl.float64 if wide else tl.float32,
         "PREC": products,
-        # W1 W2 is formed once and used T times: TF32 alone would lose three digits of it.
-        "PRODUCT": "tf32x3" if precision == "tf32" else products,
         "FAST": low and not INTERPRETED,
-        "NS": chosen.tile.num_stages,
-        "num_warps": chosen.tile.num_warps,
-        # Named, because its default changes in Triton 3.10.
-        "enable_fp_fusion": True,
     }
+    # Named, because the default of the fusion changes in Triton 3.10.
+    options = {"num_warps": chosen.tile.num_warps, "enable_fp_fusion": True}
+    if chosen.path == "step":
+        # Three products for one need the registers of a block twice as long.
+        block_k = STEP_TILE.block_k // 2 if precision == "tf32x3" else STEP_TILE.block_k
+        fixed = Constants(
+            **common,
+            BN=min(STEP_TILE.block_n, padded(hidden)),
+            BK=min(block_k, padded(hidden)),
+        )
+        return fixed, {**options, "num_stages": chosen.tile.num_stages}
+    fixed = Constants(
+        **common,
+        HP=padded(hidden),
+        R=rank,
+        RP=padded(rank) if rank else 0,
+        FACTORED=chosen.path == "factored",
+        # W1 W2 is formed once and used T times: TF32 alone would lose three digits of it.
+        PRODUCT="tf32x3" if precision == "tf32" else products,
+        TURNED=precision == "ieee",
+        NS=chosen.tile.num_stages,
+    )
+    return fixed, options
 
 
 def packed(tensor: Tensor | None) -> Tensor | None:
@@ -181,16 +212,18 @@ def strides(tensor: Tensor | None) -> tuple[int, ...]:
     return (0, 0, 0) if tensor is None else tensor.stride()[:3]
 
 
-def gates_for(x_proj: Tensor, save: bool, overwrite: bool) -> Tensor | None:
-    """Where gates of the size of the inputs go: nowhere, over the inputs, or into new memory."""
-    if not save:
+def gates_for(x_proj: Tensor, cell: Cell, save: bool, overwrite: bool) -> Tensor | None:
+    """Where gates go: nowhere, over the inputs if they are as wide, or into new memory."""
+    if not save or not cell.saved:
         return None
-    return x_proj if overwrite and x_proj.is_contiguous() else x_proj.new_empty(x_proj.shape)
+    if overwrite and cell.width == cell.gates and x_proj.is_contiguous():
+        return x_proj
+    return x_proj.new_empty(*x_proj.shape[:-1], x_proj.shape[-1] // cell.gates * cell.width)
 
 
-def like_state(h0: Tensor) -> Tensor:
-    """Memory for the gradient of an initial state."""
-    return torch.empty_like(h0, memory_format=torch.contiguous_format)
+def like_state(state: Tensor) -> Tensor:
+    """Memory of the size of a state."""
+    return torch.empty_like(state, memory_format=torch.contiguous_format)
 
 
 def start_of(d_final: Tensor | None, state: Tensor) -> Tensor:

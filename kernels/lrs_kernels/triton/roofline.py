@@ -25,8 +25,8 @@ FIXED_CYCLES = 250.0
 MMA_LATENCY = 25.0
 """Cycles until the next of two dependent `mma` may start."""
 
-_ACTIVATIONS = {"cfc": 3, "lstm": 5, "gru": 3, "rnn": 1}
-_GATES = {"cfc": 3, "lstm": 4, "gru": 3, "rnn": 1}
+_ACTIVATIONS = {"cfc": 3, "cfc4": 3, "lstm": 5, "gru": 3, "rnn": 1}
+_GATES = {"cfc": 3, "cfc4": 4, "lstm": 4, "gru": 3, "rnn": 1}
 _BYTES = re.compile(r"\.(64|128)$")
 
 
@@ -34,7 +34,7 @@ def floor_us(cell: str, direction: str, precision: str, hidden: int, rank: int, 
     """The sequential floor of a time step, microseconds.
 
     Args:
-        cell: `cfc`, `lstm`, `gru` or `rnn`.
+        cell: `cfc`, `cfc4`, `lstm`, `gru` or `rnn`.
         direction: `forward` or `backward`; the latter needs no special functions.
         precision: of the products.
         hidden: padded hidden size.

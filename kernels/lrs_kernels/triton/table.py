@@ -20,17 +20,21 @@ class Tile(NamedTuple):
         num_stages: stages of the time loop; 2 loads step t + 1 while step t is computed.
         forms: whether the prologue has the registers to form W1 W2 * M; if not, the effective
             matrices are formed before the launch.
+        rows: the most batch rows that a program may own.
 
     """
 
     num_warps: int
     num_stages: int
     forms: bool = True
+    rows: int = 16
 
 
 RESIDENT: dict[tuple[str, Direction, str], dict[int, Tile]] = {
     ("cfc", "forward", "bf16"): {32: Tile(2, 2), 64: Tile(4, 2), 128: Tile(8, 2)},
     ("cfc", "backward", "bf16"): {32: Tile(2, 2), 64: Tile(4, 2), 128: Tile(8, 2)},
+    ("cfc4", "forward", "bf16"): {32: Tile(2, 2), 64: Tile(4, 2), 128: Tile(8, 2, forms=False)},
+    ("cfc4", "backward", "bf16"): {32: Tile(2, 2), 64: Tile(4, 2), 128: Tile(8, 2)},
     ("lstm", "forward", "bf16"): {32: Tile(2, 2), 64: Tile(4, 2), 128: Tile(8, 2, forms=False)},
     ("lstm", "backward", "bf16"): {32: Tile(2, 2), 64: Tile(4, 2), 128: Tile(8, 2)},
     ("gru", "forward", "bf16"): {32: Tile(2, 2), 64: Tile(4, 2), 128: Tile(8, 2)},
@@ -49,6 +53,8 @@ RESIDENT: dict[tuple[str, Direction, str], dict[int, Tile]] = {
     },
     ("cfc", "forward", "tf32"): {32: Tile(2, 2), 64: Tile(4, 2), 128: Tile(8, 2, forms=False)},
     ("cfc", "backward", "tf32"): {32: Tile(2, 2), 64: Tile(4, 2), 128: Tile(8, 1, forms=False)},
+    ("cfc4", "forward", "tf32"): {32: Tile(2, 2), 64: Tile(4, 2)},
+    ("cfc4", "backward", "tf32"): {32: Tile(2, 2), 64: Tile(4, 2)},
     ("lstm", "forward", "tf32"): {32: Tile(2, 2), 64: Tile(4, 2)},
     ("lstm", "backward", "tf32"): {32: Tile(2, 2), 64: Tile(4, 2)},
     ("gru", "forward", "tf32"): {32: Tile(2, 2), 64: Tile(4, 2), 128: Tile(8, 2, forms=False)},
@@ -57,22 +63,55 @@ RESIDENT: dict[tuple[str, Direction, str], dict[int, Tile]] = {
     ("rnn", "backward", "tf32"): {32: Tile(2, 2), 64: Tile(4, 2), 128: Tile(8, 2, forms=False)},
     ("cfc", "forward", "tf32x3"): {32: Tile(2, 2), 64: Tile(4, 2)},
     ("cfc", "backward", "tf32x3"): {32: Tile(2, 2), 64: Tile(8, 1)},
+    ("cfc4", "forward", "tf32x3"): {32: Tile(2, 2), 64: Tile(4, 2)},
+    ("cfc4", "backward", "tf32x3"): {32: Tile(4, 2), 64: Tile(8, 2, forms=False)},
     ("lstm", "forward", "tf32x3"): {32: Tile(2, 2), 64: Tile(4, 2)},
     ("lstm", "backward", "tf32x3"): {32: Tile(2, 2), 64: Tile(8, 2, forms=False)},
     ("gru", "forward", "tf32x3"): {32: Tile(2, 2), 64: Tile(4, 2)},
     ("gru", "backward", "tf32x3"): {32: Tile(2, 2), 64: Tile(8, 2, forms=False)},
     ("rnn", "forward", "tf32x3"): {32: Tile(2, 2), 64: Tile(8, 2)},
     ("rnn", "backward", "tf32x3"): {32: Tile(2, 2), 64: Tile(8, 2)},
-    ("cfc", "forward", "ieee"): {32: Tile(4, 2)},
-    ("cfc", "backward", "ieee"): {32: Tile(4, 2)},
-    ("lstm", "forward", "ieee"): {32: Tile(4, 2)},
+    ("cfc", "forward", "ieee"): {
+        32: Tile(4, 2, rows=8),
+        64: Tile(4, 2, rows=8),
+        128: Tile(8, 2, forms=False, rows=8),
+    },
+    ("cfc", "backward", "ieee"): {
+        32: Tile(4, 2, rows=8),
+        64: Tile(4, 2, rows=8),
+        128: Tile(8, 2, forms=False, rows=8),
+    },
+    ("cfc4", "forward", "ieee"): {32: Tile(4, 2, rows=8), 64: Tile(8, 2, rows=8)},
+    ("cfc4", "backward", "ieee"): {32: Tile(4, 2, rows=8), 64: Tile(8, 2, forms=False, rows=8)},
+    ("lstm", "forward", "ieee"): {32: Tile(4, 2, rows=8), 64: Tile(8, 2, rows=8)},
+    ("lstm", "backward", "ieee"): {32: Tile(4, 2, rows=8), 64: Tile(8, 2, forms=False, rows=8)},
+    ("gru", "forward", "ieee"): {
+        32: Tile(4, 2, rows=8),
+        64: Tile(4, 2, rows=8),
+        128: Tile(8, 2, forms=False, rows=8),
+    },
+    ("gru", "backward", "ieee"): {
+        32: Tile(4, 2, rows=8),
+        64: Tile(4, 2, rows=8),
+        128: Tile(8, 2, forms=False, rows=8),
+    },
+    ("rnn", "forward", "ieee"): {
+        32: Tile(4, 2, rows=8),
+        64: Tile(4, 2, rows=8),
+        128: Tile(8, 2, forms=False, rows=8),
+    },
+    ("rnn", "backward", "ieee"): {
+        32: Tile(4, 2, rows=8),
+        64: Tile(4, 2, rows=8),
+        128: Tile(8, 2, forms=False, rows=8),
+    },
 }
-"""(cell, direction, precision): padded hidden size -> tile."""
+"""(cell, direction, precision): padded hidden size -> tile; `cfc4` is the CfC with four gates."""
 
 FACTORED: dict[tuple[str, Direction, str], dict[tuple[int, int], Tile]] = {
     ("cfc", "forward", "bf16"): {(256, 16): Tile(8, 2), (256, 32): Tile(8, 2)},
     ("cfc", "backward", "bf16"): {(256, 16): Tile(8, 2), (256, 32): Tile(8, 2)},
     ("gru", "forward", "bf16"): {(256, 16): Tile(8, 2), (256, 32): Tile(8, 2)},
-    ("gru", "backward", "bf16"): {(256, 16): Tile(8, 2), (256, 32): Tile(8, 2)},
+    ("gru", "backward", "bf16"): {(256, 16): Tile(8, 2), (256, 32): Tile(8, 1)},
 }
 """(cell, direction, precision): (padded hidden size, padded rank) -> tile."""

@@ -55,13 +55,13 @@ def test_a_failing_compiler_is_quoted(tmp_path, monkeypatch):
 def test_without_a_compiler_the_loop_runs_and_says_why(monkeypatch, caplog):
     monkeypatch.setattr(shutil, "which", lambda name: None)
     with caplog.at_level("INFO", logger="lrs_kernels"):
-        choice = dispatch.choose("auto", "cfc", "default", 3, "cpu")
+        choice = dispatch.choose("auto", "cfc", "default", "cpu")
     assert choice.backend == "cpu" and "no C compiler" in choice.reason
     assert "cfc scan on cpu runs on 'cpu': no C compiler" in caplog.text
     with pytest.raises(ValueError, match="'native' is not available here: no C compiler"):
-        dispatch.choose("native", "cfc", "default", 3, "cpu")
+        dispatch.choose("native", "cfc", "default", "cpu")
 
 
 def test_it_can_be_switched_off(monkeypatch):
     monkeypatch.setenv(build.DISABLED, "0")
-    assert dispatch.choose("auto", "gru", "default", 3, "cpu").backend == "cpu"
+    assert dispatch.choose("auto", "gru", "default", "cpu").backend == "cpu"

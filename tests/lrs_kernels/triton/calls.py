@@ -4,15 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
+from functools import partial
 
 import torch
 from torch import Tensor
 
+from lrs_kernels import passes
+from lrs_kernels.passes import Inputs, Upstream
 from lrs_kernels.recurrent import Recurrent
 from lrs_kernels.reference import cfc_reference, gru_reference, lstm_reference, rnn_reference
 from lrs_kernels.triton import launch
 
-GATES = {"cfc": 3, "lstm": 4, "gru": 3, "rnn": 1, "relu": 1}
+GATES = {
+    "cfc": 3,
+    "cfc4": 4,
+    "no_gate": 3,
+    "no_gate4": 4,
+    "lstm": 4,
+    "gru": 3,
+    "rnn": 1,
+    "relu": 1,
+}
+CFCS = ("cfc", "cfc4", "no_gate", "no_gate4")
 
 Scan = Callable[[Tensor, dict[str, Tensor]], tuple[Tensor, ...]]
 
@@ -89,23 +102,17 @@ def judge(call: Call, scan: Scan, **leaves: Tensor) -> dict[str, Tensor]:
     return {"y": outputs[0].detach(), **dict(zip(wanted, grads, strict=True))}
 
 
-def reference_cfc(call: Call) -> dict[str, Tensor]:
+def reference_cfc(call: Call, mode: str = "default") -> dict[str, Tensor]:
     timed = {} if call.timespans is None else {"d_timespans": call.timespans}
     return judge(
         call,
-        lambda w, at: cfc_reference(at["dz"], w, at["dh0"], at.get("d_timespans"), call.resets),
+        lambda w, at: cfc_reference(
+            at["dz"], w, at["dh0"], at.get("d_timespans"), call.resets, mode
+        ),
         dz=call.x_proj,
         dh0=call.h0,
         **timed,
     )
-
-
-def kernel_cfc(call: Call, precision: str = "ieee") -> dict[str, Tensor]:
-    common = (call.recurrent, call.h0, call.timespans, call.resets, precision)
-    states = launch.cfc_forward(call.x_proj, *common, save_time=call.timespans is not None)
-    dz, dh0, d_timespans = launch.cfc_backward(call.dy, call.d_final, states, *common)
-    found = {"y": states.y, "dz": dz, "dh0": dh0}
-    return found if d_timespans is None else {**found, "d_timespans": d_timespans}
 
 
 def reference_lstm(call: Call) -> dict[str, Tensor]:
@@ -118,37 +125,14 @@ def reference_lstm(call: Call) -> dict[str, Tensor]:
     )
 
 
-def kernel_lstm(call: Call, precision: str = "ieee") -> dict[str, Tensor]:
-    common = (call.recurrent, call.h0, call.c0, call.resets, precision)
-    states = launch.lstm_forward(call.x_proj, *common)
-    assert states.cells is not None
-    if call.x_proj.dtype == torch.float64:
-        assert torch.equal(states.c_n, states.cells[:, -1])
-    dz, dh0, dc0 = launch.lstm_backward(call.dy, call.d_final, call.dc_n, states, *common)
-    return {"y": states.y, "dz": dz, "dh0": dh0, "dc0": dc0}
-
-
 def reference_gru(call: Call) -> dict[str, Tensor]:
-    found = judge(
+    return judge(
         call,
         lambda w, at: gru_reference(at["dz"], w, at["dh0"], at["d_bias"], call.resets),
         dz=call.x_proj,
         dh0=call.h0,
         d_bias=call.bias_n,
     )
-    return found
-
-
-def kernel_gru(call: Call, precision: str = "ieee") -> dict[str, Tensor]:
-    common = (call.resets, precision)
-    states = launch.gru_forward(call.x_proj, call.recurrent, call.h0, call.bias_n, *common)
-    dz, dz_recurrent, dh0 = launch.gru_backward(
-        call.dy, call.d_final, states, call.recurrent, call.h0, *common
-    )
-    hidden = call.h0.shape[-1]
-    assert torch.equal(dz_recurrent[..., : 2 * hidden], dz[..., : 2 * hidden])
-    d_bias = dz_recurrent[..., 2 * hidden :].sum((1, 2))
-    return {"y": states.y, "dz": dz, "dh0": dh0, "d_bias": d_bias}
 
 
 def reference_rnn(call: Call, nonlinearity: str = "tanh") -> dict[str, Tensor]:
@@ -160,37 +144,60 @@ def reference_rnn(call: Call, nonlinearity: str = "tanh") -> dict[str, Tensor]:
     )
 
 
-def kernel_rnn(
-    call: Call, precision: str = "ieee", nonlinearity: str = "tanh"
-) -> dict[str, Tensor]:
-    common = (call.recurrent, call.h0, call.resets, precision, nonlinearity)
-    y = launch.rnn_forward(call.x_proj, *common)
-    dz, dh0 = launch.rnn_backward(call.dy, call.d_final, y, *common)
-    return {"y": y, "dz": dz, "dh0": dh0}
-
-
-def reference_relu(call: Call) -> dict[str, Tensor]:
-    return reference_rnn(call, "relu")
-
-
-def kernel_relu(call: Call, precision: str = "ieee") -> dict[str, Tensor]:
-    return kernel_rnn(call, precision, "relu")
-
-
 REFERENCE = {
     "cfc": reference_cfc,
+    "cfc4": reference_cfc,
+    "no_gate": partial(reference_cfc, mode="no_gate"),
+    "no_gate4": partial(reference_cfc, mode="no_gate"),
     "lstm": reference_lstm,
     "gru": reference_gru,
     "rnn": reference_rnn,
-    "relu": reference_relu,
+    "relu": partial(reference_rnn, nonlinearity="relu"),
 }
-KERNEL = {
-    "cfc": kernel_cfc,
-    "lstm": kernel_lstm,
-    "gru": kernel_gru,
-    "rnn": kernel_rnn,
-    "relu": kernel_relu,
+
+VARIANTS = {
+    "cfc": ("cfc", "default"),
+    "cfc4": ("cfc", "default"),
+    "no_gate": ("cfc", "no_gate"),
+    "no_gate4": ("cfc", "no_gate"),
+    "lstm": ("lstm", "default"),
+    "gru": ("gru", "default"),
+    "rnn": ("rnn", "tanh"),
+    "relu": ("rnn", "relu"),
 }
+
+
+def prepare(call: Call, cell: str, precision: str = "ieee") -> tuple[passes.Call, Inputs]:
+    """What the kernels are asked, with the options that the cell has."""
+    kind = passes.Call(*VARIANTS[cell], precision)
+    inputs = Inputs(call.x_proj, call.recurrent, call.h0, resets=call.resets)
+    if kind.cell == "cfc":
+        inputs = inputs._replace(timespans=call.timespans)
+    elif kind.cell == "lstm":
+        inputs = inputs._replace(c0=call.c0)
+    elif kind.cell == "gru":
+        inputs = inputs._replace(bias_n=call.bias_n)
+    return kind, inputs
+
+
+def run_kernels(call: Call, precision: str = "ieee", *, cell: str) -> dict[str, Tensor]:
+    """Outputs of the kernels and their gradients, named as `judge` names them."""
+    kind, inputs = prepare(call, cell, precision)
+    trace = launch.forward(kind, inputs, save_time=inputs.timespans is not None)
+    upstream = Upstream(call.dy, call.d_final, call.dc_n if kind.cell == "lstm" else None)
+    grads = launch.backward(kind, inputs._replace(x_proj=None), trace, upstream)
+    if trace.cells is not None and call.x_proj.dtype == torch.float64:
+        assert torch.equal(trace.c_n, trace.cells[:, -1])
+    found = {"y": trace.states, "dz": grads.dz, "dh0": grads.h0}
+    named = {"dc0": grads.c0, "d_timespans": grads.timespans}
+    if grads.dz_recurrent is not None:  # the GRU
+        last = 2 * call.h0.shape[-1]
+        assert torch.equal(grads.dz_recurrent[..., :last], grads.dz[..., :last])
+        named["d_bias"] = grads.dz_recurrent[..., last:].sum((1, 2))
+    return found | {name: grad for name, grad in named.items() if grad is not None}
+
+
+KERNEL = {cell: partial(run_kernels, cell=cell) for cell in REFERENCE}
 
 
 def rms_ratio(found: Tensor, expected: Tensor) -> float:

@@ -10,6 +10,7 @@ import torch
 from lrs_kernels.recurrent import Recurrent
 from lrs_kernels.triton import operands
 from lrs_kernels.triton.config import block_rows, padded, plan
+from lrs_kernels.triton.kernels.cfc import CFC
 
 
 @pytest.mark.parametrize(
@@ -53,7 +54,7 @@ def test_the_choice_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     recurrent = Recurrent.of(torch.zeros(1, 3, 512, 512))
     with caplog.at_level(logging.INFO, logger="lrs_kernels"):
         for _ in range(2):
-            operands.prepare("cfc", "forward", (1, 4, 512), torch.float32, recurrent, "bf16")
+            operands.prepare(CFC, "forward", (1, 4, 512), torch.float32, recurrent, "bf16")
     assert [record.getMessage() for record in caplog.records] == [
         "cfc forward, H = 512: 'step' kernel; "
         "3 matrices of 512 x 512 in bf16 exceed a multiprocessor"

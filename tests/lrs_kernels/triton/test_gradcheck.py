@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -21,6 +22,9 @@ def cfc(x: Tensor, w1: Tensor, w2: Tensor, h0: Tensor, extra: Tensor, **options:
     return cfc_scan(x, (w1, w2), h0, timespans=extra[:STEPS, :BATCH].square(), **options)
 
 
+no_gate = partial(cfc, mode="no_gate")
+
+
 def lstm(x: Tensor, w1: Tensor, w2: Tensor, h0: Tensor, extra: Tensor, **options: Any) -> Any:
     y, (h_n, c_n) = lstm_scan(x, (w1, w2), (h0, extra[:BATCH, :HIDDEN]), **options)
     return y, h_n, c_n
@@ -36,7 +40,10 @@ def rnn(x: Tensor, w1: Tensor, w2: Tensor, h0: Tensor, extra: Tensor, **options:
 
 
 @pytest.mark.parametrize("masked", [True, False], ids=["masked", "all-ones"])
-@pytest.mark.parametrize(("scan", "gates"), [(cfc, 3), (lstm, 4), (gru, 3), (rnn, 1)])
+@pytest.mark.parametrize(
+    ("scan", "gates"),
+    [(cfc, 3), (cfc, 4), (no_gate, 3), (no_gate, 4), (lstm, 4), (gru, 3), (rnn, 1)],
+)
 def test_gradients_equal_differences(scan: Callable[..., Any], gates: int, masked: bool) -> None:
     def leaf(*shape: int) -> Tensor:
         return torch.randn(*shape, dtype=torch.float64, requires_grad=True)

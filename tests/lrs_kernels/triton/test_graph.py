@@ -9,7 +9,7 @@ from lrs_kernels.triton import graph, operands
 from lrs_kernels.triton.config import Plan
 from lrs_kernels.triton.operands import INTERPRETED
 from lrs_kernels.triton.table import Tile
-from tests.lrs_kernels.triton.calls import GATES, KERNEL, Case, make
+from tests.lrs_kernels.triton.calls import CFCS, GATES, KERNEL, Case, make
 
 pytestmark = pytest.mark.skipif(not INTERPRETED, reason="kernels are compiled in this process")
 
@@ -46,7 +46,7 @@ def recorder(monkeypatch: pytest.MonkeyPatch) -> Recorder:
 def test_chunks_equal_one_piece(
     cell: str, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    case = Case(members=2, steps=5, resets=True, timespans=cell == "cfc")
+    case = Case(members=2, steps=5, resets=True, timespans=cell in CFCS)
     call = make(case, cell)
     in_chunks = KERNEL[cell](call)
     # 5 = 2 + 2 + 1 steps: two graphs for each direction, three replays

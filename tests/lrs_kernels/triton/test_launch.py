@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 
+from lrs_kernels.passes import Upstream
 from lrs_kernels.triton import launch, operands
 from lrs_kernels.triton.config import Plan
 from lrs_kernels.triton.operands import INTERPRETED
 from lrs_kernels.triton.table import Tile
 from tests.lrs_kernels.triton.calls import (
-    GATES,
+    CFCS,
     KERNEL,
     REFERENCE,
     Case,
-    kernel_cfc,
     make,
     member,
-    reference_cfc,
+    prepare,
     rms_ratio,
 )
 
@@ -43,6 +45,8 @@ TIMED = [
     Case(timespans=True, resets=True, members=2, hidden=20, rank=4, mask=0.5, batch=9),
 ]
 
+CELLS = ("cfc", "lstm", "gru", "rnn", "relu")  # other CfCs differ in the step alone: see TIMED
+
 
 def paths(cases: list[Case]) -> list[tuple[str, Case]]:
     """Every case down every path that has it: only factors without a mask have a factored form."""
@@ -64,7 +68,7 @@ def path(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str
 
 
 @pytest.mark.parametrize(("path", "case"), paths(CASES), indirect=["path"], ids=str)
-@pytest.mark.parametrize("cell", GATES)
+@pytest.mark.parametrize("cell", CELLS)
 def test_equals_the_reference_in_float64(cell: str, path: str, case: Case) -> None:
     call = make(case, cell)
     expected = REFERENCE[cell](call)
@@ -75,10 +79,11 @@ def test_equals_the_reference_in_float64(cell: str, path: str, case: Case) -> No
 
 
 @pytest.mark.parametrize(("path", "case"), paths(TIMED), indirect=["path"], ids=str)
-def test_timespans_and_their_gradient(path: str, case: Case) -> None:
-    call = make(case, "cfc")
-    expected = reference_cfc(call)
-    for name, value in kernel_cfc(call).items():
+@pytest.mark.parametrize("cell", CFCS)
+def test_timespans_and_their_gradient(cell: str, path: str, case: Case) -> None:
+    call = make(case, cell)
+    expected = REFERENCE[cell](call)
+    for name, value in KERNEL[cell](call).items():
         torch.testing.assert_close(value, expected[name], rtol=1e-10, atol=1e-10, msg=name)
 
 
@@ -91,18 +96,19 @@ def test_timespans_and_their_gradient(path: str, case: Case) -> None:
     ],
     ids=["float32", "float32-bf16", "bfloat16"],
 )
-@pytest.mark.parametrize("cell", GATES)
+@pytest.mark.parametrize("weights", [{}, {"rank": 4, "mask": 0.5}], ids=["dense", "low-rank"])
+@pytest.mark.parametrize("cell", CELLS)
 def test_low_precision_stays_close(
-    cell: str, dtype: torch.dtype, precision: str, limit: float
+    cell: str, weights: dict[str, Any], dtype: torch.dtype, precision: str, limit: float
 ) -> None:
-    call = make(Case(hidden=24, rank=4, mask=0.5, resets=True), cell, dtype)
+    call = make(Case(hidden=24, resets=True, **weights), cell, dtype)
     expected = REFERENCE[cell](call)
     for name, value in KERNEL[cell](call, precision).items():
         assert rms_ratio(value, expected[name]) < limit, name
 
 
 @pytest.mark.filterwarnings("ignore:overflow encountered:RuntimeWarning")  # NumPy's, on purpose
-@pytest.mark.parametrize("cell", GATES)
+@pytest.mark.parametrize("cell", CELLS)
 def test_saturated_gates_are_never_nan(cell: str) -> None:
     call = make(Case(), cell, torch.float32)
     call.x_proj *= 1000
@@ -112,7 +118,7 @@ def test_saturated_gates_are_never_nan(cell: str) -> None:
         torch.testing.assert_close(value.double(), expected[name], rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("cell", GATES)
+@pytest.mark.parametrize("cell", CELLS)
 def test_strided_inputs_need_no_copy_and_change_nothing(cell: str) -> None:
     """A batch-first tensor seen as (P, T, B, ...), a gradient expanded by `sum`, a shared mask."""
     call = make(Case(members=2, rank=3, mask=0.5), cell)
@@ -131,7 +137,7 @@ def test_strided_inputs_need_no_copy_and_change_nothing(cell: str) -> None:
     torch.testing.assert_close(KERNEL[cell](call)["y"], REFERENCE[cell](call)["y"])
 
 
-@pytest.mark.parametrize("cell", GATES)
+@pytest.mark.parametrize("cell", CELLS)
 def test_a_population_equals_its_members_alone(cell: str) -> None:
     call = make(Case(members=3, rank=4, mask=0.5, resets=True), cell)
     together = KERNEL[cell](call)
@@ -142,17 +148,17 @@ def test_a_population_equals_its_members_alone(cell: str) -> None:
 
 def test_overwriting_gives_the_same_numbers_in_half_the_memory() -> None:
     call = make(Case(resets=True), "cfc")
-    expected = kernel_cfc(call)
-    x_proj = call.x_proj.clone()
-    common = (call.recurrent, call.h0, None, call.resets)
-    states = launch.cfc_forward(x_proj, *common, overwrite=True)
-    dz, dh0, _ = launch.cfc_backward(call.dy, call.d_final, states, *common, overwrite=True)
-    assert dz.data_ptr() == x_proj.data_ptr()
-    for name, value in (("y", states.y), ("dz", dz), ("dh0", dh0)):
+    expected = KERNEL["cfc"](call)
+    kind, inputs = prepare(call, "cfc")
+    inputs = inputs._replace(x_proj=call.x_proj.clone())
+    trace = launch.forward(kind, inputs, overwrite=True)
+    grads = launch.backward(kind, inputs, trace, Upstream(call.dy, call.d_final), overwrite=True)
+    assert grads.dz.data_ptr() == inputs.x_proj.data_ptr()
+    for name, value in (("y", trace.states), ("dz", grads.dz), ("dh0", grads.h0)):
         assert torch.equal(value, expected[name]), name
 
 
 def test_unknown_precision_is_named() -> None:
     call = make(Case(), "cfc", torch.float32)
     with pytest.raises(ValueError, match="precision is 'fp8'; choose one of ieee"):
-        launch.cfc_forward(call.x_proj, call.recurrent, call.h0, precision="fp8")
+        KERNEL["cfc"](call, "fp8")

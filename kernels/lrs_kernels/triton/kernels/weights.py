@@ -8,6 +8,9 @@ then multiplies by them in every step. Three kinds of weights look alike to it:
 - FACTORED, for a mask of all ones: left is `W1`, right is `W2`, and `h @ W.T` becomes
   `(h @ W2.T) @ W1.T`. It needs 2 H r instead of H^2 numbers on chip, which is how H = 256 fits.
 
+Forward passes multiply by transposed matrices. Tensor cores read those from shared memory without a
+copy, scalar arithmetic (`ieee`) does not: there the prologue loads them TURNED, once.
+
 Letters: H hidden size, R rank; HP and RP the same, padded to powers of two (at least 16, the
 smallest inner size of `tl.dot`). Padding is zero, so padded units stay out of every sum. DT is the
 type operands are rounded to, OP the type they are multiplied in (it differs from DT only in the
@@ -24,99 +27,106 @@ RANK_CHUNK = tl.constexpr(32)
 
 
 @triton.jit
-def _load(p, row, col, ROWS: tl.constexpr, COLS: tl.constexpr):
-    """A `(len(row), len(col))` block of a row-major `(ROWS, COLS)` matrix, zero outside of it."""
-    inside = (row < ROWS)[:, None] & (col < COLS)[None, :]
-    return tl.load(p + row[:, None] * COLS + col[None, :], mask=inside, other=0.0)
+def round_to(x, K: tl.constexpr):
+    """A block as an operand of products."""
+    return x.to(K.DT).to(K.OP)
 
 
 @triton.jit
-def load_left(
-    p_left,
-    p_right,
-    p_mask,
-    gate: tl.constexpr,
-    H: tl.constexpr,
-    HP: tl.constexpr,
-    R: tl.constexpr,
-    RP: tl.constexpr,
-    FACTORED: tl.constexpr,
-    DT: tl.constexpr,
-    OP: tl.constexpr,
-    ACC: tl.constexpr,
-    PRODUCT: tl.constexpr,
-):
+def load_weights(p_left, p_right, p_mask, TURNED: tl.constexpr, K: tl.constexpr):
+    """The left and the right parts of all gates, TURNED or not; no right ones unless FACTORED."""
+    G: tl.constexpr = K.cell.gates
+    ranks = tl.arange(0, K.RP) if K.FACTORED else 0
+    left = ()
+    right = ()
+    for gate in tl.static_range(G):
+        left += (_left(p_left, p_right, p_mask, gate, TURNED, K),)
+        if K.FACTORED:
+            p_w2 = p_right + gate * K.R * K.H
+            right += (round_to(_load(p_w2, ranks, tl.arange(0, K.HP), K.R, K.H, TURNED), K),)
+    return left, right
+
+
+@triton.jit
+def _load(p, row, col, ROWS: tl.constexpr, COLS: tl.constexpr, TURNED: tl.constexpr):
+    """Rows and columns of a row-major `(ROWS, COLS)` matrix, zero outside; TURNED: transposed."""
+    if TURNED:
+        inside = (row < ROWS)[None, :] & (col < COLS)[:, None]
+        at = p + row[None, :] * COLS + col[:, None]
+    else:
+        inside = (row < ROWS)[:, None] & (col < COLS)[None, :]
+        at = p + row[:, None] * COLS + col[None, :]
+    return tl.load(at, mask=inside, other=0.0)
+
+
+@triton.jit
+def _left(p_left, p_right, p_mask, gate: tl.constexpr, TURNED: tl.constexpr, K: tl.constexpr):
     """`W`, `W * M`, `W1 @ W2 * M` (each `(HP, HP)`, out by in) or, FACTORED, `W1` `(HP, RP)`."""
-    units = tl.arange(0, HP)
-    if FACTORED:
-        ranks = tl.arange(0, RP)
-        weight = _load(p_left + gate * H * R, units, ranks, H, R).to(ACC)
-    elif R > 0:
-        CHUNK: tl.constexpr = RP if RP < RANK_CHUNK else RANK_CHUNK
-        weight = tl.zeros((HP, HP), ACC)
-        for k in range(0, RP, CHUNK):
+    units = tl.arange(0, K.HP)
+    if K.FACTORED:
+        ranks = tl.arange(0, K.RP)
+        weight = _load(p_left + gate * K.H * K.R, units, ranks, K.H, K.R, TURNED).to(K.ACC)
+    elif K.R > 0:
+        CHUNK: tl.constexpr = K.RP if K.RP < RANK_CHUNK else RANK_CHUNK
+        weight = tl.full((K.HP, K.HP), 0.0, K.ACC)
+        for k in range(0, K.RP, CHUNK):
             ranks = k + tl.arange(0, CHUNK)
-            w1 = _load(p_left + gate * H * R, units, ranks, H, R).to(DT).to(OP)
-            w2 = _load(p_right + gate * R * H, ranks, units, R, H).to(DT).to(OP)
-            weight = tl.dot(w1, w2, weight, input_precision=PRODUCT, out_dtype=ACC)
+            w1 = round_to(_load(p_left + gate * K.H * K.R, units, ranks, K.H, K.R, TURNED), K)
+            w2 = round_to(_load(p_right + gate * K.R * K.H, ranks, units, K.R, K.H, TURNED), K)
+            if TURNED:
+                weight = tl.dot(w2, w1, weight, input_precision=K.PRODUCT, out_dtype=K.ACC)
+            else:
+                weight = tl.dot(w1, w2, weight, input_precision=K.PRODUCT, out_dtype=K.ACC)
     else:
-        weight = _load(p_left + gate * H * H, units, units, H, H).to(ACC)
+        weight = _load(p_left + gate * K.H * K.H, units, units, K.H, K.H, TURNED).to(K.ACC)
     if p_mask is not None:
-        weight = weight * _load(p_mask + gate * H * H, units, units, H, H).to(ACC)
-    return weight.to(DT).to(OP)
+        p_mask += gate * K.H * K.H
+        weight = weight * _load(p_mask, units, units, K.H, K.H, TURNED).to(K.ACC)
+    return round_to(weight, K)
 
 
 @triton.jit
-def load_right(
-    p_right,
-    gate: tl.constexpr,
-    H: tl.constexpr,
-    HP: tl.constexpr,
-    R: tl.constexpr,
-    RP: tl.constexpr,
-    DT: tl.constexpr,
-    OP: tl.constexpr,
-):
-    """`W2`, `(RP, HP)`; only FACTORED kernels ask for it."""
-    return _load(p_right + gate * R * H, tl.arange(0, RP), tl.arange(0, HP), R, H).to(DT).to(OP)
-
-
-@triton.jit
-def project(
-    h,
-    left,
-    right,
-    z,
-    FACTORED: tl.constexpr,
-    DT: tl.constexpr,
-    OP: tl.constexpr,
-    ACC: tl.constexpr,
-    PREC: tl.constexpr,
-):
-    """`z + h @ W.T`: one gate's pre-activation. h `(BB, HP)` in OP, z `(BB, HP)` in ACC."""
-    if FACTORED:
-        low = tl.dot(h, right.T, input_precision=PREC, out_dtype=ACC)  # (BB, RP)
-        return tl.dot(low.to(DT).to(OP), left.T, z, input_precision=PREC, out_dtype=ACC)
+def _transposed(w, K: tl.constexpr):
+    """What the prologue has left, transposed; TURNED it is already."""
+    if K.TURNED:
+        return w
     else:
-        return tl.dot(h, left.T, z, input_precision=PREC, out_dtype=ACC)
+        return w.T
 
 
 @triton.jit
-def pull_back(
-    dz,
-    left,
-    right,
-    dh,
-    FACTORED: tl.constexpr,
-    DT: tl.constexpr,
-    OP: tl.constexpr,
-    ACC: tl.constexpr,
-    PREC: tl.constexpr,
-):
-    """`dh + dz @ W`: one gate's share of dL/dh. dz `(BB, HP)` in ACC, rounded here."""
-    dz = dz.to(DT).to(OP)
-    if FACTORED:
-        low = tl.dot(dz, left, input_precision=PREC, out_dtype=ACC)  # (BB, RP)
-        return tl.dot(low.to(DT).to(OP), right, dh, input_precision=PREC, out_dtype=ACC)
-    else:
-        return tl.dot(dz, left, dh, input_precision=PREC, out_dtype=ACC)
+def multiply(a, b, total, K: tl.constexpr):
+    """`total + a @ b`."""
+    return tl.dot(a, b, total, input_precision=K.PREC, out_dtype=K.ACC)
+
+
+@triton.jit
+def project(state, left, right, x, bias, K: tl.constexpr):
+    """Pre-activations `x + state @ W.T` of all gates; `bias` stands for x at the gate `after`."""
+    G: tl.constexpr = K.cell.gates
+    h = round_to(state, K)
+    z = ()
+    for gate in tl.static_range(G):
+        start = bias if gate == K.cell.after else x[gate]
+        w = _transposed(left[gate], K)
+        if K.FACTORED:
+            w2 = _transposed(right[gate], K)
+            low = tl.dot(h, w2, input_precision=K.PREC, out_dtype=K.ACC)  # (BB, RP)
+            z += (multiply(round_to(low, K), w, start, K),)
+        else:
+            z += (multiply(h, w, start, K),)
+    return z
+
+
+@triton.jit
+def pull_back(dz, left, right, d, K: tl.constexpr):
+    """`d + dz @ W`, summed over all gates: what reaches h_{t-1}."""
+    G: tl.constexpr = K.cell.gates
+    for gate in tl.static_range(G):
+        dz_gate = round_to(dz[gate], K)
+        if K.FACTORED:
+            low = tl.dot(dz_gate, left[gate], input_precision=K.PREC, out_dtype=K.ACC)  # (BB, RP)
+            d = multiply(round_to(low, K), right[gate], d, K)
+        else:
+            d = multiply(dz_gate, left[gate], d, K)
+    return d

@@ -1,0 +1,94 @@
+"""What a kernel is compiled for: the cell, and its sizes and types, as one compile-time argument.
+
+There are two kernels for whole sequences (`scan.py`) and two for single steps (`step.py`); a cell
+enters them as a pair of functions. All values of one launch that never change in it travel together
+as `K`, so that a function of a kernel takes its data and `K`, nothing else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A recurrent cell as the kernels see it.
+
+    Attributes:
+        name: of its entries in the configuration table.
+        gates: G, recurrent matrices.
+        saved: tiles that the forward pass saves for the way back, beside the states.
+        step: `(z, x, state, cell, K) -> saved, state, cell`: from pre-activations z = x + W h, G
+            tiles `(BB, HP)`, inputs x and the old states to what is saved and the new states.
+        grad: `(d, d_cell, saved, now, before, K) -> dz, dz_h, direct, d_cell`: from dL/dh_t and
+            dL/dc_t to the gradients of inputs and recurrent products, G tiles each, to what reaches
+            h_{t-1} beside the products, and to dL/dc_{t-1}.
+        history: the states that `grad` wants as `now` (at t): `y`, `cells` or none.
+        wants_before: whether it wants them at t - 1 too.
+        after: a gate whose input part joins after its product, within `step`; -1 is none.
+
+    """
+
+    name: str
+    gates: int
+    saved: int
+    step: Any
+    grad: Any
+    history: str | None = None
+    wants_before: bool = False
+    after: int = -1
+
+    @property
+    def width(self) -> int:
+        """Tiles in a row of gates: they may lie over the inputs, and their gradients over them."""
+        return max(self.gates, self.saved)
+
+
+@dataclass(frozen=True)
+class Constants:
+    """Compile-time arguments; capital letters as in `weights.py` and `step.py`.
+
+    Attributes:
+        cell: the cell.
+        H: hidden size.
+        BB: batch rows of a program.
+        DT: type that operands of products are rounded to.
+        OP: type they are multiplied in.
+        ACC: type of sums.
+        PREC: precision of the products.
+        FAST: approximate tanh and sigmoid.
+        HP: hidden size, padded.
+        R: rank, 0 for dense weights.
+        RP: rank, padded.
+        FACTORED: multiply by W2 and W1 in turn.
+        PRODUCT: precision of W1 @ W2 in the prologue.
+        TURNED: the forward pass loads its matrices transposed.
+        NS: stages of the loop over time.
+        BN: hidden units of a program that runs one step.
+        BK: inputs that it multiplies at a time.
+
+    """
+
+    cell: Cell
+    H: int
+    BB: int
+    DT: Any
+    OP: Any
+    ACC: Any
+    PREC: str
+    FAST: bool
+    HP: int = 0
+    R: int = 0
+    RP: int = 0
+    FACTORED: bool = False
+    PRODUCT: str = "ieee"
+    TURNED: bool = False
+    NS: int = 1
+    BN: int = 0
+    BK: int = 0
+
+    @property
+    def cache_key(self) -> str:
+        """What Triton's cache knows these constants by: the source of the cell is part of it."""
+        return f"{self}{self.cell.step.cache_key}{self.cell.grad.cache_key}"

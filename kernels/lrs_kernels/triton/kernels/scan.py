@@ -1,0 +1,193 @@
+"""Any cell over the whole sequence: one launch forward, one backward, state and weights on chip.
+
+A program owns BB rows of the batch and all H units of one member of the population: the state
+never leaves its registers, no program waits for another, nothing that was written to global memory
+is read back. Letters as in `weights.py`; T time, B batch, P population, G recurrent matrices, S
+saved tiles.
+"""
+
+from __future__ import annotations
+
+import triton
+import triton.language as tl
+
+from lrs_kernels.triton.kernels.tiles import cut, get, get_all, move, place, put, put_all, stretch
+from lrs_kernels.triton.kernels.weights import load_weights, project, pull_back
+
+
+@triton.jit(do_not_specialize=["T", "B"])
+def scan_forward_kernel(
+    p_x,  # (P, T, B, G*H), strided
+    p_left,  # (P, G, H, H) or W1 (P, G, H, R)
+    p_right,  # None or W2 (P, G, R, H)
+    p_mask,  # None or (P, G, H, H)
+    p_h0,  # (P, B, H)
+    p_c0,  # None or (P, B, H)
+    p_bias,  # None or (P, H), of the gate `after`
+    p_dt,  # None or (P, T, B)
+    p_reset,  # None or (P, T, B) bytes
+    p_y,  # (P, T, B, H), out
+    p_c_n,  # None or (P, B, H), out; together with p_c0
+    p_gates,  # None or (P, T, B, max(G, S)*H), out
+    p_cells,  # None or (P, T, B, H), out
+    p_time,  # None or (P, T, B, H), out: what dt multiplies, for the gradient of dt
+    x_p,
+    x_t,
+    x_b,
+    left_p,
+    right_p,
+    mask_p,
+    T,
+    B,
+    K: tl.constexpr,
+):
+    """Forward pass of a batch tile (grid axis 0) of a member (grid axis 1)."""
+    member, row, unit, batch, real_row, real = place(B, K)
+    p_right, p_mask = move(p_right, member * right_p), move(p_mask, member * mask_p)
+    left, right = load_weights(p_left + member * left_p, p_right, p_mask, K.TURNED, K)
+    bias = tl.full((K.BB, K.HP), 0.0, K.ACC)
+    if p_bias is not None:
+        bias += get(p_bias + member * K.H + unit, unit < K.H, K)[None, :]
+    end = (member * batch + row)[:, None] * K.H + unit[None, :]  # (BB, HP) in a (P * B, H) table
+    first = member * T * batch + row  # (BB,), row of step 0 in a (P * T * B, ...) table
+    narrow = first[:, None] * K.H + unit[None, :]
+    state = get(p_h0 + end, real, K)
+    cell = state
+    if p_c0 is not None:
+        cell = get(p_c0 + end, real, K)
+    p_x += member * x_p + row[:, None] * x_b + unit[None, :]
+    p_y += narrow
+    p_gates = move(p_gates, first[:, None] * (K.cell.width * K.H) + unit[None, :])
+    p_cells, p_time = move(p_cells, narrow), move(p_time, narrow)
+    p_dt, p_reset = move(p_dt, first), move(p_reset, first)
+    for _ in tl.range(0, T, num_stages=K.NS):
+        if p_reset is not None:
+            forget = cut(p_reset, real_row)
+            state = tl.where(forget, 0.0, state)
+            if p_c0 is not None:
+                cell = tl.where(forget, 0.0, cell)
+            p_reset += batch
+        x = get_all(p_x, K.cell.gates, real, K)
+        z = project(state, left, right, x, bias, K)
+        if p_time is not None:
+            put(p_time, z[2], real)
+            p_time += batch * K.H
+        if p_dt is not None:
+            z = stretch(z, p_dt, real_row, K)
+            p_dt += batch
+        saved, state, cell = K.cell.step(z, x, state, cell, K)
+        put(p_y, state, real)
+        if p_gates is not None:
+            put_all(p_gates, saved, K.cell.saved, real, K)
+            p_gates += batch * (K.cell.width * K.H)
+        if p_cells is not None:
+            put(p_cells, cell, real)
+            p_cells += batch * K.H
+        p_x += x_t
+        p_y += batch * K.H
+    if p_c_n is not None:
+        put(p_c_n + end, cell, real)
+
+
+@triton.jit(do_not_specialize=["T", "B"])
+def scan_backward_kernel(
+    p_dy,  # None or (P, T, B, H), strided
+    p_d_final,  # None or (P, B, H)
+    p_dc_n,  # None or (P, B, H)
+    p_gates,  # None or (P, T, B, max(G, S)*H)
+    p_states,  # None or (P, T, B, H): `history` of the cell
+    p_initial,  # None or (P, B, H): before step 0, for cells that want h_{t-1} or c_{t-1}
+    p_left,
+    p_right,
+    p_mask,
+    p_dt,  # None or (P, T, B)
+    p_time,  # None or (P, T, B, H)
+    p_reset,  # None or (P, T, B) bytes
+    p_dz,  # (P, T, B, G*H), out; may be p_gates where they are as wide
+    p_dz_h,  # None or (P, T, B, G*H), out: of the recurrent products, where it differs
+    p_dh0,  # (P, B, H), out
+    p_dc0,  # None or (P, B, H), out
+    p_d_dt,  # None or (P, T, B), out; together with p_time
+    dy_p,
+    dy_t,
+    dy_b,
+    left_p,
+    right_p,
+    mask_p,
+    T,
+    B,
+    K: tl.constexpr,
+):
+    """Walk back once: dL/dz of every step, dL/dh_0, and dL/dc_0 and dL/d dt where asked."""
+    member, row, unit, batch, real_row, real = place(B, K)
+    p_right, p_mask = move(p_right, member * right_p), move(p_mask, member * mask_p)
+    left, right = load_weights(p_left + member * left_p, p_right, p_mask, False, K)
+    end = (member * batch + row)[:, None] * K.H + unit[None, :]  # (BB, HP) in a (P * B, H) table
+    last = (member * T + (T - 1)) * batch + row  # (BB,), row of step T - 1 in a (P * T * B) table
+    narrow = last[:, None] * K.H + unit[None, :]
+    d_state = tl.full((K.BB, K.HP), 0.0, K.ACC)
+    d_cell = tl.full((K.BB, K.HP), 0.0, K.ACC)
+    if p_d_final is not None:
+        d_state += get(p_d_final + end, real, K)
+    if p_dc_n is not None:
+        d_cell += get(p_dc_n + end, real, K)
+    back = member * dy_p + tl.cast(T - 1, tl.int64) * dy_t
+    p_dy = move(p_dy, back + row[:, None] * dy_b + unit[None, :])
+    p_gates = move(p_gates, last[:, None] * (K.cell.width * K.H) + unit[None, :])
+    p_dz += last[:, None] * (K.cell.gates * K.H) + unit[None, :]
+    p_dz_h = move(p_dz_h, last[:, None] * (K.cell.gates * K.H) + unit[None, :])
+    p_states, p_time = move(p_states, narrow), move(p_time, narrow)
+    p_dt, p_d_dt, p_reset = move(p_dt, last), move(p_d_dt, last), move(p_reset, last)
+    now = d_cell
+    before = d_cell
+    if p_initial is not None:
+        t = tl.zeros((K.BB, 1), tl.int32) + (T - 1)  # a block: the interpreter has no scalar masks
+        initial = get(p_initial + end, real, K)
+        now = get(p_states, real, K)
+    for _ in tl.range(0, T, num_stages=K.NS):
+        if p_reset is not None:
+            forget = cut(p_reset, real_row)
+        if p_initial is not None:
+            # Every state is read once: what is `before` now is `now` one step earlier.
+            later = t > 0
+            p_states -= batch * K.H
+            earlier = tl.where(later, get(p_states, real & later, K), initial)
+            before = earlier
+            if p_reset is not None:
+                before = tl.where(forget, 0.0, earlier)
+            t -= 1
+        elif p_states is not None:
+            now = get(p_states, real, K)
+            p_states -= batch * K.H
+        saved = ()
+        if p_gates is not None:
+            saved = get_all(p_gates, K.cell.saved, real, K)
+            p_gates -= batch * (K.cell.width * K.H)
+        if p_dy is not None:
+            d_state += get(p_dy, real, K)
+            p_dy -= dy_t
+        dz, dz_h, direct, d_cell = K.cell.grad(d_state, d_cell, saved, now, before, K)
+        if p_initial is not None:
+            now = earlier
+        if p_d_dt is not None:
+            put(p_d_dt, tl.sum(dz[2] * get(p_time, real, K), axis=1), real_row)
+            p_d_dt -= batch
+            p_time -= batch * K.H
+        if p_dt is not None:
+            dz = stretch(dz, p_dt, real_row, K)
+            dz_h = dz
+            p_dt -= batch
+        put_all(p_dz, dz, K.cell.gates, real, K)
+        p_dz -= batch * (K.cell.gates * K.H)
+        if p_dz_h is not None:
+            put_all(p_dz_h, dz_h, K.cell.gates, real, K)
+            p_dz_h -= batch * (K.cell.gates * K.H)
+        d_state = pull_back(dz_h, left, right, direct, K)
+        if p_reset is not None:
+            d_state = tl.where(forget, 0.0, d_state)
+            if p_dc0 is not None:
+                d_cell = tl.where(forget, 0.0, d_cell)
+            p_reset -= batch
+    put(p_dh0 + end, d_state, real)
+    if p_dc0 is not None:
+        put(p_dc0 + end, d_cell, real)
