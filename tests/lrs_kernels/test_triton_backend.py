@@ -49,6 +49,6 @@ def test_gradcheck(scan, gates):
 
 
 def test_what_the_kernels_cannot_do_is_said():
-    made = make_scan(2, 1, 3, 4)
-    with pytest.raises(ValueError, match="cannot run this cfc scan: its CfC has three gates"):
-        cfc_scan(**made, backend="triton")
+    made = make_scan(2, 1, 3, 1)
+    with pytest.raises(ValueError, match="cannot run this cfc scan: it has no CfC of mode 'pure'"):
+        cfc_scan(**made, mode="pure", backend="triton")
