@@ -11,7 +11,7 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
-from lrs_kernels.triton.kernels.tiles import cut, get, get_all, move, place, put, put_all, stretch
+from lrs_kernels.triton.kernels.tiles import cut, get, get_all, place, put, put_all, stretch
 from lrs_kernels.triton.kernels.weights import load_weights, project, pull_back
 
 
@@ -43,7 +43,10 @@ def scan_forward_kernel(
 ):
     """Forward pass of a batch tile (grid axis 0) of a member (grid axis 1)."""
     member, row, unit, batch, real_row, real = place(B, K)
-    p_right, p_mask = move(p_right, member * right_p), move(p_mask, member * mask_p)
+    if p_right is not None:
+        p_right += member * right_p
+    if p_mask is not None:
+        p_mask += member * mask_p
     left, right = load_weights(p_left + member * left_p, p_right, p_mask, K.TURNED, K)
     bias = tl.full((K.BB, K.HP), 0.0, K.ACC)
     if p_bias is not None:
@@ -57,9 +60,16 @@ def scan_forward_kernel(
         cell = get(p_c0 + end, real, K)
     p_x += member * x_p + row[:, None] * x_b + unit[None, :]
     p_y += narrow
-    p_gates = move(p_gates, first[:, None] * (K.cell.width * K.H) + unit[None, :])
-    p_cells, p_time = move(p_cells, narrow), move(p_time, narrow)
-    p_dt, p_reset = move(p_dt, first), move(p_reset, first)
+    if p_gates is not None:
+        p_gates += first[:, None] * (K.cell.width * K.H) + unit[None, :]
+    if p_cells is not None:
+        p_cells += narrow
+    if p_time is not None:
+        p_time += narrow
+    if p_dt is not None:
+        p_dt += first
+    if p_reset is not None:
+        p_reset += first
     for _ in tl.range(0, T, num_stages=K.NS):
         if p_reset is not None:
             forget = cut(p_reset, real_row)
@@ -120,7 +130,10 @@ def scan_backward_kernel(
 ):
     """Walk back once: dL/dz of every step, dL/dh_0, and dL/dc_0 and dL/d dt where asked."""
     member, row, unit, batch, real_row, real = place(B, K)
-    p_right, p_mask = move(p_right, member * right_p), move(p_mask, member * mask_p)
+    if p_right is not None:
+        p_right += member * right_p
+    if p_mask is not None:
+        p_mask += member * mask_p
     left, right = load_weights(p_left + member * left_p, p_right, p_mask, False, K)
     end = (member * batch + row)[:, None] * K.H + unit[None, :]  # (BB, HP) in a (P * B, H) table
     last = (member * T + (T - 1)) * batch + row  # (BB,), row of step T - 1 in a (P * T * B) table
@@ -132,16 +145,27 @@ def scan_backward_kernel(
     if p_dc_n is not None:
         d_cell += get(p_dc_n + end, real, K)
     back = member * dy_p + tl.cast(T - 1, tl.int64) * dy_t
-    p_dy = move(p_dy, back + row[:, None] * dy_b + unit[None, :])
-    p_gates = move(p_gates, last[:, None] * (K.cell.width * K.H) + unit[None, :])
+    if p_dy is not None:
+        p_dy += back + row[:, None] * dy_b + unit[None, :]
+    if p_gates is not None:
+        p_gates += last[:, None] * (K.cell.width * K.H) + unit[None, :]
     p_dz += last[:, None] * (K.cell.gates * K.H) + unit[None, :]
-    p_dz_h = move(p_dz_h, last[:, None] * (K.cell.gates * K.H) + unit[None, :])
-    p_states, p_time = move(p_states, narrow), move(p_time, narrow)
-    p_dt, p_d_dt, p_reset = move(p_dt, last), move(p_d_dt, last), move(p_reset, last)
+    if p_dz_h is not None:
+        p_dz_h += last[:, None] * (K.cell.gates * K.H) + unit[None, :]
+    if p_states is not None:
+        p_states += narrow
+    if p_time is not None:
+        p_time += narrow
+    if p_dt is not None:
+        p_dt += last
+    if p_d_dt is not None:
+        p_d_dt += last
+    if p_reset is not None:
+        p_reset += last
     now = d_cell
     before = d_cell
     if p_initial is not None:
-        t = tl.zeros((K.BB, 1), tl.int32) + (T - 1)  # a block: the interpreter has no scalar masks
+        t = tl.full((K.BB, 1), 0, tl.int32) + (T - 1)  # a block: interpreted masks are no scalars
         initial = get(p_initial + end, real, K)
         now = get(p_states, real, K)
     for _ in tl.range(0, T, num_stages=K.NS):

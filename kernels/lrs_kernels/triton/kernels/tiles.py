@@ -63,12 +63,3 @@ def stretch(z, p_dt, real_row, K: tl.constexpr):
         return z[0], z[1], time, z[3]
     else:
         return z[0], z[1], time
-
-
-@triton.jit
-def move(p, by):
-    """Pointers further by so many elements; nothing stays nothing."""
-    if p is None:
-        return p
-    else:
-        return p + by
