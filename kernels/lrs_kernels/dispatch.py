@@ -17,7 +17,7 @@ import os
 from functools import lru_cache
 from typing import NamedTuple, cast
 
-from lrs_kernels.native.build import library
+from lrs_kernels.native.build import load_library
 from lrs_kernels.passes import Backend
 
 logger = logging.getLogger("lrs_kernels")
@@ -85,13 +85,13 @@ def _decide(backend: str, cell: str, variant: str, device_type: str) -> Choice:
     if device_type == "cuda":
         return Choice("cpu", f"PyTorch calls step by step, because {obstacle}")
     if device_type == "cpu":
-        functions, reason = library()
+        functions, reason = load_library()
         return Choice("cpu" if functions is None else "native", reason)
     return Choice("cpu", f"inputs are on the device {device_type!r}")
 
 
 def _native(device_type: str) -> Choice:
-    functions, reason = library()
+    functions, reason = load_library()
     if device_type != "cpu":
         raise ValueError(f"backend 'native' runs on the CPU, but the inputs are on {device_type}")
     if functions is None:

@@ -28,7 +28,8 @@ from lrs_lightning.training.pqn_targets import lambda_returns
 class Rollout:
     """T decisions of N games."""
 
-    frames: Tensor  # (T, N, C, 84, 84) uint8, channels last in memory
+    # Channels last, as the network wants them: interleaved once, not in every pass over them.
+    frames: Tensor  # (T, N, 84, 84, C) uint8
     actions: Tensor  # (T, N) int64
     returns: Tensor  # (T, N) float32
 
@@ -85,28 +86,36 @@ class PQN:
 
     def _play(self) -> Rollout:
         steps, num_envs = self.config.rollout_steps, self.config.num_envs
-        number, stack, *size = self._observations.shape
-        # Channels last, as the network wants them: once here, not in every pass over the rollout.
-        frames = torch.empty((steps, number, *size, stack), dtype=torch.uint8).movedim(-1, 2)
+        _, stack, *size = self._observations.shape
+        frames = torch.empty((steps, num_envs, *size, stack), dtype=torch.uint8)
         actions = torch.empty((steps, num_envs), dtype=torch.int64)
         rewards = torch.empty((steps, num_envs))
         ends = torch.empty((steps, num_envs), dtype=torch.bool)
         values = torch.empty((steps + 1, num_envs))  # max_a Q(s_t, a)
         for t in range(steps):
-            frames[t] = torch.from_numpy(self._observations)
+            frames[t] = self._seen()
             greedy, values[t] = self._greedy(frames[t])
             actions[t] = self._explore(greedy)
             reward, lost = self._step_games(actions[t].numpy())
             rewards[t], ends[t] = torch.from_numpy(reward).clamp(-1, 1), torch.from_numpy(lost)
-        values[steps] = self._greedy(torch.from_numpy(self._observations))[1]
+        values[steps] = self._greedy(self._seen())[1]
         returns = lambda_returns(rewards, ends, values[1:], self.config.gamma, self.config.lam)
         return Rollout(frames, actions, returns)
+
+    def _seen(self) -> Tensor:
+        """What the games show now, `(N, 84, 84, C)`."""
+        return torch.from_numpy(self._observations).movedim(1, -1)
 
     @torch.no_grad()
     def _greedy(self, frames: Tensor) -> tuple[Tensor, Tensor]:
         """The best actions `(N,)` and their values `(N,)`."""
-        values, actions = self.network(frames.to(self.device)).max(dim=1)
+        values, actions = self._values(frames).max(dim=1)
         return actions.cpu(), values.cpu()
+
+    def _values(self, frames: Tensor) -> Tensor:
+        """Action values `(N, A)` of frames `(N, 84, 84, C)`."""
+        values: Tensor = self.network(frames.to(self.device).movedim(-1, 1))
+        return values
 
     def _explore(self, greedy: Tensor) -> Tensor:
         """Replace a share epsilon of the actions by random ones."""
@@ -129,12 +138,11 @@ class PQN:
     def _learn(self, rollout: Rollout) -> dict[str, float]:
         for group in self.optimizer.param_groups:
             group["lr"] = self.config.rate(self.decisions)
-        frames = rollout.frames.flatten(0, 1).movedim(1, -1)  # (T N, 84, 84, C), contiguous
+        frames = rollout.frames.flatten(0, 1)  # (T N, 84, 84, C)
         actions, returns = rollout.actions.flatten(), rollout.returns.flatten()
         losses, norms = [], []
         for rows in self._minibatches():
-            batch = frames[rows].movedim(-1, 1)  # (minibatch, C, 84, 84)
-            values = self.network(batch.to(self.device))  # (minibatch, A)
+            values = self._values(frames[rows])  # (minibatch, A)
             chosen = values.gather(1, actions[rows, None].to(self.device))[:, 0]
             loss = nn.functional.mse_loss(chosen, returns[rows].to(self.device))
             self.optimizer.zero_grad()

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from lrs_kernels import cfc_scan, gru_scan, lstm_scan, rnn_scan
-from lrs_kernels.native import library
+from lrs_kernels.native import load_library
 
 CELLS = [
     pytest.param(cfc_scan, 3, id="cfc"),
@@ -20,7 +20,7 @@ CELLS = [
 ]
 """The function of a cell, and how many recurrent matrices it has."""
 
-needs_native = pytest.mark.skipif(not library().functions, reason=library().reason)
+needs_native = pytest.mark.skipif(not load_library().functions, reason=load_library().reason)
 
 
 def make_scan(

@@ -64,13 +64,16 @@ def test_a_step_allocates_nothing_that_grows(step_class, _scan, gates, options):
     step = step_class(*parameters(gates, False), **options)
     x = np.ones(INPUT, np.float32)
     step(x)
-    tracemalloc.start()
-    for _ in range(50):
-        step(x)
-    _, peak = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
+    peaks = []
+    for _ in range(5):
+        tracemalloc.start()
+        for _ in range(50):
+            step(x)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    # The least, since other threads of the process may allocate meanwhile; steps do so every time.
     # One vector of gates would be more than this; views of a row or a float are less.
-    assert peak < 4 * gates * HIDDEN * 4 + 512
+    assert min(peaks) < 4 * gates * HIDDEN * 4 + 512
 
 
 def test_a_wrong_shape_is_named():

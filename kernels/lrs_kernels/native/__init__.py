@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lrs_kernels.native.build import library
+from lrs_kernels.native.build import load_library
 from lrs_kernels.native.scan import backward, forms_weights, forward, weight_grads
 
-__all__ = ["backward", "forms_weights", "forward", "library", "weight_grads"]
+__all__ = ["backward", "forms_weights", "forward", "load_library", "weight_grads"]

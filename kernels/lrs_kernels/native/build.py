@@ -39,7 +39,7 @@ class Library(NamedTuple):
 
 
 @lru_cache(maxsize=1)
-def library() -> Library:
+def load_library() -> Library:
     """Compile if need be, load, and remember."""
     if os.environ.get(DISABLED) == "0":
         return Library(None, f"{DISABLED}=0")

@@ -7,7 +7,7 @@ import ctypes
 import torch
 from torch import Tensor
 
-from lrs_kernels.native.build import library
+from lrs_kernels.native.build import load_library
 from lrs_kernels.passes import Call, Grads, Inputs, Trace, Upstream
 from lrs_kernels.recurrent import Recurrent
 from lrs_kernels.weight_grad import PartGrads
@@ -22,10 +22,10 @@ _ROWS_OF_A_TILE = 48
 """Their state and pre-activations at H = 64 fill a first-level cache."""
 _WORTH_A_THREAD = 200_000
 """Multiplications that take as long as waking a thread."""
-_LARGEST_RANK = 32
+_LARGEST_RANK = 16
 """Factors of larger rank are worth a GEMM of the library."""
-_LARGEST_HIDDEN = 128
-"""Gradients of larger matrices leave the second-level cache, and a library's GEMM is better."""
+_LARGEST_HIDDEN = 64
+"""Gradients of larger matrices are worth one too: measured, at H = 128 C takes a tenth longer."""
 
 
 class _Scan(ctypes.Structure):
@@ -159,9 +159,9 @@ class _Work:
 
     def call(self, name: str, dtype: torch.dtype, *more: int) -> None:
         """Call a function for this dtype; the interpreter is free meanwhile."""
-        functions = library().functions
+        functions = load_library().functions
         if functions is None:
-            raise RuntimeError(f"backend 'native' is not available: {library().reason}")
+            raise RuntimeError(f"backend 'native' is not available: {load_library().reason}")
         suffix = "f64" if dtype == torch.float64 else "f32"
         function = getattr(functions, f"lrs_{name}_{suffix}")
         if function(ctypes.byref(self.fields), *map(ctypes.c_void_p, more)):

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from lrs_kernels import dispatch, reference
 from lrs_kernels.ops.function import Scan, as_the_backend_wants, final_state, flatten
-from lrs_kernels.ops.library import run_as_operator
+from lrs_kernels.ops.operators import run_as_operator
 from lrs_kernels.passes import Call, Inputs
 
 

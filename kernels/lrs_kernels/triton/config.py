@@ -110,7 +110,7 @@ def plan(
         tile = _factored(cell, direction, precision, size, padded(rank))
         if tile is not None:
             reason = f"{why_not}, factors of rank {rank} without a mask do not"
-            return Plan("factored", block_rows(rows, members), tile, reason)
+            return Plan("factored", min(block_rows(rows, members), tile.rows), tile, reason)
     step = Tile(STEP_TILE.num_warps, STEP_TILE.num_stages)
     return Plan("step", STEP_TILE.block_b, step, why_not)
 

@@ -145,7 +145,7 @@ def table_kernels() -> list[Kernel]:
             found.append(Kernel(cell, direction, size, rank, precision, plan, absent=absent))
     for (cell, direction, precision), pairs in FACTORED.items():
         for (size, rank), tile in pairs.items():
-            plan = Plan("factored", 16, tile, "")
+            plan = Plan("factored", tile.rows, tile, "")
             found.append(Kernel(cell, direction, size, rank, precision, plan))
     return found
 

@@ -221,14 +221,9 @@ def gates_for(x_proj: Tensor, cell: Cell, save: bool, overwrite: bool) -> Tensor
     return x_proj.new_empty(*x_proj.shape[:-1], x_proj.shape[-1] // cell.gates * cell.width)
 
 
-def like_state(state: Tensor) -> Tensor:
-    """Memory of the size of a state."""
-    return torch.empty_like(state, memory_format=torch.contiguous_format)
-
-
 def start_of(d_final: Tensor | None, state: Tensor) -> Tensor:
     """Memory that holds the gradient of a final state at first and of the initial one at last."""
-    d = like_state(state)
+    d = torch.empty_like(state, memory_format=torch.contiguous_format)
     return d.zero_() if d_final is None else d.copy_(d_final)
 
 

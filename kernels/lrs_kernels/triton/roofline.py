@@ -11,6 +11,8 @@ from __future__ import annotations
 import re
 from collections import Counter
 
+from lrs_kernels.triton.config import GATES
+
 CLOCK = 1.9e9
 TENSOR_RATE = {"bf16": 1270.0, "tf32": 635.0, "tf32x3": 635.0}
 """Multiply-adds per cycle of one multiprocessor that small `mma` instructions reach."""
@@ -26,7 +28,6 @@ MMA_LATENCY = 25.0
 """Cycles until the next of two dependent `mma` may start."""
 
 _ACTIVATIONS = {"cfc": 3, "cfc4": 3, "lstm": 5, "gru": 3, "rnn": 1}
-_GATES = {"cfc": 3, "cfc4": 4, "lstm": 4, "gru": 3, "rnn": 1}
 _BYTES = re.compile(r"\.(64|128)$")
 
 
@@ -43,7 +44,7 @@ def floor_us(cell: str, direction: str, precision: str, hidden: int, rank: int, 
 
     """
     per_gate = 2 * hidden * rank if rank else hidden * hidden
-    weights = _GATES[cell] * per_gate
+    weights = GATES[cell] * per_gate
     inner = hidden + rank if rank else hidden
     wide = 2 if precision == "bf16" else 4
     passes = 3 if precision == "tf32x3" else 1

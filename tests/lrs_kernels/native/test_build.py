@@ -15,21 +15,21 @@ needs_compiler = pytest.mark.skipif(build._compiler() is None, reason="no C comp
 @pytest.fixture(autouse=True)
 def forget():
     """What one test found out about this machine must not reach the next."""
-    build.library.cache_clear()
+    build.load_library.cache_clear()
     dispatch.choose.cache_clear()
     yield
-    build.library.cache_clear()
+    build.load_library.cache_clear()
     dispatch.choose.cache_clear()
 
 
 @needs_compiler
 def test_compiles_once_into_a_private_folder(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert build.library().functions is not None
+    assert build.load_library().functions is not None
     (made,) = (tmp_path / "lrs_kernels").iterdir()
     written = made.stat().st_mtime_ns
-    build.library.cache_clear()
-    assert build.library().functions is not None
+    build.load_library.cache_clear()
+    assert build.load_library().functions is not None
     assert made.stat().st_mtime_ns == written
 
 
@@ -38,7 +38,7 @@ def test_a_folder_that_others_can_write_to_is_refused(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     (tmp_path / "lrs_kernels").mkdir()
     (tmp_path / "lrs_kernels").chmod(0o777)
-    functions, reason = build.library()
+    functions, reason = build.load_library()
     assert functions is None and "writable by nobody else" in reason
 
 
@@ -48,7 +48,7 @@ def test_a_failing_compiler_is_quoted(tmp_path, monkeypatch):
     broken.write_text("#error no such processor\n")
     monkeypatch.setattr(build, "SOURCE", broken)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    functions, reason = build.library()
+    functions, reason = build.load_library()
     assert functions is None and "no such processor" in reason
 
 

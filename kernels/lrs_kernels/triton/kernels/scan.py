@@ -43,11 +43,9 @@ def scan_forward_kernel(
 ):
     """Forward pass of a batch tile (grid axis 0) of a member (grid axis 1)."""
     member, row, unit, batch, real_row, real = place(B, K)
-    if p_right is not None:
-        p_right += member * right_p
-    if p_mask is not None:
-        p_mask += member * mask_p
-    left, right = load_weights(p_left + member * left_p, p_right, p_mask, K.TURNED, K)
+    left, right = load_weights(
+        p_left, p_right, p_mask, left_p, right_p, mask_p, member, K.TURNED, K
+    )
     bias = tl.full((K.BB, K.HP), 0.0, K.ACC)
     if p_bias is not None:
         bias += get(p_bias + member * K.H + unit, unit < K.H, K)[None, :]
@@ -130,11 +128,7 @@ def scan_backward_kernel(
 ):
     """Walk back once: dL/dz of every step, dL/dh_0, and dL/dc_0 and dL/d dt where asked."""
     member, row, unit, batch, real_row, real = place(B, K)
-    if p_right is not None:
-        p_right += member * right_p
-    if p_mask is not None:
-        p_mask += member * mask_p
-    left, right = load_weights(p_left + member * left_p, p_right, p_mask, False, K)
+    left, right = load_weights(p_left, p_right, p_mask, left_p, right_p, mask_p, member, False, K)
     end = (member * batch + row)[:, None] * K.H + unit[None, :]  # (BB, HP) in a (P * B, H) table
     last = (member * T + (T - 1)) * batch + row  # (BB,), row of step T - 1 in a (P * T * B) table
     narrow = last[:, None] * K.H + unit[None, :]

@@ -33,9 +33,16 @@ def round_to(x, K: tl.constexpr):
 
 
 @triton.jit
-def load_weights(p_left, p_right, p_mask, TURNED: tl.constexpr, K: tl.constexpr):
-    """The left and the right parts of all gates, TURNED or not; no right ones unless FACTORED."""
+def load_weights(
+    p_left, p_right, p_mask, left_p, right_p, mask_p, member, TURNED: tl.constexpr, K: tl.constexpr
+):
+    """A member's left and right parts of all gates, TURNED or not; right ones only if FACTORED."""
     G: tl.constexpr = K.cell.gates
+    p_left += member * left_p
+    if p_right is not None:
+        p_right += member * right_p
+    if p_mask is not None:
+        p_mask += member * mask_p
     ranks = tl.arange(0, K.RP) if K.FACTORED else 0
     left = ()
     right = ()

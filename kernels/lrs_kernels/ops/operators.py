@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, library
 
 from lrs_kernels import dispatch
 from lrs_kernels.ops.function import (
@@ -28,7 +28,7 @@ _SAVED_BLOCKS = {"lstm": 4, "gru": 4, "rnn": 0}
 _INPUTS = 10
 
 
-@torch.library.custom_op("lrs_kernels::scan", mutates_args=())
+@library.custom_op("lrs_kernels::scan", mutates_args=())
 def scan(
     x_proj: Tensor,
     dense: Tensor | None,
@@ -89,7 +89,7 @@ def _scan_shapes(
     )
 
 
-@torch.library.custom_op("lrs_kernels::scan_backward", mutates_args=())
+@library.custom_op("lrs_kernels::scan_backward", mutates_args=())
 def scan_backward(
     dy: Tensor | None,
     dh_n: Tensor | None,
@@ -191,7 +191,7 @@ scan.register_autograd(_differentiate, setup_context=_setup)
 scan_backward.register_autograd(_refuse, setup_context=lambda ctx, inputs, output: None)
 for _device in ("cpu", "cuda"):
     # Autocast lowers products, not sums over a thousand steps.
-    torch.library.register_autocast("lrs_kernels::scan", _device, torch.float32)
+    library.register_autocast("lrs_kernels::scan", _device, torch.float32)
 
 
 def run_as_operator(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch import library
 
 import lrs_kernels  # noqa: F401  (registers the operators)
 from lrs_kernels import cfc_scan
@@ -37,13 +38,13 @@ def variant_of(scan):
 def test_opcheck_of_the_forward_operator(scan, gates, options, backend):
     names = (scan.__name__.removesuffix("_scan"), variant_of(scan), "ieee", backend)
     flat = operator_inputs(scan, gates, **options)
-    torch.library.opcheck(torch.ops.lrs_kernels.scan, (*flat, *names, True, False))
+    library.opcheck(torch.ops.lrs_kernels.scan, (*flat, *names, True, False))
 
 
 def test_opcheck_with_timespans():
     flat = operator_inputs(cfc_scan, 3, timespans=True)
     arguments = (*flat, "cfc", "default", "ieee", "cpu", True, True)
-    torch.library.opcheck(torch.ops.lrs_kernels.scan, arguments)
+    library.opcheck(torch.ops.lrs_kernels.scan, arguments)
 
 
 @pytest.mark.parametrize(("scan", "gates"), CELLS)
@@ -56,7 +57,7 @@ def test_opcheck_of_the_backward_operator(scan, gates):
     states, _, *rest = torch.ops.lrs_kernels.scan(*flat, *names, True, False)
     upstream = (torch.randn_like(states), None, None)
     arguments = (*upstream, *flat[1:], states, *rest, *names)
-    torch.library.opcheck(torch.ops.lrs_kernels.scan_backward, arguments)
+    library.opcheck(torch.ops.lrs_kernels.scan_backward, arguments)
 
 
 @pytest.mark.parametrize(("scan", "gates"), CELLS)
