@@ -14,6 +14,8 @@ from pathlib import Path
 
 import torch
 
+from lrs_lightning.files import write_whole
+
 RESULTS = Path(__file__).parent / "results"
 
 
@@ -49,10 +51,7 @@ def write_csv(path: Path, rows: Sequence[Mapping[str, object]]) -> None:
     writer = csv.DictWriter(text, fieldnames=list(marked[0]), lineterminator="\n")
     writer.writeheader()
     writer.writerows(marked)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(text.getvalue())
-    os.replace(temporary, path)
+    write_whole(path, text.getvalue())
 
 
 def _version(package: str) -> str:

@@ -7,9 +7,6 @@ floor. Predictions are models (`lrs_kernels.triton.roofline`), not measurements.
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 from benchmarks._provenance import RESULTS, write_csv
 from lrs_kernels.triton.config import SMEM_LIMIT, padded
 from lrs_kernels.triton.offline import (
@@ -22,6 +19,7 @@ from lrs_kernels.triton.offline import (
     table_kernels,
 )
 from lrs_kernels.triton.roofline import floor_us, predicted_us
+from lrs_lightning.files import write_whole
 
 CSV = RESULTS / "offline_sm90.csv"
 TABLE = RESULTS / "offline_sm90.md"
@@ -42,7 +40,7 @@ def main(arguments: list[str]) -> None:
             )
             rows.append(row)
     write_csv(CSV, rows)
-    _write(TABLE, markdown([row for row in rows if row["options"] != "all"]))
+    write_whole(TABLE, markdown([row for row in rows if row["options"] != "all"]))
     worst = max(int(str(row["shared_bytes"])) for row in rows)
     spilled = sum(int(str(row["spill_instructions"])) for row in rows)
     print(f"{len(rows)} kernels, {spilled} spills, at most {worst} of {SMEM_LIMIT} B shared memory")
@@ -94,9 +92,3 @@ def markdown(rows: list[dict[str, object]]) -> str:
         for row in rows
     ]
     return head + "\n".join(lines) + "\n"
-
-
-def _write(path: Path, text: str) -> None:
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(text)
-    os.replace(temporary, path)

@@ -28,6 +28,7 @@ import torch
 
 from benchmarks._provenance import RESULTS, provenance
 from lrs_lightning.envs import available_cores, describe, make
+from lrs_lightning.files import write_whole
 from lrs_lightning.nn import PolicyConfig, build_policy
 from lrs_lightning.rollout import TorchPolicy, rollout
 
@@ -221,7 +222,7 @@ def write(rows: list[dict[str, Any]], folder: Path) -> None:
     writer = csv.DictWriter(text, [*rows[0], *made], lineterminator="\n")
     writer.writeheader()
     writer.writerows(row for task_rows in every.values() for row in task_rows)
-    _replace(path, text.getvalue())
+    write_whole(path, text.getvalue())
     parts = [
         "# Steps of control a second",
         "`python -m benchmarks rollout`: random actions, resets included, the providers taking "
@@ -235,15 +236,7 @@ def write(rows: list[dict[str, Any]], folder: Path) -> None:
             f"{first['commit']}, {first['date']}, median of {first['rounds']} rounds:",
             table(task_rows),
         ]
-    _replace(folder / "rollout.md", "\n\n".join(parts) + "\n")
-
-
-def _replace(path: Path, text: str) -> None:
-    """Write a file, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_text(text)
-    os.replace(temporary, path)
+    write_whole(folder / "rollout.md", "\n\n".join(parts) + "\n")
 
 
 if __name__ == "__main__":

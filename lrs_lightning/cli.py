@@ -12,12 +12,12 @@ from importlib import import_module
 from lrs_lightning import __version__
 from lrs_lightning.errors import LrsError, UnknownNameError
 
-# verb -> (module that has `main(arguments) -> exit code`, one line for --help)
+# verb -> (module that has `main(verb, arguments) -> exit code`, one line for --help)
 VERBS: dict[str, tuple[str, str]] = {
-    "fit": ("lightning", "train a policy on demonstrations, then test it in shifted worlds"),
-    "validate": ("lightning", "loss on the held-out episodes, and closed-loop return"),
-    "test": ("lightning", "closed-loop return of a checkpoint under the whole suite"),
-    "predict": ("lightning", "actions of a checkpoint for the windows of a data set"),
+    "fit": ("fit", "train a policy on demonstrations, then test it in shifted worlds"),
+    "validate": ("fit", "loss on the held-out episodes, and closed-loop return"),
+    "test": ("fit", "closed-loop return of a checkpoint under the whole suite"),
+    "predict": ("fit", "actions of a checkpoint for the windows of a data set"),
     "collect": ("collect", "roll an expert out and store what it saw and did"),
     "import": ("import_", "turn somebody else's demonstrations into a store"),
     "expert": ("expert", "train the expert of a task, or score one"),
@@ -62,6 +62,4 @@ def _run(verb: str, arguments: list[str]) -> int:
     if verb not in VERBS:
         raise UnknownNameError("verb", verb, VERBS)
     module = import_module(f"lrs_lightning.commands.{VERBS[verb][0]}")
-    if VERBS[verb][0] == "lightning":  # one file serves Lightning's own four verbs
-        arguments = [verb, *arguments]
-    return int(module.main(arguments))
+    return int(module.main(verb, arguments))

@@ -1,1 +1,1 @@
-"""The verbs of the command line: one file each, with `main(arguments) -> exit code`."""
+"""The verbs of the command line: one file each, with `main(verb, arguments) -> exit code`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from lrs_lightning.commands._parser import Parser, positive_int
 
 
-def main(arguments: list[str]) -> int:
+def main(verb: str, arguments: list[str]) -> int:
     """Run the verb; see `--help`."""
     parser = Parser(
         "collect",

@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING
 from lrs_lightning.commands._parser import Parser, positive_int
 
 if TYPE_CHECKING:
-    from lrs_lightning.evaluation import Summary
     from lrs_lightning.evaluation.policies import Candidate
-    from lrs_lightning.evaluation.results import Row
     from lrs_lightning.rollout import Progress
+    from lrs_lightning.statistics import Summary
+    from lrs_lightning.statistics.results import Row
 
 FAILED = 3  # exit code where episodes failed and the rest went on
 DIFFERENCES_SHOWN = 20
 
 
-def main(arguments: list[str]) -> int:
+def main(verb: str, arguments: list[str]) -> int:
     """Run the verb; see `--help`. Exit code 3 says that episodes failed."""
     options = _parser().parse_args(arguments)
     # BLAS threads wait in a busy loop and take the cores from the environments: an expert's
@@ -30,10 +30,11 @@ def main(arguments: list[str]) -> int:
 
     from rich.console import Console
 
-    from lrs_lightning.evaluation import evaluate, table
+    from lrs_lightning.evaluation import evaluate
     from lrs_lightning.evaluation.policies import resolve
-    from lrs_lightning.evaluation.report import write_report
     from lrs_lightning.evaluation.suites import Suite
+    from lrs_lightning.report import write_report
+    from lrs_lightning.report.table import table
 
     console = Console()
     suite = Suite.load(options.suite)
@@ -157,7 +158,7 @@ def _progress(console: object) -> Iterator[Callable[[Progress], None]]:
 def _differences(summary: Summary) -> object:
     from rich.table import Table
 
-    from lrs_lightning.evaluation.table import between, number, share
+    from lrs_lightning.report.table import between, number, share
 
     shown = Table(title="paired differences: first minus second", title_justify="left")
     for name in ("first", "second", "shift"):

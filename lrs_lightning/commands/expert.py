@@ -10,7 +10,7 @@ from typing import Any
 from lrs_lightning.commands._parser import Parser, positive_int
 
 
-def main(arguments: list[str]) -> int:
+def main(verb: str, arguments: list[str]) -> int:
     """Run the verb; see `--help`."""
     parser = Parser(
         "expert",
@@ -42,9 +42,9 @@ def _minutes(text: str) -> float:
 
 
 def _score(options: Namespace) -> int:
+    from lrs_lightning.expert_training.card import score
     from lrs_lightning.experts import load_expert
     from lrs_lightning.rollout import Episode
-    from lrs_lightning.training.expert_card import score
 
     def show(episode: Episode) -> None:
         print(
@@ -76,9 +76,9 @@ def _fit(options: Namespace) -> int:
 
 def _fit_game(options: Namespace) -> int:
     from lrs_lightning.envs import canonical_id
-    from lrs_lightning.training.pqn_config import load_recipe
-    from lrs_lightning.training.pqn_export import export_expert
-    from lrs_lightning.training.pqn_run import train_expert
+    from lrs_lightning.expert_training.pqn_config import load_recipe
+    from lrs_lightning.expert_training.pqn_export import export_expert
+    from lrs_lightning.expert_training.pqn_run import train_expert
 
     env_id = canonical_id(options.env)
     changes = {"env_id": env_id, "decisions": options.steps, "seed": options.seed}
@@ -107,7 +107,7 @@ def _fit_game(options: Namespace) -> int:
 
 
 def _fit_mujoco(options: Namespace) -> int:
-    from lrs_lightning.training.sac import train_sac
+    from lrs_lightning.expert_training.sac import train_sac
 
     path = train_sac(
         options.env,

@@ -7,7 +7,7 @@ import sys
 from lrs_lightning.commands._parser import Parser
 
 
-def main(arguments: list[str]) -> int:
+def main(verb: str, arguments: list[str]) -> int:
     """Run the verb; see `--help`."""
     parser = Parser(
         "import",

@@ -7,7 +7,7 @@ import platform
 from lrs_lightning.commands._parser import Parser
 
 
-def main(arguments: list[str]) -> int:
+def main(verb: str, arguments: list[str]) -> int:
     """Run the verb; see `--help`."""
     Parser("info", "Versions, device, kernels, experts and shifts at hand.").parse_args(arguments)
 

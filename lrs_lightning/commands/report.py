@@ -7,7 +7,7 @@ from pathlib import Path
 from lrs_lightning.commands._parser import Parser
 
 
-def main(arguments: list[str]) -> int:
+def main(verb: str, arguments: list[str]) -> int:
     """Run the verb; see `--help`."""
     parser = Parser(
         "report",
@@ -22,7 +22,7 @@ def main(arguments: list[str]) -> int:
     )
     options = parser.parse_args(arguments)
 
-    from lrs_lightning.evaluation.report import write_report
+    from lrs_lightning.report import write_report
 
     single = Path(options.runs[0])
     folder = single if len(options.runs) == 1 and single.is_dir() else Path()

@@ -17,22 +17,22 @@ import numpy as np
 
 from lrs_lightning import envs
 from lrs_lightning.errors import ArgumentError, DataError
-from lrs_lightning.evaluation.comparison import compare
 from lrs_lightning.evaluation.provenance import provenance, row_columns
 from lrs_lightning.evaluation.references import references as measure_references
-from lrs_lightning.evaluation.results import (
+from lrs_lightning.evaluation.suites import Suite, SuiteLike
+from lrs_lightning.evaluation.units import measured_context, needs_units
+from lrs_lightning.rollout import Policy, Progress, rollout
+from lrs_lightning.shifts import Condition, ShiftContext
+from lrs_lightning.statistics.comparison import compare
+from lrs_lightning.statistics.results import (
     ResultsWriter,
     Row,
     episode_row,
     latest,
     read_results,
 )
-from lrs_lightning.evaluation.returns import Returns
-from lrs_lightning.evaluation.suites import Suite, SuiteLike
-from lrs_lightning.evaluation.summary import Summary, summarize
-from lrs_lightning.evaluation.units import measured_context, needs_units
-from lrs_lightning.rollout import Policy, Progress, rollout
-from lrs_lightning.shifts import Condition, ShiftContext
+from lrs_lightning.statistics.returns import Returns
+from lrs_lightning.statistics.summary import Summary, summarize
 
 # Demonstrations start at a million: no episode serves both training and judgement.
 EVALUATION_SEED = 10_000

@@ -122,7 +122,7 @@ def _expert(word: str, env_id: str) -> Candidate:
 
 
 def _onnx(word: str, env_id: str) -> Candidate:
-    from lrs_lightning.evaluation.onnx_policy import OnnxPolicy
+    from lrs_lightning.experts.onnx_policy import OnnxPolicy
 
     policy = OnnxPolicy(word, envs.describe(env_id).action_space)
     return Candidate(Path(word).stem, policy, {"kind": "onnx", "source": word})

@@ -7,7 +7,6 @@ the header says which `encoder` it has and whether it is normalised.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -26,6 +25,7 @@ from lrs_lightning.errors import DataError, EnvironmentMismatchError
 from lrs_lightning.experts.mlp import MLPExpert
 from lrs_lightning.experts.pixels import PixelExpert
 from lrs_lightning.experts.q_network import QNetwork, build_q_network
+from lrs_lightning.files import write_whole
 
 Arrays = dict[str, Any]
 
@@ -132,9 +132,7 @@ def save_pixel_expert(network: QNetwork, path: Path, metadata: Mapping[str, str]
     """Write a network, with `encoder`, `normalize`, `env` and the like in the header."""
     tensors = network.state_dict().items()
     state = {name: t.detach().cpu().contiguous().numpy() for name, t in tensors}
-    temporary = path.with_suffix(".part")
-    temporary.write_bytes(save_arrays(state, dict(metadata)))
-    os.replace(temporary, path)
+    write_whole(path, save_arrays(state, dict(metadata)))
 
 
 def _metadata(content: bytes) -> dict[str, Any]:

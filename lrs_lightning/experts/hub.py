@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-import tempfile
 import urllib.error
 import urllib.request
 from pathlib import Path
 
+from lrs_kernels.cache import cache_folder
 from lrs_lightning.errors import ArgumentError, DataError
+from lrs_lightning.files import write_whole
 
 # Where most of them are published; a mirror can stand in.
 _ENDPOINT = "https://huggingface.co"
@@ -29,11 +30,10 @@ def download(name: str) -> Path:
 
     Raises:
         ArgumentError: no such repository, or no network.
-        DataError: the file is larger than any policy.
+        DataError: the file is larger than any policy, or the cache cannot be written.
     """
     owner, repository = name.split("/")
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    path = cache / "lrs_lightning" / "experts" / owner / f"{repository}.zip"
+    path = cache_folder("lrs_lightning") / "experts" / owner / f"{repository}.zip"
     if path.is_file():
         return path
     endpoint = os.environ.get("HF_ENDPOINT", _ENDPOINT).rstrip("/")
@@ -50,8 +50,4 @@ def download(name: str) -> Path:
         ) from None
     if len(content) > _LARGEST:
         raise DataError(f"{address} is larger than {_LARGEST >> 20} MiB, which no policy is")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as part:
-        part.write(content)
-    os.replace(part.name, path)
-    return path
+    return write_whole(path, content)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -16,6 +15,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from lrs_kernels.cache import cache_folder
 from lrs_lightning.data import (
     Demonstration,
     DemonstrationStore,
@@ -197,8 +197,8 @@ class ExpertTrajectories(pl.LightningDataModule):
             "simulator": version("ale-py" if is_atari(self.env) else "mujoco"),
         }
         digest = hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()[:12]
-        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-        return cache / "lrs_lightning" / "demonstrations" / f"{self.env.replace('/', '_')}-{digest}"
+        cache = cache_folder("lrs_lightning")
+        return cache / "demonstrations" / f"{self.env.replace('/', '_')}-{digest}"
 
 
 def _fingerprint(expert: str) -> str:

@@ -97,7 +97,7 @@ def test_mujoco_without_the_extra_is_told(capsys, monkeypatch, tmp_path):
 
 
 def test_the_shipped_recipe_is_a_recipe():
-    from lrs_lightning.training.pqn_config import PQNConfig, load_recipe
+    from lrs_lightning.expert_training.pqn_config import PQNConfig, load_recipe
 
     values = yaml.safe_load((CONF / "expert-seaquest.yaml").read_text())
     assert set(values) == set(PQNConfig.__dataclass_fields__) - {"env_id"}

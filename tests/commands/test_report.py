@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lrs_lightning.cli import main
-from lrs_lightning.evaluation.results import ResultsWriter
+from lrs_lightning.statistics.results import ResultsWriter
 from tests.evaluation.fakes import rows
 
 

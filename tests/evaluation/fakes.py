@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from lrs_lightning.evaluation.results import Row, episode_row
 from lrs_lightning.rollout import Episode
+from lrs_lightning.statistics.results import Row, episode_row
 
 
 def fake_episode(**changes: Any) -> Episode:

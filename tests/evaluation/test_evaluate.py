@@ -12,10 +12,10 @@ import torch
 
 from lrs_lightning.errors import LrsError
 from lrs_lightning.evaluation.evaluate import evaluate, fingerprint
-from lrs_lightning.evaluation.results import read_results
-from lrs_lightning.evaluation.summary import Summary
 from lrs_lightning.experts import load_expert
 from lrs_lightning.rollout import TorchPolicy
+from lrs_lightning.statistics.results import read_results
+from lrs_lightning.statistics.summary import Summary
 from tests.evaluation.toys import ENV_ID, Constant, Toy, register
 
 SUITE = ["clean", "sensor_dropout@3", "sensor_delay@1"]

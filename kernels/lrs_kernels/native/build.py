@@ -21,6 +21,8 @@ from typing import NamedTuple
 
 import torch
 
+from lrs_kernels.cache import cache_folder
+
 SOURCE = Path(__file__).with_name("scan.c")
 DISABLED = "LRS_KERNELS_NATIVE"
 """Set this environment variable to 0 and nothing is compiled."""
@@ -78,7 +80,7 @@ def _compiler() -> str | None:
 
 def _built(compiler: str) -> Path:
     """Path of the library, compiled now if it is not there."""
-    folder = _cache_folder()
+    folder = _private_folder()
     target = folder / f"scan-{_fingerprint(compiler)}.so"
     if not target.exists():
         with tempfile.TemporaryDirectory(dir=folder) as scratch:
@@ -126,10 +128,9 @@ def _processor() -> str:
     return "\n".join(dict.fromkeys(line for line in lines if line.startswith(wanted)))
 
 
-def _cache_folder() -> Path:
+def _private_folder() -> Path:
     """A folder that belongs to this user alone, since what lies there is executed."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    folder = Path(base) / "lrs_kernels"
+    folder = cache_folder("lrs_kernels")
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     status = folder.stat()
     if status.st_uid != os.getuid() or status.st_mode & 0o022:

@@ -8,7 +8,8 @@ import lightning.pytorch as pl
 from lightning.pytorch.loggers import TensorBoardLogger
 
 from lrs_lightning.errors import ArgumentError
-from lrs_lightning.evaluation.films import film, gif, log_gif, write_gif
+from lrs_lightning.files import write_whole
+from lrs_lightning.report.films import film, gif, log_gif
 from lrs_lightning.rollout import TorchPolicy
 from lrs_lightning.shifts import Condition
 from lrs_lightning.training.datamodule import ExpertTrajectories
@@ -57,7 +58,7 @@ class Films(pl.Callback):
         for condition in self.conditions:
             content = gif(film(policy, data.task.env, condition, self.seed, self.steps))
             name = str(condition).replace("@", "-")
-            write_gif(content, Path(trainer.log_dir) / "films" / f"{name}.gif")
+            write_whole(Path(trainer.log_dir) / "films" / f"{name}.gif", content)
             if isinstance(trainer.logger, TensorBoardLogger):
                 log_gif(trainer.logger.experiment, f"films/{name}", content, trainer.global_step)
 

@@ -17,12 +17,12 @@ from lrs_lightning.envs import describe
 from lrs_lightning.errors import ArgumentError, LrsError
 from lrs_lightning.evaluation.evaluate import EVALUATION_SEED, evaluate
 from lrs_lightning.evaluation.suites import Suite
-from lrs_lightning.evaluation.summary import Summary
-from lrs_lightning.evaluation.table import table
 from lrs_lightning.experts import load_expert
 from lrs_lightning.nn import count_parameters
+from lrs_lightning.report.table import table
 from lrs_lightning.rollout import Policy, RandomPolicy, TorchPolicy, rollout
 from lrs_lightning.shifts import CLEAN, ShiftContext
+from lrs_lightning.statistics.summary import Summary
 from lrs_lightning.training.datamodule import ExpertTrajectories
 from lrs_lightning.training.module import ImitationModule
 
@@ -109,7 +109,7 @@ class ShiftedEvaluation(pl.Callback):
         folder = Path(trainer.log_dir) if trainer.log_dir else None
         self.summary = self._play(trainer, module, suite, self.episodes, folder)
         if isinstance(trainer.logger, TensorBoardLogger):
-            from lrs_lightning.evaluation.tensorboard import log_summary
+            from lrs_lightning.report.tensorboard import log_summary
 
             log_summary(trainer.logger.experiment, self.summary, trainer.global_step)
             trainer.logger.experiment.flush()

@@ -1,0 +1,68 @@
+"""What an expert earns, measured, and the card that says so beside its weights."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lrs_lightning.envs import describe
+from lrs_lightning.errors import ArgumentError
+from lrs_lightning.files import write_whole
+from lrs_lightning.rollout import Episode, Policy, rollout
+from lrs_lightning.shifts import CLEAN
+from lrs_lightning.versions import versions
+
+# The seeds that students are judged on as well.
+FIRST_SEED = 10_000
+
+
+def score(
+    expert: Policy,
+    env_id: str,
+    episodes: int = 30,
+    seed: int = FIRST_SEED,
+    on_episode: Callable[[Episode], None] | None = None,
+) -> dict[str, Any]:
+    """Play whole episodes in the clean world.
+
+    Args:
+        expert: who plays.
+        env_id: the task.
+        episodes: how many; episode k starts from `seed + k`.
+        seed: evaluation seed.
+        on_episode: called with each as it ends.
+
+    Returns:
+        Episodes, seeds, mean, deviation, least and most of the returns, mean length, how many were
+        cut by the time limit, and the versions of what was played.
+    """
+    if episodes < 1:
+        raise ArgumentError(f"episodes is {episodes}, expected at least 1")
+    played: list[Episode] = []
+    for episode in rollout({"expert": expert}, env_id, [CLEAN], range(seed, seed + episodes)):
+        played.append(episode)
+        if on_episode is not None:
+            on_episode(episode)
+    returns = np.array([episode.return_ for episode in played if episode.status == "ok"])
+    simulator = "ale-py" if describe(env_id).domain == "atari" else "mujoco"
+    return {
+        "episodes": len(returns),
+        "failed": len(played) - len(returns),
+        "seeds": [seed, seed + episodes - 1],
+        "return_mean": round(float(returns.mean()), 2),
+        "return_sd": round(float(returns.std(ddof=1)), 2) if len(returns) > 1 else 0.0,
+        "return_min": round(float(returns.min()), 2),
+        "return_max": round(float(returns.max()), 2),
+        "length_mean": round(float(np.mean([episode.length for episode in played])), 1),
+        "cut_by_time_limit": sum(not episode.terminated for episode in played),
+        "versions": versions((simulator, "gymnasium", "numpy")),
+    }
+
+
+def write_card(path: Path, card: dict[str, Any]) -> None:
+    """Write a card as JSON, whole or not at all."""
+    write_whole(path, json.dumps(card, indent=2) + "\n")

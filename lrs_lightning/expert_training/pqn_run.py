@@ -1,0 +1,166 @@
+"""A training of an Atari expert as a folder: checkpoint, learning curve, TensorBoard; resumable."""
+
+from __future__ import annotations
+
+import csv
+import time
+from collections.abc import Callable
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.utils.tensorboard import SummaryWriter
+
+from lrs_lightning.errors import ArgumentError, DataError
+from lrs_lightning.expert_training.pqn import PQN
+from lrs_lightning.expert_training.pqn_config import PQNConfig
+from lrs_lightning.files import whole_file
+
+CHECKPOINT = "last.ckpt"
+CURVE = "curve.csv"
+# What a resumed training may change: how long it goes on, never how it learns.
+_FREE = {"decisions", "threads"}
+_COLUMNS = ["decisions", "frames", "seconds", "episodes_return", "loss", "value_mean", "epsilon"]
+
+Report = Callable[[dict[str, Any]], None]
+
+
+def train_expert(
+    config: PQNConfig,
+    folder: Path,
+    device: str = "cpu",
+    report: Report | None = None,
+    log_rollouts: int = 10,
+    deadline_s: float | None = None,
+) -> PQN:
+    """Train until `config.decisions`, going on from the folder's checkpoint where there is one.
+
+    Args:
+        config: the recipe.
+        folder: receives `last.ckpt`, `curve.csv` and TensorBoard events.
+        device: of the network.
+        report: called with each row of the curve.
+        log_rollouts: rollouts between two rows.
+        deadline_s: stop after so many seconds, at the next checkpoint boundary's latest state.
+
+    Raises:
+        ArgumentError: the folder holds a training with another recipe.
+        DataError: its checkpoint cannot be read.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    training = PQN(config, device)
+    spent = _resume(training, folder)
+    curve = _Curve(folder, training.decisions, spent, report)
+    saved = training.decisions
+    while training.decisions < config.decisions:
+        metrics = training.iterate()
+        rollouts = training.decisions // config.samples
+        if rollouts % log_rollouts == 0:
+            curve.row(training, metrics)
+        if rollouts % config.checkpoint_rollouts == 0:
+            save_checkpoint(training, folder / CHECKPOINT, curve.seconds)
+            saved = training.decisions
+            training.restart_games()
+            if deadline_s is not None and curve.seconds - spent > deadline_s:
+                break
+    if saved < training.decisions:
+        save_checkpoint(training, folder / CHECKPOINT, curve.seconds)
+    curve.close()
+    training.games.close()
+    return training
+
+
+def _resume(training: PQN, folder: Path) -> float:
+    """Load the folder's checkpoint; the seconds spent so far."""
+    path = folder / CHECKPOINT
+    if not path.exists():
+        return 0.0
+    state = read_checkpoint(path)
+    asked = asdict(training.config)
+    changed = [
+        f"{name} (was {state['config'].get(name)}, is {asked[name]})"
+        for name in sorted(asked.keys() - _FREE)
+        if state["config"].get(name) != asked[name]
+    ]
+    if changed:
+        raise ArgumentError(
+            f"{path} was trained with another recipe: {', '.join(changed)}; "
+            "give the same values, or another folder"
+        )
+    training.load_state_dict(state)
+    return float(state["seconds"])
+
+
+def save_checkpoint(training: PQN, path: Path, seconds: float) -> None:
+    """Write the state, whole or not at all."""
+    with whole_file(path) as unfinished:
+        torch.save({**training.state_dict(), "seconds": seconds}, unfinished)
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """The saved state; nothing that the file brings along is executed."""
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        raise DataError(f"{path} is not a checkpoint of an expert's training: {error}") from error
+    expected = {"config", "network", "optimizer", "generator", "decisions", "finished", "seconds"}
+    if not isinstance(state, dict) or not expected <= state.keys():
+        raise DataError(
+            f"{path} is not a checkpoint of an expert's training: it lacks "
+            f"{', '.join(sorted(expected - set(state)))}"
+        )
+    return state
+
+
+def config_of(state: dict[str, Any]) -> PQNConfig:
+    """The recipe inside a checkpoint."""
+    names = {field.name for field in fields(PQNConfig)}
+    return PQNConfig(**{k: v for k, v in state["config"].items() if k in names})
+
+
+class _Curve:
+    """The learning curve: a CSV file, TensorBoard, and whoever listens."""
+
+    def __init__(self, folder: Path, decisions: int, spent: float, report: Report | None) -> None:
+        self._path, self._report = folder / CURVE, report
+        self._start = time.perf_counter() - spent
+        kept = _rows_until(self._path, decisions)
+        with self._path.open("w", newline="") as file:
+            writer = csv.DictWriter(file, _COLUMNS)
+            writer.writeheader()
+            writer.writerows(kept)
+        self._board = SummaryWriter(str(folder), purge_step=decisions)
+
+    @property
+    def seconds(self) -> float:
+        """Spent on this training, those before a resumption included."""
+        return time.perf_counter() - self._start
+
+    def row(self, training: PQN, metrics: dict[str, float]) -> None:
+        scores = training.finished
+        mean = sum(scores) / len(scores) if scores else float("nan")
+        row = {
+            "decisions": training.decisions,
+            "frames": 4 * training.decisions,
+            "seconds": round(self.seconds, 1),
+            "episodes_return": round(mean, 2),
+            **{name: round(metrics[name], 5) for name in ("loss", "value_mean", "epsilon")},
+        }
+        with self._path.open("a", newline="") as file:
+            csv.DictWriter(file, _COLUMNS).writerow(row)
+        for name, value in {**metrics, "episodes_return": mean}.items():
+            self._board.add_scalar(f"expert/{name}", value, training.decisions)
+        if self._report is not None:
+            self._report({**row, **metrics})
+
+    def close(self) -> None:
+        self._board.close()
+
+
+def _rows_until(path: Path, decisions: int) -> list[dict[str, str]]:
+    """Rows of an earlier curve that the checkpoint still stands for."""
+    if not path.exists():
+        return []
+    with path.open(newline="") as file:
+        return [row for row in csv.DictReader(file) if int(row["decisions"]) <= decisions]

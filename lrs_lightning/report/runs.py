@@ -1,0 +1,177 @@
+"""Read run folders, and bring several of them together under names that differ."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lrs_lightning.errors import ArgumentError, DataError, EnvironmentMismatchError
+from lrs_lightning.statistics.comparison import Difference, compare
+from lrs_lightning.statistics.results import Row, condition_name, latest, read_results
+from lrs_lightning.statistics.returns import CLEAN, Returns
+from lrs_lightning.statistics.summary import Summary, summarize
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run folder.
+
+    Args:
+        folder: where it is.
+        summaries: of its policies.
+        rows: the episodes they are made of.
+        films: its GIFs.
+    """
+
+    folder: Path
+    summaries: list[Summary]
+    rows: list[Row]
+    films: list[Path]
+
+    @property
+    def name(self) -> str:
+        """The name of its folder."""
+        return self.folder.resolve().name
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Everything that a report shows.
+
+    Args:
+        env: the task.
+        summaries: of all policies, the order of all figures and tables.
+        returns: their episodes.
+        shared: those under conditions that every policy played, where totals are comparable.
+        differences: of each pair of policies.
+        runs: where they come from.
+    """
+
+    env: str
+    summaries: list[Summary]
+    returns: Returns
+    shared: Returns
+    differences: list[Difference]
+    runs: list[Run]
+
+
+def read_run(path: str | Path) -> Run:
+    """Read a run folder, or a results file alone.
+
+    Of a policy that was evaluated at several training steps the last one counts. Without a
+    `summary.json` (the evaluation was killed) the references are unknown.
+
+    Raises:
+        DataError: no results, or a damaged file.
+    """
+    path = Path(path)
+    folder = path if path.is_dir() else path.parent
+    rows = _last_step(latest(read_results(path)))
+    if not rows:
+        raise DataError(f"{path} holds no whole episode: evaluate first")
+    known = {}
+    references: dict[str, float] = {}
+    provenance: dict[str, Any] = {}
+    if (folder / "summary.json").is_file():
+        summary = Summary.read(folder)
+        known = {one.name: one.policy for one in summary.all}
+        references, provenance = summary.references, summary.provenance
+    if len({row["env"] for row in rows}) > 1:
+        raise EnvironmentMismatchError(
+            f"{path} holds episodes of {sorted({row['env'] for row in rows})}: keep one task in a "
+            "results file"
+        )
+    rows.sort(key=lambda row: row.get("condition") != CLEAN)
+    names = dict.fromkeys(name for name in (*known, *(row["policy"] for row in rows)))
+    summaries = [
+        summarize(own, references, known.get(name), provenance or _of_rows(own))
+        for name in names
+        if (own := [row for row in rows if row["policy"] == name])
+    ]
+    return Run(folder, summaries, rows, sorted(folder.rglob("*.gif")))
+
+
+def gather(runs: Sequence[Run]) -> Comparison:
+    """Bring runs together; a policy is named after its run where that is enough.
+
+    Raises:
+        ArgumentError: no run.
+        EnvironmentMismatchError: runs of different tasks.
+    """
+    if not runs:
+        raise ArgumentError("report: give at least one run folder")
+    envs = {run.name: run.summaries[0].env for run in runs}
+    if len(set(envs.values())) > 1:
+        listed = ", ".join(f"{name} ({env})" for name, env in envs.items())
+        raise EnvironmentMismatchError(
+            f"runs of different tasks cannot be compared: {listed}; give runs of one task"
+        )
+    names = _names(runs)
+    summaries, rows = [], []
+    for run, own in zip(runs, names, strict=True):
+        for summary in run.summaries:
+            name = own[summary.name]
+            summaries.append(replace(summary, policy={**summary.policy, "name": name}))
+        rows += [{**row, "policy": own[row["policy"]]} for row in run.rows]
+    returns = Returns.from_rows(rows)
+    shared = returns.select(_played_by_all(returns))
+    if len(shared.conditions) < len(returns.conditions):
+        summaries = [_over(summary, rows, shared) for summary in summaries]
+    differences = compare(returns)
+    return Comparison(summaries[0].env, summaries, returns, shared, differences, list(runs))
+
+
+def _played_by_all(returns: Returns) -> list[bool]:
+    """For each condition whether every policy has an episode that counts."""
+    by_condition = np.moveaxis(returns.values, 1, 0)  # (C, P, E)
+    return [bool(np.isfinite(values).any(-1).all()) for values in by_condition]
+
+
+def _over(summary: Summary, rows: list[Row], shared: Returns) -> Summary:
+    """The summary with its totals over the shared conditions alone."""
+    names = {column.name for column in shared.conditions}
+    own = [r for r in rows if r["policy"] == summary.name and condition_name(r) in names]
+    if not own:
+        return replace(summary, aggregate={})
+    return replace(summary, aggregate=summarize(own, summary.references).aggregate)
+
+
+def _names(runs: Sequence[Run]) -> list[dict[str, str]]:
+    """For each run: name of a policy in it -> name in the report."""
+    if len(runs) == 1:
+        return [{s.name: s.name for s in runs[0].summaries}]
+    found: list[dict[str, str]] = []
+    taken: set[str] = set()
+    for run in runs:
+        title, count = run.name, 1
+        while title in taken:
+            count += 1
+            title = f"{run.name}-{count}"
+        taken.add(title)
+        single = len(run.summaries) == 1
+        found.append({s.name: title if single else f"{title}/{s.name}" for s in run.summaries})
+    return found
+
+
+def _last_step(rows: list[Row]) -> list[Row]:
+    """Of each policy the rows of its last training step; rows without a step count as the last."""
+    last: dict[str, float] = {}
+    for row in rows:
+        last[row["policy"]] = max(last.get(row["policy"], float("-inf")), _step(row))
+    return [row for row in rows if _step(row) == last[row["policy"]]]
+
+
+def _step(row: Row) -> float:
+    step = row.get("step")
+    return float("inf") if step is None else float(step)
+
+
+def _of_rows(rows: list[Row]) -> dict[str, Any]:
+    """What the lines themselves say of their origin."""
+    keys = ("run", "date", "commit", "device", "threads", "versions")
+    found = {key: rows[-1][key] for key in keys if rows[-1].get(key) is not None}
+    return found | {"seeds": sorted({row["seed"] for row in rows})}

@@ -1,0 +1,14 @@
+"""From rows of episodes to estimates with intervals: results, bootstrap, comparison, summary."""
+
+from lrs_lightning.statistics.results import ResultsWriter, merge_results, read_results
+from lrs_lightning.statistics.returns import Returns
+from lrs_lightning.statistics.summary import Summary, summarize
+
+__all__ = [
+    "ResultsWriter",
+    "Returns",
+    "Summary",
+    "merge_results",
+    "read_results",
+    "summarize",
+]

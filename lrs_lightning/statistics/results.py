@@ -1,0 +1,233 @@
+"""`results.jsonl`: one whole JSON line per episode, appended as episodes end.
+
+A line is written in one go and ends in a newline, so that a killed evaluation leaves whole lines
+and at most one torn one at the end. Reading drops that one; the writer cuts it off and goes on. A
+line is flat and complete in itself: `pandas.read_json(path, lines=True)` or
+`polars.read_ndjson(path)` give a tidy table, and files are merged by concatenation.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from lrs_lightning.errors import DataError, LrsError
+from lrs_lightning.files import cannot_write, make_folder, write_whole
+from lrs_lightning.rollout import Episode
+from lrs_lightning.shifts import Condition
+
+SCHEMA = 1
+COLUMNS = (
+    "policy", "env", "shift", "severity", "episode", "seed", "return", "length", "status"
+)  # fmt: skip
+
+Row = dict[str, Any]
+log = logging.getLogger(__name__)
+
+
+def episode_row(episode: Episode, **columns: Any) -> Row:
+    """The line of an episode.
+
+    Args:
+        episode: as `rollout` yields it.
+        columns: what else each line shall say, e.g. `run=..., commit=..., step=...`.
+
+    Returns:
+        The columns `COLUMNS`, `schema`, `condition` (the whole text of the condition), `error`
+        where the episode failed, and `columns`. An episode whose return is not finite has failed.
+    """
+    row: Row = {"schema": SCHEMA}
+    row |= {name: getattr(episode, name) for name in COLUMNS if name != "return"}
+    row["return"] = float(episode.return_)
+    row["condition"] = condition_name(row)
+    if episode.status != "ok":
+        row["error"] = episode.error or "unknown"
+    elif not math.isfinite(row["return"]):
+        row |= {"status": "failed", "error": f"the return is {row['return']}"}
+    if row["status"] != "ok":
+        row["return"] = row["return"] if math.isfinite(row["return"]) else None
+    return row | columns
+
+
+def condition_name(row: Mapping[str, Any]) -> str:
+    """The text of a row's condition, e.g. `clean` or `mass@3`: what `condition` says if present."""
+    named = row.get("condition")
+    if isinstance(named, str) and named:
+        return named
+    try:
+        return str(Condition(row["shift"], row["severity"]))
+    except LrsError:  # somebody else's shift, named in a way of their own
+        return f"{row['shift']}@{row['severity']}"
+
+
+def episode_key(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    """What makes two rows the same episode: policy, task, condition, seed, and training step."""
+    return row["policy"], row["env"], condition_name(row), row["seed"], row.get("step")
+
+
+def latest(rows: Iterable[Row]) -> list[Row]:
+    """Each episode once: where one was played again, e.g. after a failure, the last row counts."""
+    return list({episode_key(row): row for row in rows}.values())
+
+
+class ResultsWriter:
+    """Append episodes to a `results.jsonl`; a torn last line of an earlier run is cut off first.
+
+    Args:
+        path: the file; its folder is created.
+        columns: added to each line, e.g. the provenance of the run.
+        sync_every: lines between two calls of fsync. A killed process loses no whole line in any
+            case; a machine that loses power loses at most this many.
+
+    Raises:
+        DataError: the file cannot be written.
+    """
+
+    def __init__(
+        self, path: str | Path, columns: Mapping[str, Any] | None = None, sync_every: int = 64
+    ) -> None:
+        self.path, self._columns = Path(path), dict(columns or {})
+        self._sync_every, self._unsynced = sync_every, 0
+        self._made_folder = not self.path.parent.exists()
+        make_folder(self.path.parent)
+        try:
+            self._handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+            self._mend_tail()
+        except OSError as error:
+            raise cannot_write(self.path, error) from error
+
+    def write(self, episode: Episode, **columns: Any) -> Row:
+        """Append one line and return its row."""
+        row = episode_row(episode, **self._columns, **columns)
+        self.write_rows([row])
+        return row
+
+    def write_rows(self, rows: Iterable[Row]) -> None:
+        """Append rows as they are."""
+        lines = [_line(row) for row in rows]
+        self._append(b"".join(lines))
+        self._unsynced += len(lines)
+        if self._unsynced >= self._sync_every:
+            self.sync()
+
+    def sync(self) -> None:
+        """Have the disk hold what was written."""
+        os.fsync(self._handle)
+        self._unsynced = 0
+
+    def close(self) -> None:
+        """Sync and close; more than once is fine. A file without a line is taken away again."""
+        if self._handle < 0:
+            return
+        self.sync()
+        empty = os.fstat(self._handle).st_size == 0
+        os.close(self._handle)
+        self._handle = -1
+        if empty:
+            self.path.unlink(missing_ok=True)
+            if self._made_folder and not any(self.path.parent.iterdir()):
+                self.path.parent.rmdir()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _append(self, data: bytes) -> None:
+        end = os.fstat(self._handle).st_size
+        try:
+            written = os.write(self._handle, data)
+            while written < len(data):  # a nearly full disk takes a part and refuses the rest
+                written += os.write(self._handle, data[written:])
+        except OSError as error:
+            os.ftruncate(self._handle, end)
+            raise cannot_write(self.path, error) from error
+
+    def _mend_tail(self) -> None:
+        content = self.path.read_bytes()
+        if not content or content.endswith(b"\n"):
+            return
+        whole = content.rfind(b"\n") + 1
+        if _parse(content[whole:]) is not None:  # whole, only its newline is missing
+            os.write(self._handle, b"\n")
+            return
+        os.ftruncate(self._handle, whole)
+
+
+def read_results(path: str | Path) -> list[Row]:
+    """All whole rows of a results file; a torn last line is dropped with a notice in the log.
+
+    Raises:
+        DataError: no such file, a damaged line before the last, a missing column, another schema.
+    """
+    path = Path(path)
+    path = path / "results.jsonl" if path.is_dir() else path
+    try:
+        lines = path.read_bytes().split(b"\n")
+    except OSError as error:
+        raise DataError(
+            f"cannot read {path} ({error.strerror}): give a results.jsonl or a run folder"
+        ) from error
+    rows: list[Row] = []
+    for number, line in enumerate(lines, start=1):
+        row = _parse(line)
+        if row is not None:
+            rows.append(_checked(row, path, number))
+        elif line.strip() and number < len(lines):
+            raise DataError(
+                f"line {number} of {path} is not a JSON object: delete it, the others can stay"
+            )
+        elif line.strip():
+            log.warning("%s ends in a torn line: its %d whole episodes are kept", path, len(rows))
+    return rows
+
+
+def merge_results(paths: Iterable[str | Path], out: str | Path) -> list[Row]:
+    """Write the rows of several files into one; only rows equal in every column are merged.
+
+    Returns:
+        The rows that were written, in the order of the files.
+    """
+    rows = [row for path in paths for row in read_results(path)]
+    lines = dict.fromkeys(_line(row) for row in rows)
+    write_whole(out, b"".join(lines))
+    return [json.loads(line) for line in lines]
+
+
+def _line(row: Row) -> bytes:
+    return json.dumps(row, allow_nan=False, separators=(", ", ": ")).encode() + b"\n"
+
+
+def _parse(line: bytes) -> Row | None:
+    try:
+        row = json.loads(line)
+    except ValueError:
+        return None
+    return row if isinstance(row, dict) else None
+
+
+def _checked(row: Row, path: Path, number: int) -> Row:
+    schema = row.get("schema", SCHEMA)
+    if schema != SCHEMA:
+        raise DataError(
+            f"line {number} of {path} has schema {schema} and this version reads {SCHEMA}: "
+            "install the version of lrs_lightning that wrote it"
+        )
+    missing = [name for name in COLUMNS if name not in row]
+    if missing:
+        raise DataError(
+            f"line {number} of {path} lacks {', '.join(missing)}: it is no line of a results file"
+        )
+    return row

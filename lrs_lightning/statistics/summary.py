@@ -1,0 +1,254 @@
+"""`summary.json`: what a policy earned in each condition, beside an expert and a random policy."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lrs_lightning.errors import ArgumentError, DataError
+from lrs_lightning.files import write_whole
+from lrs_lightning.statistics import estimates
+from lrs_lightning.statistics.bootstrap import interval
+from lrs_lightning.statistics.comparison import paired_retention, plain
+from lrs_lightning.statistics.estimates import Array
+from lrs_lightning.statistics.results import SCHEMA, Row, latest
+from lrs_lightning.statistics.returns import CLEAN, Column, Returns, finite
+
+AGGREGATES: dict[str, estimates.Statistic] = {
+    "iqm": estimates.iqm,
+    "mean": estimates.mean,
+    "median": estimates.median,
+    "optimality_gap": estimates.optimality_gap,
+}
+
+
+@dataclass(frozen=True)
+class Summary:
+    """One policy under a suite; the attributes are the keys of `summary.json`.
+
+    Args:
+        env: environment id.
+        policy: what was played: `name`, and for our own policies `cell`, `hidden_size`, `rank`, ...
+        references: mean clean return of the `expert` and of a `random` policy, where known.
+        conditions: a dict for each condition, the clean one first: `shift`, `severity`,
+            `condition`, `episodes` (those that count), `failed`, `return_mean`, `return_ci95`,
+            `return_iqm`, `return_median`, `return_std`, `length_mean`, `expert_normalized` and
+            `retention` with their `..._ci95`, and `retention_normalized` (both returns counted from
+            the random policy's). What cannot be told (one episode, no reference) is None.
+        aggregate: over all shifted conditions, expert-normalised: `iqm`, `mean`, `median`,
+            `optimality_gap` and their `..._ci95`; empty without references.
+        severity_auc: for each shift played at two or more severities, the mean height of its curve
+            from severity 0 on: `severities`, `return_mean`, `expert_normalized`.
+        provenance: versions, commit, device, seeds, date.
+        others: the policies it was compared with.
+        differences: paired differences between them.
+    """
+
+    env: str
+    policy: dict[str, Any]
+    references: dict[str, float]
+    conditions: list[dict[str, Any]]
+    aggregate: dict[str, Any] = field(default_factory=dict)
+    severity_auc: dict[str, dict[str, Any]] = field(default_factory=dict)
+    provenance: dict[str, Any] = field(default_factory=dict)
+    others: list[Summary] = field(default_factory=list)
+    differences: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        """Name of the policy."""
+        return str(self.policy.get("name", "policy"))
+
+    @property
+    def all(self) -> list[Summary]:
+        """Itself, and the policies it was compared with."""
+        return [replace(self, others=[], differences=[]), *self.others]
+
+    @property
+    def failed(self) -> int:
+        """Episodes that ended in an error."""
+        return sum(int(condition["failed"]) for condition in self.conditions)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The content of `summary.json`; `others` and `differences` only where there are any."""
+        content = {"schema": SCHEMA, **vars(self)}
+        content["others"] = [other.to_dict() for other in self.others]
+        return {k: v for k, v in content.items() if v or k not in ("others", "differences")}
+
+    def write(self, path: str | Path) -> Path:
+        """Write `summary.json` whole or not at all; a folder gets that name added."""
+        path = Path(path)
+        path = path / "summary.json" if path.is_dir() else path
+        return write_whole(path, json.dumps(plain(self.to_dict()), indent=2, default=str) + "\n")
+
+    @classmethod
+    def read(cls, path: str | Path) -> Summary:
+        """Read what `write` wrote.
+
+        Raises:
+            DataError: the file is missing, damaged, or of another schema.
+        """
+        path = Path(path)
+        path = path / "summary.json" if path.is_dir() else path
+        try:
+            content = json.loads(path.read_bytes())
+            if content.get("schema") != SCHEMA:
+                raise DataError(
+                    f"{path} has schema {content.get('schema')} and this version reads {SCHEMA}: "
+                    "evaluate again"
+                )
+            return cls._from_dict(content)
+        except OSError as error:
+            raise DataError(f"cannot read {path} ({error.strerror}): evaluate first") from error
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise DataError(f"{path} is no summary ({error}): evaluate again") from error
+
+    @classmethod
+    def _from_dict(cls, content: dict[str, Any]) -> Summary:
+        known = {k: content[k] for k in cls.__dataclass_fields__ if k in content}
+        return cls(**known | {"others": [cls._from_dict(o) for o in content.get("others", [])]})
+
+
+def summarize(
+    rows: Iterable[Row],
+    references: Mapping[str, float | None] | None = None,
+    policy: Mapping[str, Any] | None = None,
+    provenance: Mapping[str, Any] | None = None,
+) -> Summary:
+    """Summarise the episodes of one policy.
+
+    Args:
+        rows: lines of `results.jsonl`, of one policy in one environment (and at one training step).
+        references: `{"expert": mean return, "random": mean return}`; either may be missing.
+        policy: what describes the policy; `name` is added.
+        provenance: of these rows.
+
+    Raises:
+        ArgumentError: no rows, or rows of several policies or environments.
+    """
+    rows = latest(rows)
+    names, envs = ({row[key] for row in rows} for key in ("policy", "env"))
+    if len(names) != 1 or len(envs) != 1:
+        raise ArgumentError(
+            f"a summary is of one policy in one environment, got {len(rows)} episodes of policies "
+            f"{sorted(names)} in {sorted(envs)}: select the rows first"
+        )
+    known = {k: float(v) for k, v in (references or {}).items() if v is not None}
+    returns = Returns.from_rows(rows)
+    values = returns.values[0]  # (C, E)
+    clean = _clean(returns)
+    conditions = [
+        _condition(column, values[c], clean, rows, known)
+        for c, column in enumerate(returns.conditions)
+    ]
+    return Summary(
+        env=envs.pop(),
+        policy={"name": names.pop(), **(policy or {})},
+        references=known,
+        conditions=plain(conditions),
+        aggregate=plain(_aggregate(returns.shifted().values[0], known)),
+        severity_auc=plain(_severity_auc(returns, known)),
+        provenance=dict(provenance or {}),
+    )
+
+
+def normalizer(references: Mapping[str, float]) -> tuple[float, float] | None:
+    """`(expert, random)` where both are known and differ, else None."""
+    expert, random = references.get("expert"), references.get("random")
+    return None if expert is None or random is None or expert == random else (expert, random)
+
+
+def _clean(returns: Returns) -> Array:
+    first = returns.conditions[0]
+    values = returns.values[0, 0]
+    return values if first.name == CLEAN else np.full(values.shape, np.nan)
+
+
+def _condition(
+    column: Column, values: Array, clean: Array, rows: list[Row], references: Mapping[str, float]
+) -> dict[str, Any]:
+    played = [row for row in rows if _is(row, column)]
+    x = finite(values)
+    kept, kept_ci95 = (1.0, (1.0, 1.0)) if column.name == CLEAN else paired_retention(values, clean)
+    scale = normalizer(references)
+    nan = (np.nan, np.nan)
+    ci95 = interval([x], estimates.mean) if x.size else nan
+    found: dict[str, Any] = {
+        "shift": column.shift,
+        "severity": column.severity,
+        "condition": column.name,
+        "episodes": x.size,
+        "failed": sum(row["status"] != "ok" for row in played),
+        "return_mean": x.mean() if x.size else np.nan,
+        "return_ci95": ci95,
+        "return_iqm": float(estimates.iqm(x)) if x.size else np.nan,
+        "return_median": float(estimates.median(x)) if x.size else np.nan,
+        "return_std": x.std(ddof=1) if x.size > 1 else np.nan,
+        "length_mean": np.mean([r["length"] for r in played if r["status"] == "ok"] or [np.nan]),
+        "expert_normalized": np.nan,
+        "expert_normalized_ci95": nan,
+        "retention": kept,
+        "retention_ci95": kept_ci95,
+        "retention_normalized": np.nan,
+    }
+    if scale and x.size:
+        found["expert_normalized"] = _scaled(found["return_mean"], scale)
+        found["expert_normalized_ci95"] = sorted(_scaled(end, scale) for end in ci95)
+        found["retention_normalized"] = paired_retention(values - scale[1], clean - scale[1])[0]
+    return found
+
+
+def _is(row: Row, column: Column) -> bool:
+    return row.get("condition", column.name) == column.name and (
+        (row["shift"], row["severity"]) == (column.shift, column.severity)
+    )
+
+
+def _scaled(value: float, scale: tuple[float, float]) -> float:
+    return float(estimates.expert_normalized(value, *scale))
+
+
+def _aggregate(values: Array, references: Mapping[str, float]) -> dict[str, Any]:
+    scale = normalizer(references)
+    strata = [s for s in map(finite, values) if s.size]
+    if scale is None or not strata:
+        return {}
+    strata = [estimates.expert_normalized(s, *scale) for s in strata]
+    pooled = np.concatenate(strata)
+    found: dict[str, Any] = {"episodes": pooled.size, "conditions": len(strata)}
+    for name, statistic in AGGREGATES.items():
+        found[name] = float(statistic(pooled, np.ones(pooled.size)))
+        found[f"{name}_ci95"] = interval(strata, statistic)
+    return found
+
+
+def _severity_auc(returns: Returns, references: Mapping[str, float]) -> dict[str, dict[str, Any]]:
+    scale, found = normalizer(references), {}
+    means = {c: finite(v) for c, v in zip(returns.conditions, returns.values[0], strict=True)}
+    for shift in dict.fromkeys(c.shift for c in returns.shifted().conditions):
+        curve = severity_curve(list(means), shift)
+        if len(curve) < 3 or not all(means[c].size for c in curve):
+            continue
+        severities = [c.severity for c in curve]
+        height = float(estimates.severity_auc(severities, [means[c].mean() for c in curve]))
+        found[shift] = {
+            "severities": severities,
+            "return_mean": height,
+            "expert_normalized": _scaled(height, scale) if scale else np.nan,
+        }
+    return found
+
+
+def severity_curve(conditions: Iterable[Column], shift: str) -> list[Column]:
+    """The clean condition and the plain severities of a shift, ascending."""
+    points = {
+        c.severity: c
+        for c in conditions
+        if c.name == CLEAN or (c.shift == shift and c.name == f"{shift}@{c.severity}")
+    }
+    return [points[s] for s in sorted(points)]

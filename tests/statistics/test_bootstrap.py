@@ -1,0 +1,112 @@
+"""Intervals: what they cover, what they depend on, and the quantile they are widened by."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lrs_lightning.errors import ArgumentError
+from lrs_lightning.statistics import bootstrap, estimates
+
+DATA_SETS = 1000
+
+Draw = Callable[[np.random.Generator, int, int], Any]
+
+
+def normal(rng: np.random.Generator, stratum: int, size: int) -> Any:
+    return rng.normal(stratum, 1 + stratum, size)
+
+
+def falls_or_runs(rng: np.random.Generator, stratum: int, size: int) -> Any:
+    """Two in five episodes end in a fall: the shape of returns under a shift."""
+    return np.where(rng.random(size) < 0.4, rng.normal(0, 1, size), rng.normal(8, 1, size))
+
+
+def truth(draw: Draw, strata: int, statistic: estimates.Statistic) -> float:
+    many = 300_000
+    rng = np.random.default_rng(12345)
+    values = np.concatenate([draw(rng, k, many) for k in range(strata)])
+    return float(statistic(values, np.ones(values.size)))
+
+
+@pytest.mark.parametrize(
+    ("draw", "sizes", "statistic"),
+    [
+        (normal, (3,), estimates.mean),
+        (normal, (5,), estimates.mean),
+        (normal, (20,), estimates.mean),
+        (falls_or_runs, (20,), estimates.mean),
+        (normal, (20,) * 6, estimates.iqm),
+        (normal, (30,) * 3, estimates.iqm),
+        (normal, (30,) * 3, estimates.optimality_gap),
+    ],
+)
+def test_covers_the_truth_in_95_of_100_data_sets(
+    draw: Draw, sizes: tuple[int, ...], statistic: estimates.Statistic
+) -> None:
+    target, hits = truth(draw, len(sizes), statistic), 0
+    for data_set in range(DATA_SETS):
+        rng = np.random.default_rng(data_set)
+        strata = [draw(rng, k, n) for k, n in enumerate(sizes)]
+        low, high = bootstrap.interval(strata, statistic, resamples=600, seed=data_set)
+        hits += low <= target <= high
+    assert 0.93 <= hits / DATA_SETS <= 0.97
+
+
+def test_equals_a_plain_loop_over_resamples() -> None:
+    strata = [np.arange(5.0), np.arange(7.0) ** 2]
+    rng = np.random.default_rng(3)
+    drawn = [rng.integers(5, size=(40, 5)), rng.integers(7, size=(40, 7))]
+    slow = [
+        np.concatenate([s[d[r]] for s, d in zip(strata, drawn, strict=True)]).mean()
+        for r in range(40)
+    ]
+    fast = bootstrap.replicate(np.concatenate(strata), [5, 7], estimates.mean, 40, seed=3)
+    np.testing.assert_allclose(fast, slow)
+
+
+def test_same_seed_same_interval_and_chunks_change_nothing_but_the_draw() -> None:
+    strata = [np.random.default_rng(0).normal(size=30) for _ in range(3)]
+    first = bootstrap.interval(strata, estimates.iqm, seed=1)
+    assert first == bootstrap.interval(strata, estimates.iqm, seed=1)
+    assert first != bootstrap.interval(strata, estimates.iqm, seed=2)
+
+
+def test_large_data_are_resampled_in_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bootstrap, "_CHUNK", 500)
+    seen: list[int] = []
+
+    def spy(values: Any, weights: Any) -> Any:
+        seen.append(len(weights))
+        return estimates.mean(values, weights)
+
+    replicates = bootstrap.replicate(np.arange(100.0), [60, 40], spy, 23)
+    assert replicates.shape == (23,) and seen == [5, 5, 5, 5, 3]
+
+
+def test_every_stratum_keeps_its_size() -> None:
+    drawn = bootstrap.counts([3, 8], 50, np.random.default_rng(0))
+    assert drawn.shape == (50, 11)
+    assert (drawn[:, :3].sum(1) == 3).all() and (drawn[:, 3:].sum(1) == 8).all()
+
+
+@pytest.mark.parametrize(
+    ("freedom", "expected"),  # a printed table of Student's t, 97.5 %
+    [(1, 12.706), (2, 4.303), (5, 2.571), (19, 2.093), (100, 1.984), (1000, 1.962)],
+)
+def test_t_quantile(freedom: int, expected: float) -> None:
+    assert bootstrap.t_quantile(0.975, freedom) == pytest.approx(expected, abs=5e-4)
+    assert bootstrap.t_quantile(0.025, freedom) == pytest.approx(-expected, abs=5e-4)
+
+
+def test_one_episode_has_no_interval_and_equal_ones_have_a_point() -> None:
+    assert np.isnan(bootstrap.interval([[3.0]], estimates.mean)).all()
+    assert bootstrap.interval([[3.0] * 5], estimates.mean) == (3.0, 3.0)
+
+
+def test_confidence_out_of_range() -> None:
+    with pytest.raises(ArgumentError, match="confidence=95 must lie between 0 and 1"):
+        bootstrap.interval([[1.0, 2.0]], estimates.mean, confidence=95)

@@ -1,0 +1,150 @@
+"""A results file survives a kill at any byte, merges without loss, and says what is wrong."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+from pathlib import Path
+
+import pytest
+
+from lrs_lightning.errors import DataError
+from lrs_lightning.statistics.results import (
+    COLUMNS,
+    ResultsWriter,
+    episode_row,
+    latest,
+    merge_results,
+    read_results,
+)
+from tests.evaluation.fakes import fake_episode, rows
+
+
+def write(path: Path, count: int, **columns: object) -> list[dict[str, object]]:
+    with ResultsWriter(path, columns) as writer:
+        return [writer.write(fake_episode(seed=s, episode=s, return_=s / 3)) for s in range(count)]
+
+
+def test_rows_come_back_with_every_column(tmp_path: Path) -> None:
+    written = write(tmp_path / "run" / "results.jsonl", 5, run="abc", commit=None)
+    read = read_results(tmp_path / "run")
+    assert read == written
+    assert [row["return"] for row in read] == [s / 3 for s in range(5)]  # to the last bit
+    assert {*COLUMNS, "schema", "condition", "run", "commit"} == set(read[0])
+
+
+def test_a_line_is_on_disk_as_soon_as_it_is_written(tmp_path: Path) -> None:
+    writer = ResultsWriter(tmp_path / "results.jsonl")
+    writer.write(fake_episode())
+    assert len(read_results(tmp_path)) == 1
+    writer.close()
+    writer.close()
+
+
+def test_lines_are_synced_in_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[int] = []
+    monkeypatch.setattr("lrs_lightning.statistics.results.os.fsync", synced.append)
+    with ResultsWriter(tmp_path / "results.jsonl", sync_every=10) as writer:
+        for _ in range(25):
+            writer.write(fake_episode())
+    assert len(synced) == 3  # after 10, 20, and at the end
+
+
+@pytest.mark.parametrize("cut", range(1, 220, 7))
+def test_cut_anywhere_whole_lines_are_kept_and_the_file_goes_on(
+    tmp_path: Path, cut: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "results.jsonl"
+    write(path, 3)
+    content = path.read_bytes()
+    path.write_bytes(content[:-cut])
+    whole = content[:-cut].count(b"\n") + (cut == 1)
+    with caplog.at_level(logging.WARNING):
+        assert len(read_results(path)) == whole
+    torn = content[:-cut].split(b"\n")[-1] != b"" and cut != 1
+    assert ("torn line" in caplog.text) == torn
+    with ResultsWriter(path) as writer:
+        writer.write(fake_episode(seed=99))
+    assert [row["seed"] for row in read_results(path)] == [*range(whole), 99]
+
+
+def test_merging_loses_nothing_and_doubles_nothing(tmp_path: Path) -> None:
+    one, two = tmp_path / "one.jsonl", tmp_path / "two.jsonl"
+    write(one, 4, run="a")
+    write(two, 4, run="b")
+    merged = merge_results([one, two, one], tmp_path / "all.jsonl")
+    assert merged == read_results(one) + read_results(two) == read_results(tmp_path / "all.jsonl")
+
+
+def test_the_last_row_of_an_episode_counts() -> None:
+    failed = episode_row(fake_episode(status="failed", return_=0.0, error="it broke"))
+    again, other = episode_row(fake_episode(return_=5.0)), episode_row(fake_episode(seed=7))
+    assert failed["error"] == "it broke"
+    assert latest([failed, other, again]) == [again, other]
+    trained = episode_row(fake_episode(), step=100)
+    assert latest([again, trained]) == [again, trained]
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_a_return_that_is_no_number_has_failed(value: float, tmp_path: Path) -> None:
+    with ResultsWriter(tmp_path / "results.jsonl") as writer:
+        row = writer.write(fake_episode(return_=value))
+    assert (row["status"], row["return"]) == ("failed", None)
+    assert json.loads((tmp_path / "results.jsonl").read_text())["error"].startswith("the return is")
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"garbage\n{}\n", "line 1 of .* is not a JSON object: delete it, the others can stay"),
+        (b'{"schema": 2}\n', "has schema 2 and this version reads 1"),
+        (b'{"policy": "a"}\n', "lacks env, shift, severity, episode, seed, return, length, status"),
+    ],
+)
+def test_a_damaged_file_is_named(tmp_path: Path, content: bytes, sentence: str) -> None:
+    (tmp_path / "results.jsonl").write_bytes(content)
+    with pytest.raises(DataError, match=sentence):
+        read_results(tmp_path)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="No such file.*give a results.jsonl or a run folder"):
+        read_results(tmp_path / "nowhere.jsonl")
+
+
+def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DataError, match="cannot write .*: choose another folder"):
+        ResultsWriter(tmp_path / "file" / "results.jsonl")
+
+
+def test_a_full_disk_leaves_whole_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import os
+
+    real = os.write
+    with ResultsWriter(tmp_path / "results.jsonl") as writer:
+        writer.write(fake_episode())
+        room = [40]
+
+        def full(handle: int, data: bytes) -> int:
+            if not room[0]:
+                raise OSError(28, "No space left on device")
+            taken = data[: room[0]]
+            room[0] -= len(taken)
+            return real(handle, taken)
+
+        monkeypatch.setattr("lrs_lightning.statistics.results.os.write", full)
+        with pytest.raises(DataError, match="No space left on device"):
+            writer.write(fake_episode(seed=1))
+        monkeypatch.undo()
+    assert len(read_results(tmp_path)) == 1
+    assert (tmp_path / "results.jsonl").read_bytes().endswith(b"\n")
+
+
+def test_pandas_would_read_it_flat() -> None:
+    assert all(
+        isinstance(value, (str, int, float))
+        for row in rows({"clean": 1.0})
+        for value in row.values()
+    )

@@ -1,0 +1,130 @@
+"""The keys of `summary.json`, and what each number is."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lrs_lightning.errors import ArgumentError, DataError
+from lrs_lightning.report.table import table
+from lrs_lightning.statistics.results import episode_row
+from lrs_lightning.statistics.summary import Summary, summarize
+from tests.evaluation.fakes import fake_episode, rows
+
+REFERENCES = {"expert": 10_000.0, "random": -200.0}
+MEANS = {"mass@3": 5000.0, "clean": 9000.0, "friction@3": 8500.0}
+
+
+def test_keys_and_order(tmp_path: Path) -> None:
+    summary = summarize(rows(MEANS), REFERENCES, {"cell": "cfc", "rank": 8}, {"commit": "abc"})
+    content = json.loads(summary.write(tmp_path).read_text())
+    assert (tmp_path / "summary.json").is_file()
+    assert content["schema"] == 1 and content["env"] == "HalfCheetah-v5"
+    assert content["policy"] == {"name": "student", "cell": "cfc", "rank": 8}
+    assert content["references"] == REFERENCES
+    assert content["provenance"] == {"commit": "abc"}
+    found = [(c["shift"], c["severity"]) for c in content["conditions"]]
+    assert found == [("clean", 0), ("mass", 3), ("friction", 3)]
+    needed = {
+        "shift", "severity", "episodes", "return_mean", "return_ci95", "expert_normalized",
+        "retention",
+    }  # fmt: skip
+    assert all(needed <= set(condition) for condition in content["conditions"])
+    assert Summary.read(tmp_path).to_dict() == content
+    assert list(tmp_path.iterdir()) == [tmp_path / "summary.json"]
+
+
+def test_numbers_are_those_of_the_episodes() -> None:
+    played = rows(MEANS)
+    summary = summarize(played, REFERENCES)
+    values = {
+        name: np.array([r["return"] for r in played if r["condition"] == name]) for name in MEANS
+    }
+    for condition in summary.conditions:
+        x = values[condition["condition"]]
+        assert condition["return_mean"] == pytest.approx(x.mean())
+        low, high = condition["return_ci95"]
+        half = 2.093 * x.std(ddof=1) / np.sqrt(20)  # Student's t
+        assert (low, high) == pytest.approx((x.mean() - half, x.mean() + half), abs=0.15 * half)
+        assert condition["expert_normalized"] == pytest.approx((x.mean() + 200) / 10_200)
+        assert condition["retention"] == pytest.approx(x.mean() / values["clean"].mean())
+    shifted = np.sort(np.concatenate([values["mass@3"], values["friction@3"]]))
+    assert summary.aggregate["iqm"] == pytest.approx((shifted[10:30].mean() + 200) / 10_200)
+    assert summary.aggregate["conditions"] == 2
+
+
+def test_pairs_make_retention_sharper_than_its_parts() -> None:
+    summary = summarize(rows(MEANS, spread=2000.0))
+    friction = summary.conditions[2]
+    low, high = friction["retention_ci95"]
+    unpaired = (friction["return_ci95"][1] - friction["return_ci95"][0]) / 9000
+    assert high - low < 0.6 * unpaired
+
+
+def test_without_references_nothing_is_normalised() -> None:
+    summary = summarize(rows(MEANS), {"random": 1.0})
+    assert summary.conditions[0]["expert_normalized"] is None
+    assert summary.conditions[1]["retention"] == pytest.approx(5 / 9, abs=0.02)
+    assert summary.aggregate == {}
+
+
+def test_negative_clean_return_has_no_retention_but_a_normalised_one() -> None:
+    summary = summarize(rows({"clean": -5.0, "mass@1": -15.0}, spread=0.01), {
+        "expert": 20.0, "random": -20.0
+    })  # fmt: skip
+    shifted = summary.conditions[1]
+    assert shifted["retention"] is None and shifted["retention_ci95"] == [None, None]
+    assert shifted["retention_normalized"] == pytest.approx(5 / 15, abs=0.01)
+
+
+def test_severity_auc_of_a_straight_line() -> None:
+    means = {"clean": 1000.0} | {f"mass@{s}": 1000.0 - 200 * s for s in (1, 2, 3, 4, 5)}
+    summary = summarize(rows(means, spread=1e-6), {"expert": 1000.0, "random": 0.0})
+    assert summary.severity_auc["mass"]["severities"] == [0, 1, 2, 3, 4, 5]
+    assert summary.severity_auc["mass"]["expert_normalized"] == pytest.approx(0.5, abs=1e-6)
+
+
+def test_failed_episodes_are_counted_and_left_out() -> None:
+    played = rows({"clean": 10.0}, episodes=4, spread=0.0)
+    broken = fake_episode(seed=50, status="failed", return_=-999.0, error="boom")
+    summary = summarize([*played, episode_row(broken)])
+    assert (summary.conditions[0]["episodes"], summary.failed) == (4, 1)
+    assert summary.conditions[0]["return_mean"] == 10.0
+
+
+def test_one_episode_and_none() -> None:
+    one = summarize([episode_row(fake_episode())]).conditions[0]
+    assert one["return_mean"] == 1.0 and one["return_ci95"] == [None, None]
+    none = summarize([episode_row(fake_episode(status="failed"))]).conditions[0]
+    assert none["return_mean"] is None and none["episodes"] == 0
+
+
+def test_rows_of_two_policies_are_refused() -> None:
+    mixed = rows({"clean": 1.0}) + rows({"clean": 1.0}, policy="other")
+    with pytest.raises(ArgumentError, match=r"of policies \['other', 'student'\]"):
+        summarize(mixed)
+    with pytest.raises(ArgumentError, match="got 0 episodes"):
+        summarize([])
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [("{", "is no summary"), ("[]", "is no summary"), ('{"schema": 9}', "has schema 9")],
+)
+def test_a_damaged_summary_is_named(tmp_path: Path, content: str, sentence: str) -> None:
+    (tmp_path / "summary.json").write_text(content)
+    with pytest.raises(DataError, match=sentence):
+        Summary.read(tmp_path)
+
+
+def test_table_shows_shares_and_failures(capsys: pytest.CaptureFixture[str]) -> None:
+    from rich.console import Console
+
+    played = [*rows(MEANS), episode_row(fake_episode(seed=50, status="failed"))]
+    Console(width=100, force_terminal=False).print(table(summarize(played, REFERENCES)))
+    shown = capsys.readouterr().out
+    for word in ("mass@3", "5,0", "of expert", "0.5", "of own clean", "0.94", "failed"):
+        assert word in shown
