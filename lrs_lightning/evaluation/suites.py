@@ -17,8 +17,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any, TypeAlias
 
-import yaml
-
+from lrs_lightning.documents import read_yaml
 from lrs_lightning.errors import (
     ArgumentError,
     DataError,
@@ -94,6 +93,9 @@ class Suite:
         )
 
 
+_FORMS: Any = list[Any] | dict[str, Any]  # conditions, or lists of them by domain
+
+
 def shipped_suites() -> dict[str, Traversable]:
     """The suites inside the package: name -> file."""
     entries = (files("lrs_lightning.evaluation") / "suites").iterdir()
@@ -121,16 +123,8 @@ def _expand(source: Condition | str | Mapping[str, Any]) -> list[Condition]:
 
 
 def _read(file: Traversable | Path, name: str) -> Suite:
-    try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        reason = " ".join(str(error).split())
-        raise DataError(f"{file} is no YAML file: {reason}") from error
-    if isinstance(content, list):
-        content = {ANY: content}
-    if not isinstance(content, dict):
-        raise DataError(f"{file} is no suite: write a list of conditions such as 'mass@3'")
-    content = dict(content)
+    read: Any = read_yaml(file, _FORMS, "write a list such as [clean, mass@3]")
+    content = {ANY: read} if isinstance(read, list) else read
     name = str(content.pop("name", name))
     lists = {ANY if key == "conditions" else str(key): entry for key, entry in content.items()}
     unknown = [key for key in lists if key not in (*DOMAINS, ANY)]

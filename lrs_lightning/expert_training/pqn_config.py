@@ -7,8 +7,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from lrs_lightning.documents import read_yaml
 from lrs_lightning.errors import ArgumentError, did_you_mean
 
 
@@ -82,8 +81,9 @@ def load_recipe(path: str | Path | None, changes: Mapping[str, Any]) -> PQNConfi
         changes: fields that win over the file's.
 
     Raises:
-        ArgumentError: the file is missing, no mapping, names no field (the nearest is offered), or
-            gives one a value of another kind.
+        ArgumentError: the file names no field (the nearest is offered), or gives one a value of
+            another kind.
+        DataError: the file is missing, or no mapping.
     """
     known = {field.name: type(field.default) for field in fields(PQNConfig)}
     values: dict[str, Any] = {**_read_mapping(path), **changes}
@@ -101,13 +101,4 @@ def load_recipe(path: str | Path | None, changes: Mapping[str, Any]) -> PQNConfi
 def _read_mapping(path: str | Path | None) -> dict[str, Any]:
     if path is None:
         return {}
-    try:
-        values = yaml.safe_load(Path(path).read_text())
-    except OSError as error:
-        raise ArgumentError(f"cannot read the recipe {path}: {error.strerror}") from error
-    except yaml.YAMLError as error:
-        reason = " ".join(str(error).split())
-        raise ArgumentError(f"{path} is no YAML: {reason}") from error
-    if not isinstance(values, dict):
-        raise ArgumentError(f"{path} is no mapping of keys to values")
-    return values
+    return read_yaml(Path(path), dict[str, Any], "a recipe maps keys to values")

@@ -92,7 +92,22 @@ def read_run(path: str | Path) -> Run:
         for name in names
         if (own := [row for row in rows if row["policy"] == name])
     ]
-    return Run(folder, summaries, rows, sorted(folder.rglob("*.gif")))
+    return Run(folder, summaries, rows, _films(folder))
+
+
+def _films(folder: Path) -> list[Path]:
+    """GIFs that lie in a run folder; a link could put any file of the reader's into the page."""
+    inside = folder.resolve()
+    return [
+        path
+        for path in sorted(folder.rglob("*.gif"))
+        if path.is_file() and path.resolve() == inside / path.relative_to(folder) and _is_gif(path)
+    ]
+
+
+def _is_gif(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(4) == b"GIF8"
 
 
 def gather(runs: Sequence[Run]) -> Comparison:
