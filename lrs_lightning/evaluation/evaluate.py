@@ -36,7 +36,6 @@ from lrs_lightning.statistics.summary import Summary, summarize
 
 # Demonstrations start at a million: no episode serves both training and judgement.
 EVALUATION_SEED = 10_000
-_SIMULATORS = ("gymnasium", "mujoco", "ale-py")
 
 
 def evaluate(
@@ -186,7 +185,7 @@ class _Plan:
                 f"{file} holds episodes of another policy named {name!r}: choose another folder"
             )
         now, then = row_columns(provenance())["versions"], str(row.get("versions"))
-        for simulator in _SIMULATORS:
+        for simulator in ("gymnasium", *envs.simulators()):
             if _version(simulator, now) != _version(simulator, then):
                 raise DataError(
                     f"{file} holds episodes of {simulator} {_version(simulator, then)} and "

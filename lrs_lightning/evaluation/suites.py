@@ -19,6 +19,7 @@ from typing import Any, TypeAlias
 
 import yaml
 
+from lrs_lightning import envs
 from lrs_lightning.errors import (
     ArgumentError,
     DataError,
@@ -28,7 +29,7 @@ from lrs_lightning.errors import (
 from lrs_lightning.shifts import Condition
 
 ANY = "any"  # the domain of a plain list, which is for whatever task its author had in mind
-DOMAINS = ("mujoco", "atari", "vector")
+VECTOR = "vector"  # any domain that the suite does not name, if it has a vector of sensors
 _RANGE = re.compile(r"(?P<shift>[^+@]+)@(?P<first>\d+)-(?P<last>\d+)")
 
 SuiteLike: TypeAlias = "Suite | str | Path | Sequence[Condition | str | Mapping[str, Any]]"
@@ -40,7 +41,7 @@ class Suite:
 
     Args:
         name: for tables and result files.
-        domains: `"mujoco"`, `"atari"`, `"vector"` (any other task with a vector of sensors) or
+        domains: the name of a domain, `"vector"` (any other task with a vector of sensors) or
             `"any"` -> conditions, the clean one first.
     """
 
@@ -80,12 +81,13 @@ class Suite:
 
         Args:
             domain: whose dynamics the task has: `envs.describe(env_id).domain`. A domain that the
-                suite does not name is played as `"vector"`.
+                suite does not name is played as `"vector"`, or as `"atari"` if it shows pictures.
 
         Raises:
             EnvironmentMismatchError: the suite has nothing for it.
         """
-        for name in (domain, "vector" if domain != "atari" else domain, ANY):
+        kin = "atari" if domain in envs.domains() and envs.get_domain(domain).pixels else VECTOR
+        for name in (domain, kin, ANY):
             if name in self.domains:
                 return list(self.domains[name])
         raise EnvironmentMismatchError(
@@ -133,9 +135,10 @@ def _read(file: Traversable | Path, name: str) -> Suite:
     content = dict(content)
     name = str(content.pop("name", name))
     lists = {ANY if key == "conditions" else str(key): entry for key, entry in content.items()}
-    unknown = [key for key in lists if key not in (*DOMAINS, ANY)]
+    known = (*envs.domains(), VECTOR)
+    unknown = [key for key in lists if key not in (*known, ANY)]
     if unknown:
-        raise UnknownNameError("domain in a suite", unknown[0], (*DOMAINS, "conditions"))
+        raise UnknownNameError("domain in a suite", unknown[0], (*known, "conditions"))
     if not lists or not all(isinstance(entry, list) for entry in lists.values()):
         raise DataError(f"{file} is no suite: each domain needs a list of conditions")
     return Suite(name, {key: conditions(entry) for key, entry in lists.items()})
