@@ -107,5 +107,6 @@ def completed(context: ShiftContext | None, info: EnvInfo) -> ShiftContext:
         dynamics=info.domain,
         base_model=info.base_model,
         velocity_channels=context.velocity_channels or info.velocity_channels,
+        max_episode_steps=info.max_episode_steps,
         env_id=info.env_id,
     )
