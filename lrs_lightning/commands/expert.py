@@ -69,9 +69,17 @@ def _sentence(result: dict[str, Any]) -> str:
 
 
 def _fit(options: Namespace) -> int:
-    from lrs_lightning.envs import is_atari
+    from lrs_lightning.envs import domain_of
+    from lrs_lightning.errors import EnvironmentMismatchError
 
-    return _fit_game(options) if is_atari(options.env) else _fit_mujoco(options)
+    trainers = {"pqn": _fit_game, "sac": _fit_mujoco}
+    domain = domain_of(options.env)
+    if domain.expert_trainer not in trainers:
+        raise EnvironmentMismatchError(
+            f"{options.env}: no expert of the domain {domain.name!r} can be trained, only those of "
+            "MuJoCo and Atari: bring one of your own"
+        )
+    return trainers[domain.expert_trainer](options)
 
 
 def _fit_game(options: Namespace) -> int:

@@ -12,7 +12,7 @@ from lrs_lightning.data.frames import PackedFrames
 from lrs_lightning.data.noise import noise_ladder
 from lrs_lightning.data.store import Demonstration, DemonstrationStore, write_store
 from lrs_lightning.data.task import Task
-from lrs_lightning.envs import describe
+from lrs_lightning.envs import describe, get_domain, simulators
 from lrs_lightning.experts import load_expert
 from lrs_lightning.rollout import Episode, rollout
 from lrs_lightning.shifts import Condition
@@ -20,9 +20,6 @@ from lrs_lightning.versions import versions
 
 # Demonstrations and evaluations never share an episode: their seeds start far apart.
 DEMONSTRATION_SEED = 1_000_000
-
-# Of games each frame is recorded once, and few at a time, so that memory holds them.
-_PIXELS: dict[str, Any] = {"num_envs": 8, "env_kwargs": {"stack": 1}}
 
 
 def collect(
@@ -62,7 +59,7 @@ def collect(
         seeds,
         exploration=sigmas,
         record=True,
-        **(_PIXELS if info.domain == "atari" else {}),
+        **get_domain(info.domain).recording,
     ):
         demonstrations[episode.episode] = _demonstration(episode)
         if on_episode is not None:
@@ -73,7 +70,7 @@ def collect(
         "noise": sigmas,
         "seeds": seeds,
         "seed": seed,
-        "versions": versions(("gymnasium", "mujoco", "ale-py", "numpy")),
+        "versions": versions(("gymnasium", *simulators(), "numpy")),
     }
     task = Task.of(info.env_id, info.observation_space, info.action_space)
     return write_store(out, task, [demonstrations[k] for k in sorted(demonstrations)], about)

@@ -95,7 +95,7 @@ class DemonstrationStore:
         try:
             with h5py.File(self._file, "r") as file:
                 group = file[f"episodes/{index:05d}"]
-                pixels = self.task.observation_dtype == "uint8"
+                pixels = self.task.pixels
                 arrays = {name: group[name][()] for name in _FIELDS[pixels:]}
                 if "before" in group:
                     arrays["before"] = group["before"][()]

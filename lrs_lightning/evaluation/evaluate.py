@@ -7,6 +7,7 @@ differs in the last bits, which a chaotic task amplifies: those episodes are as 
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
@@ -36,7 +37,7 @@ from lrs_lightning.statistics.summary import Summary, summarize
 
 # Demonstrations start at a million: no episode serves both training and judgement.
 EVALUATION_SEED = 10_000
-_SIMULATORS = ("gymnasium", "mujoco", "ale-py")
+_logger = logging.getLogger(__name__)
 
 
 def evaluate(
@@ -85,12 +86,16 @@ def evaluate(
         raise ArgumentError(f"episodes: {episodes} is not a number of at least 1")
     if not policies:
         raise ArgumentError("policies: none is given, and at least one is needed")
-    env_id = envs.describe(env_id).env_id  # a game may be named in several ways
+    info = envs.describe(env_id)
+    env_id = info.env_id  # a game may be named in several ways
     chosen = Suite.load(suite)
+    conditions, left_out = chosen.playable(info)
+    for condition, sentence in left_out.items():
+        _logger.warning("suite %r without %s: %s", chosen.name, condition, sentence)
     plan = _Plan(
         dict(policies),
         env_id,
-        chosen.conditions(envs.describe(env_id).domain),
+        conditions,
         range(seed, seed + episodes),
         step,
     )
@@ -98,7 +103,9 @@ def evaluate(
     kept = plan.already_played(file)
     if context is None and needs_units(plan.conditions) and len(kept) < plan.size:
         context = measured_context(env_id, policies)
-    columns = {} if step is None else {"step": step}
+    columns: dict[str, Any] = {} if step is None else {"step": step}
+    if left_out:
+        columns["left_out"] = left_out
     origin = provenance(plan.seeds, suite=chosen.name, env=env_id, **columns)
     rows = list(kept)
     with nullcontext() if file is None else ResultsWriter(file, row_columns(origin)) as writer:
@@ -186,7 +193,7 @@ class _Plan:
                 f"{file} holds episodes of another policy named {name!r}: choose another folder"
             )
         now, then = row_columns(provenance())["versions"], str(row.get("versions"))
-        for simulator in _SIMULATORS:
+        for simulator in ("gymnasium", *envs.simulators()):
             if _version(simulator, now) != _version(simulator, then):
                 raise DataError(
                     f"{file} holds episodes of {simulator} {_version(simulator, then)} and "

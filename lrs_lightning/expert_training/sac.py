@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import save
 
-from lrs_lightning.envs import describe
+from lrs_lightning.envs import domain_of
 from lrs_lightning.errors import ArgumentError, DataError, EnvironmentMismatchError
 from lrs_lightning.expert_training.card import score, write_card
 from lrs_lightning.experts import load_expert
@@ -50,7 +50,7 @@ def train_sac(env_id: str, folder: Path, steps: int, seed: int = 0, episodes: in
         ArgumentError: the extra `expert` is not installed, or the folder holds an expert already.
         EnvironmentMismatchError: the task has no continuous actions.
     """
-    if describe(env_id).domain != "mujoco":
+    if domain_of(env_id).expert_trainer != "sac":
         raise EnvironmentMismatchError(f"{env_id} is no MuJoCo task: SAC trains experts of those")
     sac, make_vec_env = _library()
     if (folder / EXPERT).exists():

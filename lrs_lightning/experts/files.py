@@ -20,7 +20,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as load_arrays
 from safetensors.numpy import save as save_arrays
 
-from lrs_lightning.envs import EnvInfo, describe
+from lrs_lightning.envs import EnvInfo, describe, get_domain
 from lrs_lightning.errors import DataError, EnvironmentMismatchError
 from lrs_lightning.experts.mlp import MLPExpert
 from lrs_lightning.experts.pixels import PixelExpert
@@ -122,9 +122,10 @@ def pixel_expert(
         EnvironmentMismatchError: the task is no game, or has another number of actions.
         DataError: the tensors do not fit the network.
     """
-    if info.domain != "atari" or not isinstance(info.action_space, gym.spaces.Discrete):
+    pixels = get_domain(info.domain).pixels
+    if not pixels or not isinstance(info.action_space, gym.spaces.Discrete):
         raise EnvironmentMismatchError(
-            f"{file} sees pixels and {info.env_id} is no Atari game: load an expert of this task"
+            f"{file} sees pixels and {info.env_id} shows no pictures: load an expert of this task"
         )
     try:
         actions = len(state["head.bias"])

@@ -6,7 +6,7 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
-from lrs_lightning.envs import canonical_id, is_atari
+from lrs_lightning.envs import canonical_id
 from lrs_lightning.errors import ArgumentError, UnknownNameError
 from lrs_lightning.experts.files import expert_from_safetensors
 from lrs_lightning.experts.hub import download, is_hub_name
@@ -46,7 +46,7 @@ def load_expert(source: str | Path, env_id: str, statistics: str | Path | None =
         EnvironmentMismatchError: the expert was made for another task or has other spaces.
         ArgumentError: there is no such file.
     """
-    env_id = canonical_id(env_id) if is_atari(env_id) else env_id
+    env_id = canonical_id(env_id)
     if str(source) == SHIPPED:
         shipped = shipped_experts()
         if env_id not in shipped:

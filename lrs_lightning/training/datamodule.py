@@ -26,7 +26,7 @@ from lrs_lightning.data import (
     Windows,
     favour,
 )
-from lrs_lightning.envs import canonical_id, is_atari
+from lrs_lightning.envs import canonical_id, domain_of
 from lrs_lightning.errors import ArgumentError
 
 Loader = DataLoader[Any]
@@ -78,7 +78,7 @@ class ExpertTrajectories(pl.LightningDataModule):
         ):
             if number < 1:
                 raise ArgumentError(f"{name} is {number}, expected at least 1")
-        env = canonical_id(env) if is_atari(env) else env
+        env = canonical_id(env)
         self.env, self.path, self.expert, self.episodes, self.noise = (
             env,
             path,
@@ -145,7 +145,7 @@ class ExpertTrajectories(pl.LightningDataModule):
 
         Pixels are only scaled, by their encoder: 0 and 1.
         """
-        if self.task.observation_dtype == "uint8":
+        if self.task.pixels:
             return torch.zeros(1), torch.ones(1)
         observations = np.concatenate([episode.observations for episode in self.split[0]])
         seen = torch.from_numpy(observations).double()
@@ -160,7 +160,7 @@ class ExpertTrajectories(pl.LightningDataModule):
         return self._windows(self.split[1])
 
     def _windows(self, episodes: list[Demonstration]) -> Windows | FrameWindows:
-        if self.task.observation_dtype != "uint8":
+        if not self.task.pixels:
             return Windows(episodes, self.window, self.burn_in)
         return FrameWindows(episodes, self.window, self.burn_in, self.task.observation_shape[0])
 
@@ -194,7 +194,7 @@ class ExpertTrajectories(pl.LightningDataModule):
             "episodes": self.episodes,
             "noise": self.noise,
             "seed": self.seed,
-            "simulator": version("ale-py" if is_atari(self.env) else "mujoco"),
+            "simulator": version(domain_of(self.env).simulator),
         }
         digest = hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()[:12]
         cache = cache_folder("lrs_lightning")

@@ -98,9 +98,14 @@ class ImitationModule(pl.LightningModule):
     def training_step(self, batch: WindowBatch, batch_idx: int) -> Tensor:
         """Loss of a batch of windows."""
         outputs, _ = self._policy.unroll(batch.observations)
-        loss = imitation_loss(outputs, batch.labels, batch.weights)
+        loss = imitation_loss(outputs, self._targets(batch), batch.weights)
         self.train_loss.update(loss.detach())
         return loss
+
+    def _targets(self, batch: WindowBatch) -> Tensor:
+        """The labels; of discrete actions, which may begin anywhere, the index of the logit."""
+        start = self.task.action_start if self.task is not None else 0
+        return batch.labels - start if start else batch.labels
 
     def on_train_epoch_end(self) -> None:
         """Log the mean training loss."""
@@ -112,11 +117,11 @@ class ImitationModule(pl.LightningModule):
         """Loss and agreement with the expert on held-out episodes."""
         outputs, _ = self._policy.unroll(batch.observations)
         self.val_loss.update(
-            imitation_loss(outputs, batch.labels, batch.weights), weight=batch.weights.sum()
+            imitation_loss(outputs, self._targets(batch), batch.weights), weight=batch.weights.sum()
         )
         counted = batch.weights > 0
         if self.agreement is not None:
-            self.agreement.update(outputs[counted], batch.labels[counted])
+            self.agreement.update(outputs[counted], self._targets(batch)[counted])
 
     def on_validation_epoch_end(self) -> None:
         """Log them."""

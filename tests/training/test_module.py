@@ -1,7 +1,10 @@
+import gymnasium as gym
 import lightning.pytorch as pl
 import pytest
 import torch
 
+from lrs_lightning.data import Task
+from lrs_lightning.data.windows import WindowBatch
 from lrs_lightning.errors import ArgumentError, DataError, EnvironmentMismatchError
 from lrs_lightning.nn import PolicyConfig
 from lrs_lightning.training import ExpertTrajectories, ImitationModule, find_checkpoint, load_policy
@@ -85,6 +88,26 @@ def test_two_runs_with_the_same_seed_are_equal(tiny_store, tmp_path):
     second, _ = fit(tiny_store, tmp_path / "b", updates=5)
     for one, other in zip(first.parameters(), second.parameters(), strict=True):
         assert torch.equal(one, other)
+
+
+def test_discrete_actions_may_begin_anywhere():
+    space = gym.spaces.Discrete(3, start=2)
+    task = Task.of("Toy-v0", gym.spaces.Box(-1, 1, (4,)), space)
+    assert task == Task.from_dict(task.to_dict())
+    assert task.action_space == space
+    module = ImitationModule(PolicyConfig(hidden_size=8, rank=2, features=8))
+    policy = module.build(task)
+    observations, weights = torch.randn(5, 7, 4), torch.ones(5, 7)
+    with torch.no_grad():
+        labels = policy.decide(policy.unroll(observations)[0])
+    assert set(labels.unique().tolist()) <= {2, 3, 4}
+    batch = WindowBatch(observations, labels, weights)
+    logits, _ = policy.unroll(observations)
+    expected = torch.nn.functional.cross_entropy(logits.flatten(0, 1), labels.flatten() - 2)
+    torch.testing.assert_close(module.training_step(batch, 0), expected)
+    module.validation_step(batch, 0)
+    assert module.agreement.compute() == 1.0
+    torch.testing.assert_close(module.val_loss.compute(), expected.detach())
 
 
 class Payload:

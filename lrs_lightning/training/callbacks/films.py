@@ -64,4 +64,4 @@ class Films(pl.Callback):
 
 
 def _sees_pixels(data: object) -> bool:
-    return isinstance(data, ExpertTrajectories) and data.task.observation_dtype == "uint8"
+    return isinstance(data, ExpertTrajectories) and data.task.pixels

@@ -5,41 +5,41 @@ import time
 
 import pytest
 
-from lrs_lightning.envs import Crew, crew
+from lrs_lightning.envs import WorkerPool, worker_pool
 
 
 @pytest.mark.parametrize(("threads", "rows", "size"), [(1, 9, 1), (3, 9, 3), (8, 2, 2), (4, 1, 1)])
 def test_every_row_is_worked_on_once(threads, rows, size):
-    members, seen = Crew(threads, rows), []
+    pool, seen = WorkerPool(threads, rows), []
 
-    def work(queue, member):
+    def work(queue, worker):
         for row in queue:
-            seen.append((row, member, threading.get_ident()))
+            seen.append((row, worker, threading.get_ident()))
             time.sleep(0.001)
         return {}
 
-    assert members.size == size
+    assert pool.size == size
     for _ in range(20):
         seen.clear()
-        assert members.run(list(range(rows)), work) == {}
+        assert pool.run(list(range(rows)), work) == {}
         assert sorted(row for row, *_ in seen) == list(range(rows))
-        assert len({member for _, member, _ in seen}) <= size
+        assert len({worker for _, worker, _ in seen}) <= size
     if size > 1:
         assert len({thread for *_, thread in seen}) > 1
-    members.close()
+    pool.close()
 
 
 @pytest.mark.parametrize(("cores", "size"), [(1, 1), (4, 4), (64, 8)])
 def test_the_default_is_a_thread_for_each_core_within_reason(cores, size, monkeypatch):
-    monkeypatch.setattr(crew, "available_cores", lambda: cores)
-    assert Crew(None, 100).size == size
-    assert Crew(20, 100).size == 20
+    monkeypatch.setattr(worker_pool, "available_cores", lambda: cores)
+    assert WorkerPool(None, 100).size == size
+    assert WorkerPool(20, 100).size == 20
 
 
 def test_errors_of_all_threads_are_gathered():
-    members = Crew(3, 9)
-    errors = members.run(
+    pool = WorkerPool(3, 9)
+    errors = pool.run(
         list(range(9)), lambda queue, _: {row: f"row {row}" for row in queue if row % 2}
     )
     assert errors == {row: f"row {row}" for row in (1, 3, 5, 7)}
-    members.close()
+    pool.close()

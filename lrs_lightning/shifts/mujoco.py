@@ -7,6 +7,7 @@ import copy
 import mujoco
 
 from lrs_lightning.shifts.base import Shift
+from lrs_lightning.shifts.physics import can_slide, derived_constants, gravity_moves
 
 AIR = 1.2  # density in kg/m^3
 
@@ -39,6 +40,13 @@ class Gravity(Scaled):
         """Scale the vector of gravity."""
         model.opt.gravity[:] *= factor
 
+    def without_effect(self) -> str | None:
+        """In a plane, or in weightlessness, nothing falls."""
+        base = self.context.base_model
+        if gravity_moves(base, self.edit(base, 1.0)):
+            return None
+        return f"gravity moves no joint of {self.context.env_id}"
+
 
 class Mass(Scaled):
     """Heavier bodies, inertia included: factors 1.2 to 2.
@@ -50,9 +58,9 @@ class Mass(Scaled):
 
     def scale(self, model: mujoco.MjModel, factor: float) -> None:
         """Scale masses and inertias, and derive anew what MuJoCo keeps of them."""
-        model.body_mass[:] *= factor
-        model.body_inertia[:] *= factor
-        mujoco.mj_setConst(model, mujoco.MjData(model))
+        with derived_constants(model):
+            model.body_mass[:] *= factor
+            model.body_inertia[:] *= factor
 
 
 class Friction(Scaled):
@@ -67,6 +75,12 @@ class Friction(Scaled):
         """Scale the sliding coefficients of geoms and of explicit contact pairs."""
         model.geom_friction[:, 0] *= factor
         model.pair_friction[:, :2] *= factor
+
+    def without_effect(self) -> str | None:
+        """There must be contacts, and friction in them."""
+        if not can_slide(self.context.base_model):
+            return f"no two parts of {self.context.env_id} touch with friction between them"
+        return super().without_effect()
 
 
 class Damping(Scaled):
@@ -89,7 +103,8 @@ class Gear(Scaled):
 
     def scale(self, model: mujoco.MjModel, factor: float) -> None:
         """Scale the transmission of all actuators."""
-        model.actuator_gear[:] *= factor
+        with derived_constants(model):
+            model.actuator_gear[:] *= factor
 
 
 class Wind(Shift):

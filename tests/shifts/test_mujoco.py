@@ -7,14 +7,17 @@ import numpy as np
 import pytest
 
 from lrs_lightning.envs import describe
-from lrs_lightning.shifts import ShiftContext, make
+from lrs_lightning.shifts import Condition, ShiftContext
+from lrs_lightning.shifts.registry import build
 
 TASKS = ("HalfCheetah-v5", "Hopper-v5", "Ant-v5", "Swimmer-v5")
 
 
 def edited(text, env_id="HalfCheetah-v5"):
     base = describe(env_id).base_model
-    return base, make(text, ShiftContext(dynamics="mujoco", base_model=base)).model()
+    component = Condition(text).components[0]
+    shift = build(component, ShiftContext(dynamics="mujoco", base_model=base), 1)
+    return base, shift.edit(base, 1.0)
 
 
 def free_fall(model):

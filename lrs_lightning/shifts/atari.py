@@ -1,8 +1,4 @@
-"""Atari's built-in variants: the game's other modes and difficulties.
-
-The physics of an Atari environment is a frozen dataclass with `mode`, `difficulty` and the lists
-`modes`, `difficulties` of what the game has; an edited copy chooses another.
-"""
+"""Shifts of an Atari game's physics: its other modes and difficulties (`envs.Flavour`)."""
 
 from __future__ import annotations
 
@@ -13,7 +9,7 @@ from lrs_lightning.errors import EnvironmentMismatchError
 from lrs_lightning.shifts.base import Shift
 
 
-class Flavour(Shift):
+class GameVariant(Shift):
     """Base of both: severity k is the game's k-th other variant."""
 
     domain, strengths = "atari", (1, 2, 3, 4, 5)
@@ -38,13 +34,13 @@ class Flavour(Shift):
         return [v for v in getattr(base, plural, ()) if v != getattr(base, self.what)]
 
 
-class AleMode(Flavour):
+class AleMode(GameVariant):
     """Another mode of the game, in the order of the Arcade Learning Environment."""
 
     name, what = "ale_mode", "mode"
 
 
-class AleDifficulty(Flavour):
+class AleDifficulty(GameVariant):
     """Another difficulty of the game, in the order of the Arcade Learning Environment."""
 
     name, what = "ale_difficulty", "difficulty"

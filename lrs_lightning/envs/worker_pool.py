@@ -21,7 +21,7 @@ def available_cores() -> int:
     return os.cpu_count() or 1
 
 
-class Crew:
+class WorkerPool:
     """Runs a loop over rows on several threads; the caller's own is one of them.
 
     Args:
@@ -35,7 +35,7 @@ class Crew:
         self._helpers = ThreadPoolExecutor(max(self.size - 1, 1), thread_name_prefix="envs")
 
     def run(self, rows: list[int], work: Callable[[Iterator[int], int], Errors]) -> Errors:
-        """Call `work(queue, member)` on every thread, and gather what went wrong.
+        """Call `work(queue, worker)` on every thread, and gather what went wrong.
 
         The queue is shared (`next` of a list's iterator is atomic): a thread that gets easy rows
         takes more of them.
