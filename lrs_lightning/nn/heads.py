@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import gymnasium as gym
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from lrs_lightning.errors import ArgumentError
+
+if TYPE_CHECKING:
+    import gymnasium as gym
 
 
 class BoxHead(nn.Module):
@@ -20,7 +22,8 @@ class BoxHead(nn.Module):
         space: a one-dimensional `Box`, each component bounded on both sides or not at all.
 
     Example:
-        >>> head = BoxHead(64, gym.spaces.Box(-2, 2, (3,)))
+        >>> from gymnasium.spaces import Box
+        >>> head = BoxHead(64, Box(-2, 2, (3,)))
         >>> head(torch.full((5, 64), 1e6)).abs().max() <= 2
         tensor(True)
     """
@@ -66,7 +69,8 @@ class DiscreteHead(nn.Module):
         space: a `Discrete` space.
 
     Example:
-        >>> DiscreteHead(64, gym.spaces.Discrete(18))(torch.zeros(5, 64)).shape
+        >>> from gymnasium.spaces import Discrete
+        >>> DiscreteHead(64, Discrete(18))(torch.zeros(5, 64)).shape
         torch.Size([5, 18])
     """
 
@@ -94,9 +98,11 @@ def make_head(features: int, space: gym.Space[Any]) -> Head:
     Raises:
         ArgumentError: the space is neither a `Box` nor `Discrete`.
     """
-    if isinstance(space, gym.spaces.Box):
+    from gymnasium.spaces import Box, Discrete
+
+    if isinstance(space, Box):
         return BoxHead(features, space)
-    if isinstance(space, gym.spaces.Discrete):
+    if isinstance(space, Discrete):
         return DiscreteHead(features, space)
     raise ArgumentError(f"actions of {space} are not supported: give a Box or a Discrete space.")
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from lrs_lightning.nn import _checks
 from lrs_lightning.nn.config import PolicyConfig
 from lrs_lightning.nn.core import Core
-from lrs_lightning.nn.encoders import Encoder
+from lrs_lightning.nn.encoders.base import Encoder
 from lrs_lightning.nn.heads import Head
 
 PolicyState = Tensor | tuple[Tensor, ...]
@@ -31,7 +31,7 @@ class RecurrentPolicy(nn.Module):
     Example:
         >>> from gymnasium.spaces import Box
         >>> from lrs_lightning.nn import build_policy
-        >>> policy = build_policy({"cell": "cfc"}, Box(-1, 1, (17,)), Box(-1, 1, (6,)))
+        >>> policy = build_policy({"core": "cfc"}, Box(-1, 1, (17,)), Box(-1, 1, (6,)))
         >>> window = torch.randn(4, 10, 17)
         >>> actions, _ = policy.unroll(window)
         >>> state = policy.initial_state(4)

@@ -1,51 +1,27 @@
-"""From an observation to features. What a policy sees and how it is scaled belongs to the encoder.
-
-Encoders take raw observations with any leading axes, `(..., *observation)`, and hand on
-`(..., features)`. The registry `ENCODERS` maps the names of the configuration to classes with the
-arguments `(observation_space, features, channels)` and the attribute `features`.
-"""
+"""The encoder of vectors: choice of channels, normalisation, one dense layer."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
 
-import gymnasium as gym
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
-from lrs_lightning.errors import ArgumentError, EnvironmentMismatchError
+from lrs_lightning.errors import ArgumentError
+from lrs_lightning.nn import _checks
+from lrs_lightning.nn.encoders.base import (
+    Encoder,
+    EncoderOptions,
+    check_channels,
+    register_encoder,
+)
 
-
-class Encoder(nn.Module):
-    """Base of all encoders: the observation's shape, the number of features, the statistics."""
-
-    features: int
-    observation_shape: tuple[int, ...]
-
-    def set_statistics(self, mean: ArrayLike, std: ArrayLike) -> None:
-        """Take over the training data's mean and deviation; encoders of pixels need none."""
-
-    def check(self, observations: Tensor) -> None:
-        """Refuse observations of another shape than the policy was made for."""
-        own = self.observation_shape
-        if tuple(observations.shape[observations.dim() - len(own) :]) != own:
-            raise EnvironmentMismatchError(
-                f"observations have shape {tuple(observations.shape)}, but the policy was made for "
-                f"observations of shape {own}: use the task it was trained on."
-            )
-
-
-class EncoderFactory(Protocol):
-    """What the registry holds."""
-
-    def __call__(
-        self, observation_space: gym.Space[Any], features: int, channels: Sequence[int] | None
-    ) -> Encoder:
-        """Make the encoder."""
-        ...
+if TYPE_CHECKING:
+    import gymnasium as gym
 
 
 class VectorEncoder(Encoder):
@@ -60,7 +36,8 @@ class VectorEncoder(Encoder):
         ArgumentError: the space is no vector, or a channel does not exist.
 
     Example:
-        >>> encoder = VectorEncoder(gym.spaces.Box(-1, 1, (17,)), features=128, channels=[0, 2])
+        >>> from gymnasium.spaces import Box
+        >>> encoder = VectorEncoder(Box(-1, 1, (17,)), features=128, channels=[0, 2])
         >>> encoder(torch.zeros(5, 3, 17)).shape
         torch.Size([5, 3, 128])
     """
@@ -76,7 +53,9 @@ class VectorEncoder(Encoder):
         channels: Sequence[int] | None = None,
     ) -> None:
         super().__init__()
-        if not isinstance(observation_space, gym.spaces.Box) or len(observation_space.shape) != 1:
+        from gymnasium.spaces import Box
+
+        if not isinstance(observation_space, Box) or len(observation_space.shape) != 1:
             raise ArgumentError(
                 f"encoder 'mlp' cannot see observations of {observation_space}: it needs a Box "
                 "with one axis; for images choose a convolutional encoder."
@@ -115,18 +94,22 @@ class VectorEncoder(Encoder):
         return torch.relu(self.dense(x))
 
 
-def check_channels(channels: Sequence[int] | None, size: int) -> Tensor | None:
-    """The chosen channels as indices, each one different and below `size`."""
-    if channels is None:
-        return None
-    chosen = [int(channel) for channel in channels]
-    if not chosen or len(set(chosen)) != len(chosen) or not all(0 <= c < size for c in chosen):
-        raise ArgumentError(
-            f"channels is {chosen}: give different numbers from 0 to {size - 1}, at least one, or "
-            "leave it out to see all."
-        )
-    return torch.tensor(chosen)
+@register_encoder
+@dataclass(frozen=True)
+class Vector(EncoderOptions):
+    """One dense layer with ReLU on the normalised observation."""
 
+    name: ClassVar[str] = "mlp"
 
-ENCODERS: dict[str, EncoderFactory] = {"mlp": VectorEncoder}
-"""Encoders by their name in the configuration."""
+    features: int = 128
+    """Number of features that the encoder hands on."""
+
+    channels: list[int] | None = None
+    """Components of the observation that the policy sees; null for all."""
+
+    def __post_init__(self) -> None:
+        _checks.positive("features", self.features)
+
+    def build(self, observation_space: gym.Space[Any]) -> VectorEncoder:
+        """Make the encoder for a `Box` with one axis."""
+        return VectorEncoder(observation_space, self.features, self.channels)
