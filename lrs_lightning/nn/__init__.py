@@ -16,7 +16,7 @@ from lrs_lightning.nn.encoders import (
     pixel_encoder,
     register_encoder,
 )
-from lrs_lightning.nn.feedforward import FrameStack, Memoryless
+from lrs_lightning.nn.feedforward import FeedForward, FrameStack
 from lrs_lightning.nn.flat_config import read_config
 from lrs_lightning.nn.from_ncps import from_ncps
 from lrs_lightning.nn.gru import LRSGRU
@@ -44,10 +44,10 @@ __all__ = [
     "DiscreteHead",
     "Encoder",
     "EncoderOptions",
+    "FeedForward",
     "FrameStack",
     "LRSCfC",
     "LRSLayer",
-    "Memoryless",
     "ParameterCount",
     "PixelEncoder",
     "PolicyConfig",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from lrs_lightning.nn import _checks
 from lrs_lightning.nn.cfc import MODES, LRSCfC
 from lrs_lightning.nn.core import CoreOptions, register_core
-from lrs_lightning.nn.feedforward import FrameStack, Memoryless
+from lrs_lightning.nn.feedforward import FeedForward, FrameStack
 from lrs_lightning.nn.gate import check_gate
 from lrs_lightning.nn.gru import LRSGRU
 from lrs_lightning.nn.lstm import LRSLSTM
@@ -94,9 +94,9 @@ class MLP(CoreOptions):
         for name in ("hidden_size", "num_layers"):
             _checks.positive(name, getattr(self, name))
 
-    def build(self, input_size: int, action_space: gym.Space[Any]) -> Memoryless:
+    def build(self, input_size: int, action_space: gym.Space[Any]) -> FeedForward:
         """Make the layers."""
-        return Memoryless(input_size, self.hidden_size, self.num_layers)
+        return FeedForward(input_size, self.hidden_size, self.num_layers)
 
 
 @register_core

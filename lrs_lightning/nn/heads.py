@@ -44,12 +44,23 @@ class BoxHead(nn.Module):
                 f"actions of {space} are bounded in part: bound all components or none."
             )
         self.bounded = bool(finite.all())
-        bounds = (low, high) if self.bounded else (np.zeros_like(low), np.zeros_like(low))
+        self._bounds = (low, high) if self.bounded else (np.zeros_like(low), np.zeros_like(low))
         self.outputs = int(space.shape[0])
         self.dense = nn.Linear(features, self.outputs)
         # Not saved: the action space already says it.
-        self.register_buffer("middle", _buffer((bounds[0] + bounds[1]) / 2), persistent=False)
-        self.register_buffer("reach", _buffer((bounds[1] - bounds[0]) / 2), persistent=False)
+        for name in ("middle", "reach"):
+            self.register_buffer(name, torch.empty(self.outputs), persistent=False)
+        self._set_bounds()
+
+    def reset_parameters(self) -> None:
+        """Draw the weights anew, and take the bounds from the action space."""
+        self.dense.reset_parameters()
+        self._set_bounds()
+
+    def _set_bounds(self) -> None:
+        low, high = self._bounds
+        self.middle.copy_(torch.from_numpy((low + high) / 2))
+        self.reach.copy_(torch.from_numpy((high - low) / 2))
 
     def forward(self, x: Tensor) -> Tensor:
         """`(..., H)` -> actions `(..., A)`."""
@@ -105,7 +116,3 @@ def make_head(features: int, space: gym.Space[Any]) -> Head:
     if isinstance(space, Discrete):
         return DiscreteHead(features, space)
     raise ArgumentError(f"actions of {space} are not supported: give a Box or a Discrete space.")
-
-
-def _buffer(values: np.ndarray) -> Tensor:
-    return torch.from_numpy(values).to(torch.get_default_dtype())

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from lrs_kernels.dispatch import BACKENDS
 from lrs_lightning.nn import _checks
 from lrs_lightning.nn.choices import Choice, Registry, options_of
 from lrs_lightning.nn.connectivity import INITIALISATIONS
@@ -76,6 +77,9 @@ class RecurrentOptions(CoreOptions):
     dropout: float = 0.0
     """Probability of dropping outputs between layers, in training."""
 
+    backend: str = "auto"
+    """What runs the scan: auto, triton, native, cpu, or reference (slow, differentiable twice)."""
+
     control: Control | None = None
     """Stand-in for the low-rank sparse core, to compare it with; null for none."""
 
@@ -87,6 +91,7 @@ class RecurrentOptions(CoreOptions):
         _checks.fraction("sparsity", self.sparsity)
         _checks.seed("mask_seed", self.mask_seed)
         _checks.probability("dropout", self.dropout)
+        _checks.choice("backend", self.backend, BACKENDS)
         if self.control is not None:
             self.control.check(self)
 

@@ -26,6 +26,36 @@ class Encoder(nn.Module):
 
     features: int
     observation_shape: tuple[int, ...]
+    seen: Tensor | None
+
+    def choose_channels(self, channels: Sequence[int] | None, size: int) -> int:
+        """Keep the indices of the channels that are seen as the buffer `seen`; tell their number.
+
+        Args:
+            channels: different indices below `size`, or None for all.
+            size: number of channels of the observation.
+
+        Raises:
+            ArgumentError: there is no such channel, none is left, or one is there twice.
+        """
+        chosen = None if channels is None else [int(channel) for channel in channels]
+        if chosen is not None and not (
+            chosen and len(set(chosen)) == len(chosen) and all(0 <= c < size for c in chosen)
+        ):
+            raise ArgumentError(
+                f"channels is {chosen}: give different numbers from 0 to {size - 1}, at least one, "
+                "or leave it out to see all."
+            )
+        self._channels = chosen
+        indices = None if chosen is None else torch.tensor(chosen)
+        # Not saved: the configuration already says it.
+        self.register_buffer("seen", indices, persistent=False)
+        return size if chosen is None else len(chosen)
+
+    def reset_parameters(self) -> None:
+        """Give the buffers that come from arguments their values again, after `to_empty`."""
+        if self.seen is not None:
+            self.seen.copy_(torch.tensor(self._channels))
 
     def set_statistics(self, mean: ArrayLike, std: ArrayLike) -> None:
         """Take over the training data's mean and deviation; encoders of pixels need none."""
@@ -52,16 +82,3 @@ ENCODERS: Registry[EncoderOptions] = Registry("encoder")
 """Encoders by name."""
 
 register_encoder = ENCODERS.register
-
-
-def check_channels(channels: Sequence[int] | None, size: int) -> Tensor | None:
-    """The chosen channels as indices, each one different and below `size`."""
-    if channels is None:
-        return None
-    chosen = [int(channel) for channel in channels]
-    if not chosen or len(set(chosen)) != len(chosen) or not all(0 <= c < size for c in chosen):
-        raise ArgumentError(
-            f"channels is {chosen}: give different numbers from 0 to {size - 1}, at least one, or "
-            "leave it out to see all."
-        )
-    return torch.tensor(chosen)

@@ -22,7 +22,6 @@ from lrs_lightning.nn import _checks
 from lrs_lightning.nn.encoders.base import (
     Encoder,
     EncoderOptions,
-    check_channels,
     register_encoder,
 )
 
@@ -47,8 +46,6 @@ class PixelEncoder(Encoder):
         ArgumentError: the space holds no frames, or they are too small for the convolutions.
     """
 
-    seen: Tensor | None
-
     def __init__(
         self,
         observation_space: gym.Space[Any],
@@ -66,9 +63,7 @@ class PixelEncoder(Encoder):
                 "of uint8 frames (frames, height, width); for vectors choose the encoder 'mlp'."
             )
         self.features, self.observation_shape = features, shape
-        chosen = check_channels(channels, shape[0])
-        self.register_buffer("seen", chosen, persistent=False)
-        frames = shape[0] if chosen is None else len(chosen)
+        frames = self.choose_channels(channels, shape[0])
         self.convolutions = body(frames, normalize)
         self.convolutions.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.head = head(

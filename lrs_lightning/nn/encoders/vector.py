@@ -16,7 +16,6 @@ from lrs_lightning.nn import _checks
 from lrs_lightning.nn.encoders.base import (
     Encoder,
     EncoderOptions,
-    check_channels,
     register_encoder,
 )
 
@@ -44,7 +43,6 @@ class VectorEncoder(Encoder):
 
     mean: Tensor
     std: Tensor
-    seen: Tensor | None
 
     def __init__(
         self,
@@ -62,12 +60,17 @@ class VectorEncoder(Encoder):
             )
         self.features, self.observation_shape = features, observation_space.shape
         (size,) = observation_space.shape
-        chosen = check_channels(channels, size)
         self.register_buffer("mean", torch.zeros(size))
         self.register_buffer("std", torch.ones(size))
-        # Not saved: the configuration already says it.
-        self.register_buffer("seen", chosen, persistent=False)
-        self.dense = nn.Linear(size if chosen is None else len(chosen), features)
+        seen = self.choose_channels(channels, size)
+        self.dense = nn.Linear(seen, features)
+
+    def reset_parameters(self) -> None:
+        """Draw the weights anew and forget the statistics."""
+        self.dense.reset_parameters()
+        self.mean.zero_()
+        self.std.fill_(1)
+        super().reset_parameters()
 
     def set_statistics(self, mean: ArrayLike, std: ArrayLike) -> None:
         """Take over the training data's mean and deviation of each raw channel.
