@@ -66,8 +66,6 @@ def main(verb: str, arguments: list[str]) -> int:
 
 def load_checkpoint(path: Path) -> Candidate:
     """A policy that `fit` trained; nothing that the file brings along is run."""
-    from dataclasses import asdict
-
     from lrs_lightning.evaluation.policies import Candidate
     from lrs_lightning.nn import count_parameters
     from lrs_lightning.rollout import TorchPolicy
@@ -76,7 +74,7 @@ def load_checkpoint(path: Path) -> Candidate:
 
     trained = load_policy(path)
     policy, encoder = trained.policy, trained.policy.encoder
-    about = {} if policy.config is None else asdict(policy.config)
+    about = {} if policy.config is None else policy.config.describe()
     mean, std = getattr(encoder, "mean", None), getattr(encoder, "std", None)
     context = None
     if mean is not None and std is not None:

@@ -14,12 +14,13 @@ usage: python -m lrs_lightning {verb} [--config FILE] [--key=value ...]
 
 The keys that matter most (all of them: --help=all; as a file: --print_config):
   --config FILE                  YAML, e.g. conf/halfcheetah.yaml; later keys win
-  --model.policy.cell            cfc, lstm, gru, rnn                      (cfc)
-  --model.policy.hidden_size     H                                        (64)
-  --model.policy.rank            r, or null for dense                     (8)
-  --model.policy.sparsity        share of zeros of the mask, in [0, 1)    (0.5)
-  --model.policy.mask_seed       seed of the mask                         (0)
-  --model.policy.channels        observation channels the student sees    (all)
+  --model.policy.core            CfC, LSTM, GRU, RNN, MLP, Stack          (CfC)
+  --model.policy.core.rank       r, or null for dense                     (8)
+  --model.policy.core.sparsity   share of zeros of the mask, in [0, 1)    (0.5)
+  --model.policy.core.control    a stand-in: Dense, Pruned, Truncated ... (none)
+  --model.policy.core.help NAME  all options of a core; so for encoders: --model.policy.encoder.help
+  --model.policy.encoder         Vector; Small, Nature, Ncps, Impala      (Vector)
+  --model.policy.encoder.channels  channels of the observation it sees    (all)
   --model.lr                     peak learning rate                       (0.003)
   --data.env                     task                                     (HalfCheetah-v5)
   --data.path                    a store of your own (see `collect`)      (collected on first use)

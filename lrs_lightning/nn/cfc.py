@@ -40,6 +40,8 @@ class LRSCfC(LRSLayer):
         bias: whether the layers have biases.
         batch_first: input and output are `(B, T, ...)`, not `(T, B, ...)`; states stay as they are.
         dropout: probability of dropping outputs between layers, in training.
+        bidirectional: refused; it stands here for the order of torch.nn's arguments.
+        proj_size: refused; a CfC has no projection.
         device: where the parameters live.
         dtype: their type.
         rank: rank r of every recurrent matrix; None for a dense one.
@@ -47,13 +49,16 @@ class LRSCfC(LRSLayer):
         init: `"orthogonal"`, `"glorot"` or `"uniform"`.
         mask_seed: seed of the masks alone.
         share_mask: the same mask for all gates of a layer.
+        factor_full_rank: keep two factors even where the rank is full.
+        recurrent_scale: factor on the initial recurrent matrices.
+        eval_rank: cut the trained matrices to this rank in evaluation mode.
+        eval_sparsity: prune this fraction of their smallest entries in evaluation mode.
+        backend: what runs the scan; see `LRSLayer`.
         mode: `"paper"` (G, H and F as above), or ncps' `"default"` (f = sigmoid(dt z_a + z_b)),
             `"no_gate"` (h' = g + f h~) or `"pure"` (h' = A - A exp(-dt (|w_tau| + |z|)) z).
         gate: `"learned"`; `"removed"`: no F at all, f = 1/2; `"frozen"`: F learns, but evaluation
             replaces it by its mean over the training data, unit by unit. Both are ablations of mode
             `"paper"`.
-        **options: further options of `LRSLayer`: `factor_full_rank`, `recurrent_scale`,
-            `eval_rank`, `eval_sparsity`.
 
     Raises:
         ArgumentError: a size below 1, a rank outside 1 ... H, a sparsity outside [0, 1), an unknown
@@ -77,17 +82,23 @@ class LRSCfC(LRSLayer):
         bias: bool = True,
         batch_first: bool = False,
         dropout: float = 0.0,
-        *,
+        bidirectional: bool = False,
+        proj_size: int = 0,
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
+        *,
         rank: int | None = None,
         sparsity: float = 0.0,
         init: str = "orthogonal",
         mask_seed: int = 0,
         share_mask: bool = False,
+        factor_full_rank: bool = False,
+        recurrent_scale: float = 1.0,
+        eval_rank: int | None = None,
+        eval_sparsity: float = 0.0,
+        backend: str = "auto",
         mode: str = "paper",
         gate: str = "learned",
-        **options: Any,
     ) -> None:
         _checks.choice("CfC mode", mode, MODES)
         check_gate(gate, mode)
@@ -101,14 +112,20 @@ class LRSCfC(LRSLayer):
             bias,
             batch_first,
             dropout,
-            device=device,
-            dtype=dtype,
+            bidirectional,
+            proj_size,
+            device,
+            dtype,
             rank=rank,
             sparsity=sparsity,
             init=init,
             mask_seed=mask_seed,
             share_mask=share_mask,
-            **options,
+            factor_full_rank=factor_full_rank,
+            recurrent_scale=recurrent_scale,
+            eval_rank=eval_rank,
+            eval_sparsity=eval_sparsity,
+            backend=backend,
         )
         if gate == "frozen":
             self.gate_means = nn.ModuleList(
@@ -129,6 +146,8 @@ class LRSCfC(LRSLayer):
         for layer in range(self.num_layers if self.mode == "pure" else 0):
             self.part("w_tau", layer).zero_()
             self.part("amplitude", layer).fill_(1)
+        for mean in getattr(self, "gate_means", ()):
+            mean.reset_parameters()
 
     def gate_mean(self, layer: int = 0) -> GateMean:
         """The running mean of the gate F of one layer (with `gate="frozen"`)."""
@@ -153,7 +172,7 @@ class LRSCfC(LRSLayer):
             held = self.gate_mean(layer).mean
             x_proj, weight, mask = hold_gate(x_proj, weight, mask, held)
             timespans = None  # the mean is that of the gate as it acted, elapsed times included
-        options: dict[str, Any] = {}
+        options: dict[str, Any] = {"backend": self.backend}
         if self.mode in ("no_gate", "pure"):
             options["mode"] = self.mode
         if self.mode == "pure":
@@ -165,8 +184,13 @@ class LRSCfC(LRSLayer):
         )
         if self.gate == "frozen" and self.training:
             gate = self._gate_values(x_proj, y, h0, timespans, resets, layer)
-            self.gate_mean(layer).update(gate)
+            self.gate_mean(layer).add(gate)
         return y, (h_n,)
+
+    def _call_ends(self) -> None:
+        if self.gate == "frozen" and self.training:
+            for layer in range(self.num_layers):
+                self.gate_mean(layer).take_in()
 
     @torch.no_grad()
     def _gate_values(

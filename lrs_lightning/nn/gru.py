@@ -20,8 +20,26 @@ class LRSGRU(LRSLayer):
     Gates stand in torch's order r, z, n.
 
     Args:
-        *args: those of `LRSLayer`, in the order of `torch.nn.GRU`.
-        **options: those of `LRSLayer`: `rank`, `sparsity`, `init`, `mask_seed` and the others.
+        input_size: I.
+        hidden_size: H.
+        num_layers: layers stacked in depth.
+        bias: whether the layers have biases.
+        batch_first: input and output are `(B, T, ...)`, not `(T, B, ...)`; states stay as they are.
+        dropout: probability of dropping outputs between layers, in training.
+        bidirectional: refused; it stands here for the order of torch.nn's arguments.
+        proj_size: refused; a GRU has no projection.
+        device: where the parameters live.
+        dtype: their type.
+        rank: rank r of every recurrent matrix; None for a dense one.
+        sparsity: fraction s of zeros in the fixed masks.
+        init: `"orthogonal"`, `"glorot"` or `"uniform"`.
+        mask_seed: seed of the masks alone.
+        share_mask: the same mask for all gates of a layer.
+        factor_full_rank: keep two factors even where the rank is full.
+        recurrent_scale: factor on the initial recurrent matrices.
+        eval_rank: cut the trained matrices to this rank in evaluation mode.
+        eval_sparsity: prune this fraction of their smallest entries in evaluation mode.
+        backend: what runs the scan; see `LRSLayer`.
 
     Example:
         >>> import torch
@@ -61,5 +79,6 @@ class LRSGRU(LRSLayer):
             bias_n=bias_n,
             mask=mask,
             resets=resets,
+            backend=self.backend,
         )
         return y, (h_n,)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any
 
 import lightning.pytorch as pl
@@ -13,7 +12,7 @@ from torchmetrics.classification import MulticlassAccuracy
 
 from lrs_lightning.data import Task, WindowBatch
 from lrs_lightning.errors import ArgumentError, EnvironmentMismatchError
-from lrs_lightning.nn import PolicyConfig, RecurrentPolicy, build_policy
+from lrs_lightning.nn import PolicyConfig, RecurrentPolicy, build_policy, read_config
 from lrs_lightning.training.losses import imitation_loss
 
 _DEFAULT_POLICY = PolicyConfig()
@@ -26,7 +25,7 @@ class ImitationModule(pl.LightningModule):
     A checkpoint carries the description of the task and needs neither data nor simulator.
 
     Args:
-        policy: cell, sizes, rank and sparsity, encoder.
+        policy: encoder and core with their options.
         lr: peak of the one-cycle learning rate.
         weight_decay: AdamW's, on weights only.
         warmup: share of the updates until the peak.
@@ -41,7 +40,7 @@ class ImitationModule(pl.LightningModule):
     ) -> None:
         super().__init__()
         # A checkpoint hands back plain values, so that it loads with weights_only=True.
-        config = PolicyConfig(**policy) if isinstance(policy, dict) else policy
+        config = read_config(policy) if isinstance(policy, dict) else policy
         if not (lr > 0 and weight_decay >= 0 and 0 < warmup < 1):
             raise ArgumentError(
                 f"lr is {lr}, weight_decay {weight_decay}, warmup {warmup}: expected lr > 0, "
@@ -49,7 +48,7 @@ class ImitationModule(pl.LightningModule):
             )
         self.config = config
         self.save_hyperparameters(
-            {"policy": asdict(config), "lr": lr, "weight_decay": weight_decay, "warmup": warmup}
+            {"policy": config.to_dict(), "lr": lr, "weight_decay": weight_decay, "warmup": warmup}
         )
         self.task: Task | None = None
         self.policy: RecurrentPolicy | None = None

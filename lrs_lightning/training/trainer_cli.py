@@ -14,6 +14,7 @@ from lrs_lightning.training.callbacks.progress import RunProgress
 from lrs_lightning.training.callbacks.shifted_evaluation import ShiftedEvaluation
 from lrs_lightning.training.datamodule import ExpertTrajectories
 from lrs_lightning.training.module import ImitationModule
+from lrs_lightning.training.policy_arguments import about_choice, old_key, with_classes
 
 VERBS = ("fit", "validate", "test", "predict")
 
@@ -23,6 +24,10 @@ class Parser(LightningArgumentParser):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **{"allow_abbrev": False, **kwargs})
+
+    def parse_object(self, cfg_obj: Any, *args: Any, **kwargs: Any) -> Any:
+        """Parse values; a checkpoint's policy has names where the command line has classes."""
+        return super().parse_object(with_classes(cfg_obj), *args, **kwargs)
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         """Raise `ArgumentError`; the nearest known key is added for an unknown one."""
@@ -34,8 +39,14 @@ class Parser(LightningArgumentParser):
 def one_sentence(message: str, keys: list[str]) -> str:
     """What the parser says, on one line and without its lists of types, with a hint for typos."""
     text = re.sub(r"\s+", " ", message.replace("\n- ", "; ")).strip()
+    if sentence := about_choice(text, keys):
+        return sentence
+    if "unknown key" in text:  # said by the parser of a choice, which knows its keys
+        return re.sub(r'Parser key "([\w.]+)": ', r"\1: ", text)
     unknown = re.search(r"(?:[Uu]nrecognized arguments: --|[Kk]ey '|option ')([\w.]+)", text)
     if unknown and unknown[1] not in keys:
+        if sentence := old_key(unknown[1]):
+            return sentence
         hint = did_you_mean(unknown[1], keys)
         return f"unknown key {unknown[1]!r}{hint} (`--help` lists them all)"
     return text

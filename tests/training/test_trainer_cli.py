@@ -20,8 +20,8 @@ SHORT = [
     "--evaluation.episodes=2",
     "--evaluation.every_n_epochs=1",
     "--evaluation.quick_episodes=1",
-    "--model.policy.hidden_size=8",
-    "--model.policy.rank=2",
+    "--model.policy.core.hidden_size=8",
+    "--model.policy.core.rank=2",
 ]
 
 
@@ -83,7 +83,7 @@ def test_tensorboard_has_the_closed_loop(run):
 
 def test_the_saved_configuration_runs_again(run, tmp_path, capsys):
     config = yaml.safe_load((run / "config.yaml").read_text())
-    assert config["model"]["policy"]["rank"] == 2
+    assert config["model"]["policy"]["core"]["init_args"]["rank"] == 2
     words = ["fit", f"--config={run / 'config.yaml'}", f"--trainer.logger.save_dir={tmp_path}"]
     assert main(words) == 0
     printed = capsys.readouterr().out
@@ -157,8 +157,10 @@ def test_the_full_configuration_equals_the_defaults(capsys):
     written = yaml.safe_load((ROOT / "conf" / "halfcheetah.yaml").read_text())
     for section in ("data", "evaluation"):
         assert {k: defaults[section][k] for k in written[section]} == written[section]
-    for key, value in written["model"]["policy"].items():
-        assert defaults["model"]["policy"][key] == value
+    for group, choice in written["model"]["policy"].items():
+        default = defaults["model"]["policy"][group]
+        assert default["class_path"].endswith(f".{choice['class_path']}")
+        assert choice["init_args"].items() <= default["init_args"].items()
     for key in ("lr", "weight_decay", "warmup"):
         assert defaults["model"][key] == written["model"][key]
     for key, value in written["trainer"].items():
@@ -168,13 +170,23 @@ def test_the_full_configuration_equals_the_defaults(capsys):
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["--model.policy.hiden_size=8"], "did you mean 'model.policy.hidden_size'?"),
+        (["--model.policy.encodr=Nature"], "did you mean 'model.policy.encoder'?"),
+        (["--model.policy.core.hiden_size=8"], "unknown key 'hiden_size': did you mean 'hidden_"),
+        (["--model.policy.core=LSTM", "--model.policy.core.mode=pure"], "it belongs to CfC"),
+        (["--model.policy.core=MLP", "--model.policy.core.control=Dense"], "belongs to CfC, LSTM"),
+        (["--model.policy.encoder.frames=2"], "unknown key 'frames': it belongs to Stack"),
+        (["--model.policy.core.control=Prund"], "unknown control 'Prund': did you mean 'Pruned'?"),
+        (["--model.policy.encoder=mlp"], "unknown encoder 'mlp'"),
+        (["--model.policy.rank=4"], "it is now model.policy.core.rank"),
+        (["--model.policy.channels=[1]"], "it is now model.policy.encoder.channels"),
+        (["--model.policy.frames=3"], "it is now model.policy.core.frames"),
+        (["--model.policy.cell=lstm"], "name the cell with model.policy.core, e.g. LSTM"),
         (["--modl.lr=1"], "unknown key 'modl.lr'"),
         (["--trainer.max_step=3"], "did you mean 'trainer.max_steps'?"),
-        (["--model.policy.cell=lsm"], "did you mean 'lstm'?"),
-        (["--model.policy.rank=65"], "rank"),
-        (["--model.policy.sparsity=1.0"], "sparsity"),
-        (["--model.policy.sparsity=dense"], "sparsity"),
+        (["--model.policy.core=lstm"], "did you mean 'LSTM'?"),
+        (["--model.policy.core.rank=65"], "rank"),
+        (["--model.policy.core.sparsity=1.0"], "sparsity"),
+        (["--model.policy.core.sparsity=dense"], "sparsity"),
         (["--model.lr=-1"], "lr is -1"),
         (["--evaluation.suite=papr"], "did you mean 'paper'?"),
         (["--evaluation.episodes=0"], "evaluation.episodes is 0"),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -166,7 +165,7 @@ def describe_policy(module: ImitationModule) -> dict[str, Any]:
     """What `summary.json` says of a policy: its configuration and its number of parameters."""
     if module.policy is None:
         raise TypeError("the policy is not built yet")
-    return {**asdict(module.config), "parameters": count_parameters(module.policy).total}
+    return {**module.config.describe(), "parameters": count_parameters(module.policy).total}
 
 
 def play_references(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -10,17 +10,18 @@ from torch.nn import functional
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 from lrs_lightning.errors import ArgumentError
-from lrs_lightning.nn._arguments import Frame, check_state, pack_state
+from lrs_lightning.nn._calls import Call, State, Surface, check_state
 
-if TYPE_CHECKING:
-    from lrs_lightning.nn.recurrent import LRSLayer
-
-State = Tensor | tuple[Tensor, Tensor]
-"""Hidden state of a layer: a tensor, or an LSTM's (h, c)."""
+Run = Callable[
+    [Tensor, tuple[Tensor, ...], Tensor | None, Tensor | None], tuple[Tensor, tuple[Tensor, ...]]
+]
+"""What runs all layers over time: `(x, state, timespans, resets) -> (y, state)`."""
 
 
 def check_lengths(lengths: Tensor | list[int], steps: int, batch: int) -> list[int]:
     """Lengths as whole numbers, one for each sequence, from 1 to T."""
+    if not isinstance(lengths, Tensor | list | tuple):
+        raise ArgumentError(f"lengths is {lengths!r}: give one for each of {batch} sequences.")
     values = lengths.tolist() if isinstance(lengths, Tensor) else list(lengths)
     if not isinstance(values, list) or len(values) != batch:
         shape = tuple(lengths.shape) if isinstance(lengths, Tensor) else (len(values),)
@@ -35,11 +36,9 @@ def check_lengths(lengths: Tensor | list[int], steps: int, batch: int) -> list[i
     return [int(value) for value in values]
 
 
-def run_ragged(
-    layer: LRSLayer, frame: Frame, lengths: list[int]
-) -> tuple[Tensor, tuple[Tensor, ...]]:
+def run_ragged(run: Run, call: Call, lengths: list[int]) -> tuple[Tensor, tuple[Tensor, ...]]:
     """Run a padded batch, longest sequence first, in spans during which none of them ends."""
-    x, state, timespans, resets, _ = frame
+    x, state, timespans, resets, _ = call
     steps = x.shape[0]
     order = sorted(range(len(lengths)), key=lambda row: -lengths[row])
     index = torch.tensor(order, device=x.device)
@@ -53,8 +52,8 @@ def run_ragged(
         active = sum(length >= end for length in lengths)
         finals.insert(0, tuple(part[:, active:] for part in state))
         state = tuple(part[:, :active] for part in state)
-        dt, starts = (_cut(part, start, end, active) for part in (timespans, resets))
-        y, state = layer.run(x[start:end, :active], state, dt, starts)
+        spans = (_cut(part, start, end, active) for part in (timespans, resets))
+        y, state = run(x[start:end, :active], state, *spans)
         outputs.append(functional.pad(y, (0, 0, 0, len(lengths) - active)))
         start = end
     finals.insert(0, state)
@@ -73,31 +72,21 @@ def _cut(part: Tensor | None, start: int, end: int, rows: int) -> Tensor | None:
     return None if part is None else part[start:end, :rows]
 
 
-def run_packed(
-    layer: LRSLayer,
-    packed: PackedSequence,
-    hx: State | None,
-    lengths: object,
-    timespans: Tensor | None,
-    resets: Tensor | None,
-) -> tuple[PackedSequence, State]:
-    """A `PackedSequence` in, one with the same order of rows out, as in torch.nn."""
-    if lengths is not None or timespans is not None or resets is not None:
-        raise ArgumentError(
-            "a PackedSequence carries its own lengths and no timespans or resets: "
-            "give a padded tensor with lengths instead."
-        )
-    if packed.data.shape[-1] != layer.input_size:
+def unpack(surface: Surface, packed: PackedSequence, hx: State | None) -> tuple[Call, list[int]]:
+    """A `PackedSequence` as a padded call and the lengths of its sequences."""
+    if packed.data.shape[-1] != surface.input_size:
         raise ArgumentError(
             f"input packs features of size {packed.data.shape[-1]}, expected "
-            f"input_size = {layer.input_size}."
+            f"input_size = {surface.input_size}."
         )
     x, counts = pad_packed_sequence(packed)
-    frame = Frame(x, check_state(layer, hx, x), None, None, batched=True)
-    y, state = run_ragged(layer, frame, counts.tolist())
-    order = packed.sorted_indices
+    return Call(x, check_state(surface, hx, x), None, None, batched=True), counts.tolist()
+
+
+def pack_like(packed: PackedSequence, y: Tensor, lengths: list[int]) -> PackedSequence:
+    """Padded outputs as a `PackedSequence` with the same order of rows, as in torch.nn."""
+    order, counts = packed.sorted_indices, torch.tensor(lengths)
     if order is not None:
         y, counts = y.index_select(1, order), counts[order.to(counts.device)]
     data = pack_padded_sequence(y, counts).data
-    output = PackedSequence(data, packed.batch_sizes, order, packed.unsorted_indices)
-    return output, pack_state(state)
+    return PackedSequence(data, packed.batch_sizes, order, packed.unsorted_indices)

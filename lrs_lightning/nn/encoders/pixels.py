@@ -1,6 +1,6 @@
 """Convolutional encoders: frames in, features out; uint8 until the first line of `forward`.
 
-Four sizes of eye: the small network of 2013, the Nature network of 2015, the head of ncps' Atari
+There are four: the small network of 2013, the Nature network of 2015, the head of ncps' Atari
 example and the residual IMPALA network. A window of `(T, B)` frames goes through in one batch
 before the scan. Activations are kept channels-last, in which convolutions over few channels are
 about twice as fast on CPU, and which tensor cores want.
@@ -8,17 +8,25 @@ about twice as fast on CPU, and which tensor cores want.
 
 from __future__ import annotations
 
+from abc import ABC
 from collections.abc import Callable, Sequence
-from functools import partial
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
 
-import gymnasium as gym
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from lrs_lightning.errors import ArgumentError
-from lrs_lightning.nn.encoders import ENCODERS, Encoder, check_channels
+from lrs_lightning.nn import _checks
+from lrs_lightning.nn.encoders.base import (
+    Encoder,
+    EncoderOptions,
+    register_encoder,
+)
+
+if TYPE_CHECKING:
+    import gymnasium as gym
 
 Body = Callable[[int, bool], nn.Module]
 
@@ -38,8 +46,6 @@ class PixelEncoder(Encoder):
         ArgumentError: the space holds no frames, or they are too small for the convolutions.
     """
 
-    seen: Tensor | None
-
     def __init__(
         self,
         observation_space: gym.Space[Any],
@@ -57,9 +63,7 @@ class PixelEncoder(Encoder):
                 "of uint8 frames (frames, height, width); for vectors choose the encoder 'mlp'."
             )
         self.features, self.observation_shape = features, shape
-        chosen = check_channels(channels, shape[0])
-        self.register_buffer("seen", chosen, persistent=False)
-        frames = shape[0] if chosen is None else len(chosen)
+        frames = self.choose_channels(channels, shape[0])
         self.convolutions = body(frames, normalize)
         self.convolutions.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.head = head(
@@ -195,16 +199,59 @@ def pixel_encoder(
     """An encoder of pixels by name: `small`, `nature`, `ncps` or `impala`.
 
     Example:
-        >>> space = gym.spaces.Box(0, 255, (4, 84, 84), np.uint8)
+        >>> from gymnasium.spaces import Box
+        >>> space = Box(0, 255, (4, 84, 84), np.uint8)
         >>> pixel_encoder("small", space, features=64)(torch.zeros(2, 5, 4, 84, 84)).shape
         torch.Size([2, 5, 64])
     """
     return PixelEncoder(observation_space, features, channels, *_NETWORKS[name], normalize)
 
 
-PIXEL_ENCODERS: dict[str, Callable[..., PixelEncoder]] = {
-    name: partial(pixel_encoder, name) for name in _NETWORKS
-}
-"""Pixel encoders by their name in the configuration."""
+@dataclass(frozen=True)
+class _PixelOptions(EncoderOptions, ABC):
+    """What the encoders of pixels have in common."""
 
-ENCODERS.update(PIXEL_ENCODERS)
+    features: int = 128
+    """Number of features that the encoder hands on."""
+
+    channels: list[int] | None = None
+    """Frames of the stack that the policy sees, e.g. [3] for the newest alone; null for all."""
+
+    def __post_init__(self) -> None:
+        _checks.positive("features", self.features)
+
+    def build(self, observation_space: gym.Space[Any]) -> PixelEncoder:
+        """Make the encoder for stacks of uint8 frames."""
+        return pixel_encoder(self.name, observation_space, self.features, self.channels)
+
+
+@register_encoder
+@dataclass(frozen=True)
+class Small(_PixelOptions):
+    """The network of 2013, a third of Nature's cost."""
+
+    name: ClassVar[str] = "small"
+
+
+@register_encoder
+@dataclass(frozen=True)
+class Nature(_PixelOptions):
+    """The network of 2015."""
+
+    name: ClassVar[str] = "nature"
+
+
+@register_encoder
+@dataclass(frozen=True)
+class Ncps(_PixelOptions):
+    """The head of ncps' Atari example."""
+
+    name: ClassVar[str] = "ncps"
+
+
+@register_encoder
+@dataclass(frozen=True)
+class Impala(_PixelOptions):
+    """The residual network of IMPALA."""
+
+    name: ClassVar[str] = "impala"

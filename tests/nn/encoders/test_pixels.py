@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from lrs_lightning.errors import ArgumentError, EnvironmentMismatchError
-from lrs_lightning.nn import PIXEL_ENCODERS, PolicyConfig, build_policy
+from lrs_lightning.nn import ENCODERS, PolicyConfig, build_policy, cores, pixel_encoder
 
+NAMES = ["small", "nature", "ncps", "impala"]
 SPACE = gym.spaces.Box(0, 255, (4, 84, 84), np.uint8)
 
 
@@ -27,14 +28,14 @@ def frames(*leading: int) -> torch.Tensor:
     ],
 )
 def test_sizes_are_those_of_the_papers(name, parameters):
-    encoder = PIXEL_ENCODERS[name](SPACE, 256, None)
+    encoder = pixel_encoder(name, SPACE, 256, None)
     assert sum(p.numel() for p in encoder.parameters()) == parameters
 
 
-@pytest.mark.parametrize("name", PIXEL_ENCODERS)
+@pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("normalize", [False, True])
 def test_a_window_equals_its_frames(name, normalize, poisoned_empty):
-    encoder = PIXEL_ENCODERS[name](SPACE, 24, None, normalize=normalize).double().eval()
+    encoder = pixel_encoder(name, SPACE, 24, None, normalize=normalize).double().eval()
     window = frames(3, 2)
     together = encoder(window)
     assert together.shape == (3, 2, 24) and bool(together.isfinite().all())
@@ -43,15 +44,15 @@ def test_a_window_equals_its_frames(name, normalize, poisoned_empty):
             torch.testing.assert_close(encoder(window[t, b]), together[t, b], rtol=1e-9, atol=1e-12)
 
 
-@pytest.mark.parametrize("name", PIXEL_ENCODERS)
+@pytest.mark.parametrize("name", NAMES)
 def test_every_parameter_learns(name):
-    encoder = PIXEL_ENCODERS[name](SPACE, 16, None)
+    encoder = pixel_encoder(name, SPACE, 16, None)
     encoder(frames(8)).square().sum().backward()
     assert all(p.grad is not None and bool(p.grad.any()) for p in encoder.parameters())
 
 
 def test_only_the_chosen_frames_are_seen():
-    encoder = PIXEL_ENCODERS["small"](SPACE, 16, [3])
+    encoder = pixel_encoder("small", SPACE, 16, [3])
     one, other = frames(2), frames(2)
     other[:, 3] = one[:, 3]
     torch.testing.assert_close(encoder(one), encoder(other), rtol=0, atol=0)
@@ -60,13 +61,13 @@ def test_only_the_chosen_frames_are_seen():
 
 
 def test_bytes_and_their_floats_are_the_same_picture():
-    encoder = PIXEL_ENCODERS["small"](SPACE, 16, None)
+    encoder = pixel_encoder("small", SPACE, 16, None)
     picture = frames(2)
     torch.testing.assert_close(encoder(picture), encoder(picture.float()), rtol=0, atol=0)
 
 
 def test_a_plain_convolution_in_channels_first_agrees():
-    encoder = PIXEL_ENCODERS["small"](SPACE, 16, None).double()
+    encoder = pixel_encoder("small", SPACE, 16, None).double()
     picture = frames(3)
     x = picture.double() / 255
     for convolution in (encoder.convolutions[0], encoder.convolutions[2]):
@@ -79,9 +80,10 @@ def test_a_plain_convolution_in_channels_first_agrees():
     torch.testing.assert_close(encoder(picture), expected, rtol=1e-9, atol=1e-12)
 
 
-@pytest.mark.parametrize("name", PIXEL_ENCODERS)
+@pytest.mark.parametrize("name", NAMES)
 def test_policies_take_pixels_by_name(name):
-    config = PolicyConfig(encoder=name, features=16, hidden_size=8, rank=2, channels=[3])
+    encoder = ENCODERS[name](features=16, channels=[3])
+    config = PolicyConfig(encoder, cores.CfC(hidden_size=8, rank=2))
     policy = build_policy(config, SPACE, gym.spaces.Discrete(5)).eval()
     window = frames(2, 3)
     out, _ = policy.unroll(window)
@@ -101,9 +103,9 @@ def test_policies_take_pixels_by_name(name):
 )
 def test_wrong_spaces_are_told(space, message):
     with pytest.raises(ArgumentError, match=message):
-        PIXEL_ENCODERS["nature"](space, 16, None)
+        pixel_encoder("nature", space, 16, None)
 
 
 def test_frames_of_another_size_are_told():
     with pytest.raises(EnvironmentMismatchError, match=r"made for observations of shape \(4, 84"):
-        PIXEL_ENCODERS["small"](SPACE, 16, None)(torch.zeros(2, 4, 64, 64))
+        pixel_encoder("small", SPACE, 16, None)(torch.zeros(2, 4, 64, 64))
