@@ -172,9 +172,7 @@ class LRSCfC(LRSLayer):
             held = self.gate_mean(layer).mean
             x_proj, weight, mask = hold_gate(x_proj, weight, mask, held)
             timespans = None  # the mean is that of the gate as it acted, elapsed times included
-        options: dict[str, Any] = {"backend": self.backend}
-        if self.mode in ("no_gate", "pure"):
-            options["mode"] = self.mode
+        options: dict[str, Any] = {"mode": self.mode, "backend": self.backend}
         if self.mode == "pure":
             options["w_tau"] = self.part("w_tau", layer)
             options["amplitude"] = self.part("amplitude", layer)
