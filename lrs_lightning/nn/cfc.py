@@ -132,12 +132,12 @@ class LRSCfC(LRSLayer):
                 GateMean(hidden_size, device, dtype) for _ in range(num_layers)
             )
 
-    def _register(self, layer: int, kind: dict[str, Any]) -> None:
-        super()._register(layer, kind)
+    def make_parameters(self, layer: int, kind: dict[str, Any]) -> None:
+        """Make the parameters of one layer, without values; `"pure"` has two of its own."""
+        super().make_parameters(layer, kind)
         if self.mode == "pure":
             for name in ("w_tau", "amplitude"):
-                parameter = nn.Parameter(torch.empty(self.hidden_size, **kind))
-                self.register_parameter(f"{name}_l{layer}", parameter)
+                self.add_parameter(name, layer, (self.hidden_size,), kind)
 
     @torch.no_grad()
     def reset_parameters(self) -> None:

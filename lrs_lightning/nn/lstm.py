@@ -105,11 +105,11 @@ class LRSLSTM(LRSLayer):
             backend=backend,
         )
 
-    def _register(self, layer: int, kind: dict[str, Any]) -> None:
-        super()._register(layer, kind)
+    def make_parameters(self, layer: int, kind: dict[str, Any]) -> None:
+        """Make the parameters of one layer, without values, the projection's included."""
+        super().make_parameters(layer, kind)
         if self.proj_size:
-            projection = nn.Parameter(torch.empty(self.proj_size, self.hidden_size, **kind))
-            self.register_parameter(f"weight_hr_l{layer}", projection)
+            self.add_parameter("weight_hr", layer, (self.proj_size, self.hidden_size), kind)
 
     @torch.no_grad()
     def reset_parameters(self) -> None:
