@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import re
 import sys
 from pathlib import Path
@@ -13,7 +14,17 @@ import torch
 
 from lrs_lightning.cli import main
 from lrs_lightning.errors import ArgumentError
-from lrs_lightning.nn import CONTROLS, CORES, ENCODERS, PolicyConfig, build_policy, controls, cores
+from lrs_lightning.nn import (
+    CONTROLS,
+    CORES,
+    ENCODERS,
+    PolicyConfig,
+    build_policy,
+    controls,
+    cores,
+    count_parameters,
+)
+from lrs_lightning.training import load_policy
 
 PAGE = Path(__file__).parents[2] / "docs" / "extending.md"
 FILES = dict(re.findall(r"```python\n(?:# (\w+)\.py\n)(.*?)```", PAGE.read_text(), re.DOTALL))
@@ -54,6 +65,43 @@ def fit(store, folder, *words):
     short += [f"--data.path={store}", f"--trainer.logger.save_dir={folder}"]
     assert main(["fit", *short, *words]) == 0
     return folder / "HalfCheetah-v5" / "version_0"
+
+
+def test_a_cell(load):
+    leaky = load("leaky")
+    layer = leaky.LRSLeaky(5, 6, rank=2, sparsity=0.3, num_layers=2).double()
+    x = torch.randn(4, 3, 5, dtype=torch.float64, requires_grad=True)
+    resets = torch.rand(4, 3) < 0.3
+    y, final = layer(x, resets=resets)
+    expected = x
+    for depth in range(2):
+        h, seen = torch.zeros(3, 6, dtype=torch.float64), []
+        rate = torch.sigmoid(layer.part("rate", depth))
+        for x_t, x_proj in enumerate(layer.project_input(expected, depth)):
+            h = h.masked_fill(resets[x_t].unsqueeze(-1), 0)
+            target = torch.tanh(x_proj + h @ layer.recurrent_weight(depth)[0].T)
+            h = (1 - rate) * h + rate * target
+            seen.append(h)
+        expected = torch.stack(seen)
+    torch.testing.assert_close(y, expected, rtol=0, atol=1e-12)
+    torch.testing.assert_close(final[-1], y[-1], rtol=0, atol=1e-12)
+    assert torch.autograd.gradgradcheck(lambda x: layer(x)[0], (x,))
+    ragged = layer(x, lengths=[4, 2, 1])[0]
+    torch.testing.assert_close(ragged[:2, 1], layer(x[:2, 1])[0], rtol=0, atol=1e-12)
+    count = count_parameters(leaky.LRSLeaky(5, 16, rank=4))
+    assert (count.recurrent, count.input, count.bias, count.other) == (128, 80, 32, 16)
+
+
+@pytest.mark.parametrize("control", [None, *CONTROLS.classes()])
+def test_a_policy_with_a_cell_and_every_control(load, control):
+    leaky = load("leaky")
+    core = leaky.Leaky(hidden_size=8, rank=2, control=None if control is None else control())
+    config = PolicyConfig(core=core)
+    assert PolicyConfig.from_dict(config.to_dict()) == config
+    policy = build_policy(config, *SPACES)
+    assert_a_window_equals_its_steps(policy)
+    states = policy.unroll(torch.randn(2, 4, 5).double(), return_states=True)[2]
+    assert states.shape == (1, 2, 4, policy.core.hidden_size)
 
 
 def test_an_encoder(load):
@@ -101,6 +149,13 @@ def test_names_belong_to_one_class(load):
 @pytest.mark.slow
 def test_the_command_line_takes_them_by_their_path(load, tiny_store, tmp_path):
     words = ["--model.policy.encoder=fourier.Fourier", "--model.policy.encoder.features=8"]
-    words += ["--model.policy.core=averaging.Averaging", "--model.policy.core.hidden_size=4"]
+    words += ["--model.policy.core=leaky.Leaky", "--model.policy.core.hidden_size=4"]
+    words += ["--model.policy.core.rank=2", "--model.policy.core.control=unmasked.Unmasked"]
     run = fit(tiny_store, tmp_path, *words)
-    assert "averaging" in (run / "summary.json").read_text()
+    policy = json.loads((run / "summary.json").read_text())["policy"]
+    assert (policy["cell"], policy["rank"], policy["control"]) == ("leaky", 2, "unmasked")
+    assert policy["encoder"] == "fourier" and policy["parameters"] > 0
+    loaded = load_policy(run).policy
+    assert isinstance(loaded.core, load("leaky").LRSLeaky)
+    out, _ = loaded.step(torch.zeros(2, 17), loaded.initial_state(2))
+    assert out.shape == (2, 6) and out.isfinite().all()

@@ -6,7 +6,9 @@ from collections import Counter
 
 import pytest
 
-from lrs_kernels.triton.roofline import floor_us, predicted_us
+pytest.importorskip("triton")
+
+from benchmarks.kernel_roofline import floor_us, predicted_us
 
 
 def test_the_floor_of_a_small_cfc() -> None:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from lrs_kernels.triton.sass import time_loop
+import pytest
+
+pytest.importorskip("triton")
+
+from benchmarks.kernel_sass import time_loop
 
 TEXT = """
         /*0000*/                   MOV R1, c[0x0][0x28] ;

@@ -13,6 +13,7 @@ import contextlib
 import hashlib
 import io
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,20 +21,19 @@ import triton
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
-from lrs_kernels.triton.cells import CELLS
+from benchmarks.kernel_sass import Resources, disassemble, time_loop
+from lrs_kernels.cell import Cell
+from lrs_kernels.triton import config
+from lrs_kernels.triton.cells import kernel_cells
 from lrs_kernels.triton.config import STEP_TILE, Plan
-from lrs_kernels.triton.kernels.cell import Cell
+from lrs_kernels.triton.kernels.cell import KernelCell
 from lrs_kernels.triton.kernels.scan import scan_backward_kernel, scan_forward_kernel
 from lrs_kernels.triton.kernels.step import step_backward_kernel, step_forward_kernel
 from lrs_kernels.triton.operands import INTERPRETED, constants
-from lrs_kernels.triton.sass import Resources, disassemble, time_loop
-from lrs_kernels.triton.table import FACTORED, RESIDENT, Direction, Tile
+from lrs_kernels.triton.table import Direction, Tile
 
 TARGET = GPUTarget("cuda", 90, 32)
 DIRECTIONS: tuple[Direction, Direction] = ("forward", "backward")
-
-BY_NAME = {cell.name: cell for cell in reversed(CELLS.values())}
-"""Entries of the table -> cells; of several variants the first."""
 
 _IN_FLOAT32 = {
     "p_prev",
@@ -58,18 +58,18 @@ PLAIN = frozenset({"p_dt", "p_time", "p_d_dt", "p_reset"})
 """Optional arguments that are absent in the plainest call."""
 
 
-def _foreign(cell: Cell) -> set[str]:
+def _foreign(cell: Cell, kernels: KernelCell) -> set[str]:
     """Optional arguments that belong to other cells."""
     foreign = set[str]()
-    if not cell.name.startswith("cfc"):
+    if not any("timespans" in variant.extras for variant in cell.variants.values()):
         foreign |= {"p_dt", "p_time", "p_d_dt"}
-    if cell.history != "cells":
+    if not cell.has_c:
         foreign |= {"p_c0", "p_c_n", "p_cells", "p_dc_n", "p_dc0", "p_c_prev", "p_dc"}
-    if cell.after < 0:
+    if not cell.joins_late:
         foreign |= {"p_bias", "p_dz_h"}
     if not cell.saved:
         foreign.add("p_gates")
-    if cell.history is None:
+    if kernels.functions.history is None:
         foreign.add("p_states")
     return foreign
 
@@ -136,26 +136,34 @@ def compile_for_sm90(kernel: Kernel) -> Report:
 
 
 def table_kernels() -> list[Kernel]:
-    """Every entry of the configuration table, with all options of its kernel at once."""
+    """Every entry of the tables, with all options of its kernel at once."""
     found = []
-    for (cell, direction, precision), sizes in RESIDENT.items():
-        for size, tile in sizes.items():
-            rank, absent = (32, frozenset[str]()) if tile.forms else (0, frozenset({"p_mask"}))
-            plan = Plan("resident", tile.rows, tile, "")
-            found.append(Kernel(cell, direction, size, rank, precision, plan, absent=absent))
-    for (cell, direction, precision), pairs in FACTORED.items():
-        for (size, rank), tile in pairs.items():
-            plan = Plan("factored", tile.rows, tile, "")
-            found.append(Kernel(cell, direction, size, rank, precision, plan))
+    for name, direction, precision, size, tile in _resident():
+        rank, absent = (32, frozenset[str]()) if tile.forms else (0, frozenset({"p_mask"}))
+        plan = Plan("resident", tile.rows, tile, "")
+        found.append(Kernel(name, direction, size, rank, precision, plan, absent=absent))
+    for name, (_, cell) in kernel_cells().items():
+        for (gates, direction, precision), pairs in cell.tables.factored.items():
+            for (size, rank), tile in pairs.items() if gates == cell.gates else ():
+                plan = Plan("factored", tile.rows, tile, "")
+                found.append(Kernel(name, direction, size, rank, precision, plan))
     return found
+
+
+def _resident() -> Iterator[tuple[str, Direction, str, int, Tile]]:
+    """Cell, direction, precision, size and tile of the entries with matrices on chip."""
+    for name, (_, cell) in kernel_cells().items():
+        for (gates, direction, precision), sizes in cell.tables.resident.items():
+            for size, tile in sizes.items() if gates == cell.gates else ():
+                yield name, direction, precision, size, tile
 
 
 def step_kernels() -> list[Kernel]:
     """The step kernels in every precision, at a size that takes them, with all options."""
     plan = Plan("step", STEP_TILE.block_b, Tile(STEP_TILE.num_warps, STEP_TILE.num_stages), "")
     return [
-        Kernel(cell, direction, 512, 0, precision, plan)
-        for cell in BY_NAME
+        Kernel(name, direction, 512, 0, precision, plan)
+        for name in kernel_cells()
         for direction in DIRECTIONS
         for precision in ("bf16", "tf32", "tf32x3", "ieee")
     ]
@@ -164,18 +172,16 @@ def step_kernels() -> list[Kernel]:
 def plain_kernels() -> list[Kernel]:
     """The calls whose speed is looked at: eight rows, mask and rank 8, no other option."""
     return [
-        Kernel(cell, direction, size, 8 if tile.forms else 0, precision,
+        Kernel(name, direction, size, 8 if tile.forms else 0, precision,
                Plan("resident", 8, tile, ""), absent=PLAIN if tile.forms else PLAIN | {"p_mask"})
-        for (cell, direction, precision), sizes in RESIDENT.items()
-        if precision == "bf16" and cell != "rnn"
-        for size, tile in sizes.items()
-        if size in (64, 128)
+        for name, direction, precision, size, tile in _resident()
+        if precision == "bf16" and name != "rnn" and size in (64, 128)
     ]  # fmt: skip
 
 
 def fingerprint() -> str:
     """A hash of everything that decides what is compiled: reports of other code are stale."""
-    folder = Path(__file__).parent
+    folder = Path(config.__file__).parent
     files = [*sorted((folder / "kernels").glob("*.py")), folder / "table.py"]
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
 
@@ -192,14 +198,14 @@ def describe(kernel: Kernel) -> str:
 
 def _source(kernel: Kernel) -> tuple[ASTSource, dict[str, Any]]:
     """The kernel with the types a launch would give it."""
-    cell, forward = BY_NAME[kernel.cell], kernel.direction == "forward"
+    (cell, kernels), forward = kernel_cells()[kernel.cell], kernel.direction == "forward"
     if kernel.plan.path == "step":
         function = step_forward_kernel if forward else step_backward_kernel
     else:
         function = scan_forward_kernel if forward else scan_backward_kernel
-    fixed, options = constants(cell, kernel.hidden, kernel.rank, kernel.precision, kernel.plan)
-    absent = set(kernel.absent) | _foreign(cell) | (set() if kernel.rank else {"p_right"})
-    if not cell.wants_before:
+    fixed, options = constants(kernels, kernel.hidden, kernel.rank, kernel.precision, kernel.plan)
+    absent = set(kernel.absent) | _foreign(cell, kernels) | (set() if kernel.rank else {"p_right"})
+    if not kernels.functions.wants_before:
         absent |= {"p_initial"} if forward else {"p_initial", "p_prev"}
     if kernel.plan.path == "factored":
         absent.add("p_mask")

@@ -15,15 +15,17 @@ from pathlib import Path
 
 import pytest
 
+pytest.importorskip("triton")
+
+from benchmarks.kernel_offline import Kernel, compile_for_sm90, fingerprint, table_kernels
 from lrs_kernels.triton.config import SMEM_LIMIT
-from lrs_kernels.triton.offline import Kernel, compile_for_sm90, fingerprint, table_kernels
 from lrs_kernels.triton.operands import INTERPRETED
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 REPORT = ROOT / "benchmarks" / "results" / "offline_sm90.csv"
 
 SAMPLE = """
-from lrs_kernels.triton.offline import compile_for_sm90, table_kernels
+from benchmarks.kernel_offline import compile_for_sm90, table_kernels
 
 for kernel in table_kernels():
     near_a_limit = kernel.cell in ("cfc", "lstm") and (

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 
-from lrs_kernels.triton.config import GATES
+from lrs_kernels.triton.cells import kernel_cells
 
 CLOCK = 1.9e9
 TENSOR_RATE = {"bf16": 1270.0, "tf32": 635.0, "tf32x3": 635.0}
@@ -27,7 +27,6 @@ FIXED_CYCLES = 250.0
 MMA_LATENCY = 25.0
 """Cycles until the next of two dependent `mma` may start."""
 
-_ACTIVATIONS = {"cfc": 3, "cfc4": 3, "lstm": 5, "gru": 3, "rnn": 1}
 _BYTES = re.compile(r"\.(64|128)$")
 
 
@@ -35,7 +34,7 @@ def floor_us(cell: str, direction: str, precision: str, hidden: int, rank: int, 
     """The sequential floor of a time step, microseconds.
 
     Args:
-        cell: `cfc`, `cfc4`, `lstm`, `gru` or `rnn`.
+        cell: `cfc`, `cfc4` (with four matrices), `lstm`, `gru` or `rnn`.
         direction: `forward` or `backward`; the latter needs no special functions.
         precision: of the products.
         hidden: padded hidden size.
@@ -44,7 +43,9 @@ def floor_us(cell: str, direction: str, precision: str, hidden: int, rank: int, 
 
     """
     per_gate = 2 * hidden * rank if rank else hidden * hidden
-    weights = GATES[cell] * per_gate
+    descriptor, kernels = kernel_cells()[cell]
+    activations = next(iter(descriptor.variants.values())).activations
+    weights = kernels.gates * per_gate
     inner = hidden + rank if rank else hidden
     wide = 2 if precision == "bf16" else 4
     passes = 3 if precision == "tf32x3" else 1
@@ -55,7 +56,7 @@ def floor_us(cell: str, direction: str, precision: str, hidden: int, rank: int, 
         products, chain = weights * rows / FMA_RATE, 4.0 * inner
     shared = weights * wide * (2 if passes == 3 else 1) / SHARED_BYTES
     each = 1 if precision == "bf16" else 2  # tanh.approx, or exp2 and a reciprocal
-    special = each * _ACTIVATIONS[cell] * hidden * rows / SPECIAL_RATE
+    special = each * len(activations) * hidden * rows / SPECIAL_RATE
     if direction == "backward":
         special = 0.0
     return (max(products, shared, chain) + special + FIXED_CYCLES) / CLOCK * 1e6
