@@ -16,14 +16,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lrs_kernels import cfc_scan
+from lrs_kernels.cells import cfc
 from lrs_lightning.nn import _checks
-from lrs_lightning.nn._low_precision import run_scan
 from lrs_lightning.nn.gate import GateMean, check_gate, hold_gate
 from lrs_lightning.nn.recurrent import LRSLayer
 
-MODES = {"paper": 3, "default": 4, "no_gate": 4, "pure": 1}
-"""Cell equations and their number of recurrent matrices."""
+MODES = tuple(cfc.CELL.variants)
+"""Cell equations."""
 
 
 class LRSCfC(LRSLayer):
@@ -71,8 +70,8 @@ class LRSCfC(LRSLayer):
         (torch.Size([4, 10, 64]), torch.Size([1, 4, 64]), torch.Size([3, 64, 64]))
     """
 
+    cell = cfc.CELL
     biases = 1
-    knows_time = True
 
     def __init__(
         self,
@@ -103,8 +102,6 @@ class LRSCfC(LRSLayer):
         _checks.choice("CfC mode", mode, MODES)
         check_gate(gate, mode)
         self.mode, self.gate = mode, gate
-        # The number of recurrent matrices must be known before the base class makes them.
-        self.gates = 2 if gate == "removed" else MODES[mode]
         super().__init__(
             input_size,
             hidden_size,
@@ -132,12 +129,12 @@ class LRSCfC(LRSLayer):
                 GateMean(hidden_size, device, dtype) for _ in range(num_layers)
             )
 
-    def _register(self, layer: int, kind: dict[str, Any]) -> None:
-        super()._register(layer, kind)
+    def make_parameters(self, layer: int, kind: dict[str, Any]) -> None:
+        """Make the parameters of one layer, without values; `"pure"` has two of its own."""
+        super().make_parameters(layer, kind)
         if self.mode == "pure":
             for name in ("w_tau", "amplitude"):
-                parameter = nn.Parameter(torch.empty(self.hidden_size, **kind))
-                self.register_parameter(f"{name}_l{layer}", parameter)
+                self.add_parameter(name, layer, (self.hidden_size,), kind)
 
     @torch.no_grad()
     def reset_parameters(self) -> None:
@@ -148,6 +145,21 @@ class LRSCfC(LRSLayer):
             self.part("amplitude", layer).fill_(1)
         for mean in getattr(self, "gate_means", ()):
             mean.reset_parameters()
+
+    @property
+    def variant(self) -> str:
+        """The mode."""
+        return self.mode
+
+    @property
+    def gates(self) -> int:
+        """Number of recurrent matrices: 2 where F is removed, which a constant then replaces."""
+        return 2 if self.gate == "removed" else super().gates
+
+    def extras(self, layer: int) -> dict[str, Tensor]:
+        """The two constants of mode `"pure"`."""
+        names = ("w_tau", "amplitude") if self.mode == "pure" else ()
+        return {name: self.part(name, layer) for name in names}
 
     def gate_mean(self, layer: int = 0) -> GateMean:
         """The running mean of the gate F of one layer (with `gate="frozen"`)."""
@@ -172,18 +184,12 @@ class LRSCfC(LRSLayer):
             held = self.gate_mean(layer).mean
             x_proj, weight, mask = hold_gate(x_proj, weight, mask, held)
             timespans = None  # the mean is that of the gate as it acted, elapsed times included
-        options: dict[str, Any] = {"mode": self.mode, "backend": self.backend}
-        if self.mode == "pure":
-            options["w_tau"] = self.part("w_tau", layer)
-            options["amplitude"] = self.part("amplitude", layer)
-        (h0,) = state
-        y, h_n = run_scan(
-            cfc_scan, x_proj, weight, h0, mask=mask, timespans=timespans, resets=resets, **options
-        )
+        options = {"mask": mask, "timespans": timespans, "resets": resets}
+        y, final = self.run_cell(x_proj, weight, state, layer, **options)
         if self.gate == "frozen" and self.training:
-            gate = self._gate_values(x_proj, y, h0, timespans, resets, layer)
+            gate = self._gate_values(x_proj, y, state[0], timespans, resets, layer)
             self.gate_mean(layer).add(gate)
-        return y, (h_n,)
+        return y, final
 
     def _call_ends(self) -> None:
         if self.gate == "frozen" and self.training:

@@ -11,8 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lrs_kernels import lstm_scan
-from lrs_lightning.nn._low_precision import run_scan
+from lrs_kernels.cells import lstm
 from lrs_lightning.nn.recurrent import LRSLayer
 
 
@@ -52,8 +51,7 @@ class LRSLSTM(LRSLayer):
         (torch.Size([7, 2, 16]), torch.Size([1, 2, 16]), torch.Size([1, 2, 16]))
     """
 
-    gates = 4
-    states = 2
+    cell = lstm.CELL
     projects = True
 
     def __init__(
@@ -105,11 +103,11 @@ class LRSLSTM(LRSLayer):
             backend=backend,
         )
 
-    def _register(self, layer: int, kind: dict[str, Any]) -> None:
-        super()._register(layer, kind)
+    def make_parameters(self, layer: int, kind: dict[str, Any]) -> None:
+        """Make the parameters of one layer, without values, the projection's included."""
+        super().make_parameters(layer, kind)
         if self.proj_size:
-            projection = nn.Parameter(torch.empty(self.proj_size, self.hidden_size, **kind))
-            self.register_parameter(f"weight_hr_l{layer}", projection)
+            self.add_parameter("weight_hr", layer, (self.proj_size, self.hidden_size), kind)
 
     @torch.no_grad()
     def reset_parameters(self) -> None:
@@ -137,15 +135,9 @@ class LRSLSTM(LRSLayer):
         layer: int,
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
         """One layer over time, `(T, B, I)` -> `(T, B, H or P)`, and its final h and c."""
-        x_proj = self.project_input(x, layer)
         if self.proj_size:
-            return self._scan_projected(x_proj, state, resets, layer)
-        weight, mask = self.weight_for_scan(layer)
-        h0, c0 = state
-        y, final = run_scan(
-            lstm_scan, x_proj, weight, (h0, c0), mask=mask, resets=resets, backend=self.backend
-        )
-        return y, final
+            return self._scan_projected(self.project_input(x, layer), state, resets, layer)
+        return super().scan(x, state, timespans, resets, layer)
 
     def _scan_projected(
         self, x_proj: Tensor, state: tuple[Tensor, ...], resets: Tensor | None, layer: int
@@ -164,8 +156,6 @@ class LRSLSTM(LRSLayer):
         x_proj = torch.cat([(x_proj[0] + first).unsqueeze(0), x_proj[1:]])
         m0 = torch.zeros_like(c0)
         weight = recurrent @ projection  # (G, H, H)
-        m, (_, c_n) = run_scan(
-            lstm_scan, x_proj, weight, (m0, c0), resets=resets, backend=self.backend
-        )
+        m, (_, c_n) = self.run_cell(x_proj, weight, (m0, c0), layer, resets=resets)
         y = functional.linear(m, projection).to(m.dtype)  # autocast lowers products, not states
         return y, (y[-1], c_n)

@@ -54,26 +54,36 @@ class LayerParameters(Core):
         self.connectivity, self.compression = connectivity, compression
         self.bias_names = ("bias_ih", "bias_hh")[:biases] if bias else ()
         for layer in range(num_layers):
-            self._register(layer, {"device": device, "dtype": dtype})
+            self.make_parameters(layer, {"device": device, "dtype": dtype})
 
-    def _register(self, layer: int, kind: dict[str, Any]) -> None:
-        """Make the parameters and the mask of one layer, without values."""
+    def make_parameters(self, layer: int, kind: dict[str, Any]) -> None:
+        """Make the parameters and the mask of one layer, without values.
+
+        A layer with parameters of its own adds them here, and fills them in `reset_parameters`.
+
+        Args:
+            layer: its depth.
+            kind: device and dtype.
+        """
         wired = self.connectivity
         gates, stacked = wired.gates, wired.gates * wired.rows
-        self._add(
+        self.add_parameter(
             "weight_ih", layer, (stacked, self.output_size if layer else self.input_size), kind
         )
         if wired.factored and wired.rank is not None:
-            self._add("weight_hh_w1", layer, (gates, wired.rows, wired.rank), kind)
-            self._add("weight_hh_w2", layer, (gates, wired.rank, wired.columns), kind)
+            self.add_parameter("weight_hh_w1", layer, (gates, wired.rows, wired.rank), kind)
+            self.add_parameter("weight_hh_w2", layer, (gates, wired.rank, wired.columns), kind)
         else:
-            self._add("weight_hh", layer, (stacked, wired.columns), kind)
+            self.add_parameter("weight_hh", layer, (stacked, wired.columns), kind)
         for name in self.bias_names:
-            self._add(name, layer, (stacked,), kind)
+            self.add_parameter(name, layer, (stacked,), kind)
         mask = torch.empty(gates, wired.rows, wired.columns, **kind) if wired.sparsity else None
         self.register_buffer(f"mask_hh_l{layer}", mask)
 
-    def _add(self, name: str, layer: int, shape: tuple[int, ...], kind: dict[str, Any]) -> None:
+    def add_parameter(
+        self, name: str, layer: int, shape: tuple[int, ...], kind: dict[str, Any]
+    ) -> None:
+        """Make the parameter `<name>_l<layer>`, without values."""
         parameter = nn.Parameter(torch.empty(shape, **kind))
         self.register_parameter(f"{name}_l{layer}", parameter)
 

@@ -1,29 +1,34 @@
 """How an LRS layer runs: the arguments of torch.nn, layers stacked in depth, calls of any shape.
 
-A leaf class says how many gates its cell has and which scan runs over time; everything else is
-here, and in `parameters.py` what the layer computes with.
+A leaf class names its cell, a descriptor of `lrs_kernels`; everything else is here, and in
+`parameters.py` what the layer computes with.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 from torch.nn.utils.rnn import PackedSequence
 
+from lrs_kernels import Cell
 from lrs_kernels.dispatch import BACKENDS
 from lrs_lightning.errors import ArgumentError
 from lrs_lightning.nn import _calls, _checks, _ragged
 from lrs_lightning.nn._calls import Call, State, Surface
+from lrs_lightning.nn._low_precision import run_scan
 from lrs_lightning.nn.compression import Compression
 from lrs_lightning.nn.connectivity import Connectivity
-from lrs_lightning.nn.parameters import LayerParameters
+from lrs_lightning.nn.parameters import LayerParameters, Weight
 
 
 class LRSLayer(LayerParameters):
-    """Base of `LRSCfC`, `LRSLSTM`, `LRSGRU` and `LRSRNN`.
+    """Base of `LRSCfC`, `LRSLSTM`, `LRSGRU` and `LRSRNN`, and of a layer for a cell of one's own.
+
+    A subclass names its `cell`. Parameters beside those of every cell are made in
+    `make_parameters`, filled in `reset_parameters` and handed to the cell by `extras`.
 
     Args:
         input_size: I.
@@ -52,11 +57,11 @@ class LRSLayer(LayerParameters):
         ArgumentError: a value that cannot be used; the sentence names the argument.
     """
 
-    gates: int = 1
-    states: int = 1
-    biases: int = 2
-    projects: bool = False
-    knows_time: bool = False
+    cell: ClassVar[Cell]
+    biases: ClassVar[int] = 2
+    """Vectors of biases, 2 as in torch.nn or 1."""
+    projects: ClassVar[bool] = False
+    """Whether there can be a `proj_size`."""
 
     def __init__(
         self,
@@ -125,6 +130,30 @@ class LRSLayer(LayerParameters):
                 f"hidden_size = {hidden_size}."
             )
 
+    @property
+    def variant(self) -> str:
+        """Which of the cell's equations; the first by default."""
+        return next(iter(self.cell.variants))
+
+    @property
+    def gates(self) -> int:
+        """Number of recurrent matrices G."""
+        return self.cell.variants[self.variant].gates[0]
+
+    @property
+    def states(self) -> int:
+        """Parts of the state: 1, or 2 where there is a c beside h."""
+        return len(self.cell.states)
+
+    @property
+    def knows_time(self) -> bool:
+        """Whether the cell takes the time between steps."""
+        return "timespans" in self.cell.variants[self.variant].extras
+
+    def extras(self, layer: int) -> dict[str, Tensor]:
+        """Further inputs of the cell, by the names of its descriptor: none by default."""
+        return {}
+
     def scan(
         self,
         x: Tensor,
@@ -134,7 +163,31 @@ class LRSLayer(LayerParameters):
         layer: int,
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
         """One layer over time, `(T, B, I)` -> `(T, B, H)` and its final state, each `(B, H)`."""
-        raise NotImplementedError
+        weight, mask = self.weight_for_scan(layer)
+        options = {"mask": mask, "timespans": timespans, "resets": resets}
+        return self.run_cell(self.project_input(x, layer), weight, state, layer, **options)
+
+    def run_cell(
+        self,
+        x_proj: Tensor,
+        weight: Weight,
+        state: tuple[Tensor, ...],
+        layer: int,
+        **options: Tensor | None,
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """The cell over time on projected inputs `(T, B, G H)`; `options` of `recurrent_scan`."""
+        if options.get("timespans") is None:
+            options.pop("timespans", None)
+        return run_scan(
+            self.cell,
+            x_proj,
+            weight,
+            state,
+            variant=self.variant,
+            backend=self.backend,
+            **self.extras(layer),
+            **options,
+        )
 
     def forward(
         self,

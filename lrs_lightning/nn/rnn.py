@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
 
-from lrs_kernels import rnn_scan
+from lrs_kernels.cells import rnn
 from lrs_lightning.nn import _checks
-from lrs_lightning.nn._low_precision import run_scan
 from lrs_lightning.nn.recurrent import LRSLayer
 
 NONLINEARITIES = ("tanh", "relu")
@@ -46,7 +44,7 @@ class LRSRNN(LRSLayer):
         (torch.Size([7, 2, 16]), torch.Size([1, 2, 16]))
     """
 
-    gates = 1
+    cell = rnn.CELL
 
     def __init__(
         self,
@@ -98,24 +96,7 @@ class LRSRNN(LRSLayer):
             backend=backend,
         )
 
-    def scan(
-        self,
-        x: Tensor,
-        state: tuple[Tensor, ...],
-        timespans: Tensor | None,
-        resets: Tensor | None,
-        layer: int,
-    ) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """One layer over time, `(T, B, I)` -> `(T, B, H)` and its final state `(B, H)`."""
-        weight, mask = self.weight_for_scan(layer)
-        y, h_n = run_scan(
-            rnn_scan,
-            self.project_input(x, layer),
-            weight,
-            state[0],
-            mask=mask,
-            resets=resets,
-            nonlinearity=self.nonlinearity,
-            backend=self.backend,
-        )
-        return y, (h_n,)
+    @property
+    def variant(self) -> str:
+        """The nonlinearity."""
+        return self.nonlinearity

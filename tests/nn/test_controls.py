@@ -212,6 +212,36 @@ def test_frozen_gate_learns_its_mean_in_training():
     assert torch.equal(layer.gate_mean().mean, mean)
 
 
+def test_frozen_gate_weighs_steps_not_spans():
+    # Lengths split a call into spans: one of 99 steps of one row, one of a step of all rows.
+    layer = LRSCfC(3, 6, gate="frozen", num_layers=2).double()
+    x, lengths = torch.randn(100, 8, 3, dtype=torch.float64), [100, *[1] * 7]
+    layer(x, lengths=lengths)
+    alone = LRSCfC(3, 6, num_layers=2).double()
+    alone.load_state_dict(layer.state_dict(), strict=False)
+    first = LRSCfC(3, 6).double()
+    first.load_state_dict({k: v for k, v in layer.state_dict().items() if k.endswith("_l0")})
+    steps = [gate_values(first, x[:n, row : row + 1])[:, 0] for row, n in enumerate(lengths)]
+    mean = torch.cat(steps).mean(0)
+    torch.testing.assert_close(layer.gate_mean().mean, mean, rtol=0, atol=1e-12)
+    assert int(layer.gate_mean().batches) == int(layer.gate_mean(1).batches) == 1
+
+
+def test_frozen_gate_in_evaluation_does_not_depend_on_elapsed_times():
+    layer = LRSCfC(3, 6, gate="frozen").double()
+    x = torch.randn(5, 2, 3, dtype=torch.float64)
+    layer(x, timespans=2 * torch.rand(5, 2, dtype=torch.float64))
+    layer.eval()
+    fast = layer(x, timespans=torch.full((5, 2), 0.1, dtype=torch.float64))[0]
+    assert torch.equal(fast, layer(x)[0])
+
+
+def test_recording_counts_as_one_batch():
+    layer = LRSCfC(3, 6, gate="frozen").double()
+    layer.record(torch.randn(5, 2, 3, dtype=torch.float64))
+    assert int(layer.gate_mean().batches) == 1
+
+
 @pytest.mark.parametrize(
     ("layer", "inputs", "message"),
     [

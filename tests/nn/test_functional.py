@@ -20,7 +20,7 @@ from lrs_lightning.nn import (
 
 SPACES = gym.spaces.Box(-1, 1, (5,)), gym.spaces.Box(-1, 1, (2,))
 LAYERS = [LRSCfC, LRSLSTM, LRSGRU, LRSRNN]
-BACKENDS = ["reference"]
+BACKENDS = ["auto", "reference"]
 
 
 @pytest.mark.parametrize("layer_class", LAYERS)

@@ -142,6 +142,19 @@ def test_seeds_are_separate():
     assert not torch.equal(w, w_other) and torch.equal(m, m_same)
 
 
+def test_observations_are_centred_and_divided_by_the_deviation():
+    mean, std = np.array([1.0, -2.0, 0.0, 3.0, 0.5]), np.array([1.0, 2.0, 0.5, 3.0, 1.0])
+    policy = make()
+    x = torch.randn(2, 4, 5, dtype=torch.float64)
+    raw = x * torch.from_numpy(std) + torch.from_numpy(mean)
+    plain = make()
+    plain.encoder.set_statistics(np.zeros(5), np.ones(5))
+    torch.testing.assert_close(policy.unroll(raw)[0], plain.unroll(x)[0], rtol=0, atol=1e-12)
+    dense = policy.encoder.dense
+    expected = torch.relu(x @ dense.weight.T + dense.bias)
+    torch.testing.assert_close(policy.encoder(raw), expected, rtol=0, atol=1e-12)
+
+
 def test_a_constant_channel_is_only_centred():
     policy = make(PolicyConfig())
     policy.encoder.set_statistics(np.full(5, 2.0), np.zeros(5))
@@ -197,6 +210,27 @@ def test_bad_configuration_is_named(make_config, message):
 def test_spaces_that_do_not_fit_are_named(options, observation, action, message):
     with pytest.raises(ArgumentError, match=message):
         build_policy(PolicyConfig(encoders.Vector(**options)), observation, action)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda p: p.step(torch.zeros(5)), r"have shape \(5,\): expected \(N,\) and then .*\(5,\)"),
+        (lambda p: p.step(torch.zeros(2, 3, 5)), r"expected \(N,\) and then"),
+        (lambda p: p.unroll(torch.zeros(3, 5)), r"have shape \(3, 5\): expected \(B, T\)"),
+        (
+            lambda p: p.unroll(torch.zeros(2, 3, 5), resets=torch.zeros(3, 2)),
+            r"resets has shape \(3, 2\), expected \(2, 3\), that is \(B, T\)",
+        ),
+        (
+            lambda p: p.step(torch.zeros(2, 5), timespans=torch.ones(3)),
+            r"timespans has shape \(3,\), expected \(2,\), that is \(N,\)",
+        ),
+    ],
+)
+def test_shapes_are_named_in_the_letters_of_the_caller(call, message):
+    with pytest.raises(ArgumentError, match=message):
+        call(make())
 
 
 def test_observations_of_another_task_are_named():
