@@ -97,7 +97,7 @@ class ImitationModule(pl.LightningModule):
     def training_step(self, batch: WindowBatch, batch_idx: int) -> Tensor:
         """Loss of a batch of windows."""
         outputs, _ = self._policy.unroll(batch.observations)
-        loss = imitation_loss(outputs, self._targets(batch), batch.weights)
+        loss = imitation_loss(outputs, self._targets(batch), batch.loss_mask)
         self.train_loss.update(loss.detach())
         return loss
 
@@ -116,9 +116,10 @@ class ImitationModule(pl.LightningModule):
         """Loss and agreement with the expert on held-out episodes."""
         outputs, _ = self._policy.unroll(batch.observations)
         self.val_loss.update(
-            imitation_loss(outputs, self._targets(batch), batch.weights), weight=batch.weights.sum()
+            imitation_loss(outputs, self._targets(batch), batch.loss_mask),
+            weight=batch.loss_mask.sum(),
         )
-        counted = batch.weights > 0
+        counted = batch.loss_mask > 0
         if self.agreement is not None:
             self.agreement.update(outputs[counted], self._targets(batch)[counted])
 
