@@ -42,8 +42,8 @@ def collect(
         expert: `"shipped"`, or the path of an expert.
         episodes: number of episodes.
         noise: standard deviation of the Gaussian noise on executed actions, in units of the action:
-            a schedule `"0:0.4"` (the default: why, see `data/noise_schedule.py`), one value, or `"0"`. Of
-            discrete actions it is the probability of a random one.
+            a schedule `"0:0.4"` (the default: why, see `data/noise_schedule.py`), one value, or
+            `"0"`. Of discrete actions it is the probability of a random one.
         seed: data seed; episode k starts from `DEMONSTRATION_SEED + seed * 10_000 + k`.
         on_episode: called with each episode as it ends.
 

@@ -3,7 +3,8 @@
 The manifest is what makes a store: whoever reads it sees the files that it names, and a writer
 changes a store by putting another manifest in its place, in one step.
 
-    {"schema": 2, "task": {...}, "parts": [{"file": "episodes.h5", "sha256": "...", "episodes": 20}],
+    {"schema": 2, "task": {...},
+     "parts": [{"file": "episodes.h5", "sha256": "...", "episodes": 20}],
      "episodes": 20, "steps": 20000, "lengths": [...], "returns": [...], "origins": [{...}, ...],
      "expert": "shipped", ...}
 """
@@ -51,22 +52,24 @@ def compose(
 
 def extend(manifest: Mapping[str, Any], part: Part, episodes: Sequence[Written]) -> dict[str, Any]:
     """The manifest after a part with these episodes was added."""
-    known = [manifest[key] for key in ("lengths", "returns", "origins")]
     return {
         **manifest,
         "parts": [*manifest["parts"], asdict(part)],
-        **_of_episodes(*known, episodes),
+        **_of_episodes(manifest["lengths"], manifest["returns"], manifest["origins"], episodes),
     }
 
 
 def _of_episodes(
-    lengths: list[int], returns: list[float], origins: list[Any], more: Sequence[Written]
+    lengths: Sequence[int],
+    returns: Sequence[float],
+    origins: Sequence[Any],
+    more: Sequence[Written],
 ) -> dict[str, Any]:
-    lengths = [*lengths, *(episode.length for episode in more)]
+    steps = [*lengths, *(episode.length for episode in more)]
     return {
-        "episodes": len(lengths),
-        "steps": sum(lengths),
-        "lengths": lengths,
+        "episodes": len(steps),
+        "steps": sum(steps),
+        "lengths": steps,
         "returns": [*returns, *(round(episode.return_, 3) for episode in more)],
         "origins": [*origins, *(episode.origin.to_dict() for episode in more)],
     }

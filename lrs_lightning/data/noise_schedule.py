@@ -38,7 +38,7 @@ def noise_schedule(noise: str | float, episodes: int) -> list[float]:
         ends = []
     if not 1 <= len(ends) <= 2 or any(not math.isfinite(end) or end < 0 for end in ends):
         raise ArgumentError(
-            f"noise is {noise!r}, expected one standard deviation such as 0.3, or a schedule such as "
-            "0:0.4, none of them negative"
+            f"noise is {noise!r}, expected one standard deviation such as 0.3, or a schedule such "
+            "as 0:0.4, none of them negative"
         )
     return [round(float(sigma), 6) for sigma in np.linspace(ends[0], ends[-1], episodes)]

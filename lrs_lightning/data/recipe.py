@@ -76,12 +76,16 @@ def find_or_collect(
         if (store := _whole(folder, recipe.env)) is not None:
             return store
         say(f"collecting {recipe.episodes} episodes of {recipe.env} into {folder}")
-        if collect is None:
-            from lrs_lightning.data.collect import collect
-        store = collect(out=folder, **asdict(recipe))
+        store = (collect or _collect)(out=folder, **asdict(recipe))
     returns = store.manifest["returns"]
     say(f"collected: mean return {sum(returns) / len(returns):.0f} under noise")
     return store
+
+
+def _collect(**recipe: Any) -> DemonstrationStore:
+    from lrs_lightning.data.collect import collect  # the simulators take a second to import
+
+    return collect(**recipe)
 
 
 def _whole(folder: Path, env: str) -> DemonstrationStore | None:

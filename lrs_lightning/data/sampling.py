@@ -14,7 +14,7 @@ from lrs_lightning.errors import ArgumentError
 def oversample(
     window_starts: NDArray[np.int64], chosen: NDArray[np.int64], share: float
 ) -> NDArray[np.int64]:
-    """Repeat some window starts, so that a random draw from the result takes one of them that often.
+    """Repeat some window starts, so that a random draw takes one of them as often as is wanted.
 
     An episode begins from rest, a state that it hardly ever sees again: one window in hundreds. A
     policy that has not learned it stands still for ever, so that training looks there more often.

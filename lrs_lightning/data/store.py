@@ -101,5 +101,6 @@ def _open_part(folder: Path, part: Part) -> EpisodeFile:
 
 
 def file_sha256(path: Path) -> str:
+    """SHA-256 of a file's content."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

