@@ -104,7 +104,12 @@ def _check_discrete(name: str, values: NDArray[Any], known: range, where: str) -
             f"{known.start} to {known.stop - 1}"
         )
     beyond = (values < known.start) | (values >= known.stop)
-    _refuse(beyond, values, f"{where}: {name}", f"is no action: expected {known.start} to {known.stop - 1}")
+    _refuse(
+        beyond,
+        values,
+        f"{where}: {name}",
+        f"is no action: expected {known.start} to {known.stop - 1}",
+    )
 
 
 def _refuse(bad: NDArray[np.bool_], values: NDArray[Any], what: str, why: str) -> None:

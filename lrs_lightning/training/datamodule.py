@@ -100,6 +100,11 @@ class ExpertTrajectories(pl.LightningDataModule):
         return DemonstrationStore(self.folder, self.env)
 
     @property
+    def demonstrator(self) -> str:
+        """Who demonstrated: `"shipped"`, the path of an expert, or a name that nobody can load."""
+        return str(self.store.manifest.get("expert", ""))
+
+    @property
     def task(self) -> Task:
         """Spaces of the task, from the store."""
         return self.store.task

@@ -12,8 +12,17 @@ from torchmetrics.classification import MulticlassAccuracy
 
 from lrs_lightning.data import Task, WindowBatch
 from lrs_lightning.errors import ArgumentError, EnvironmentMismatchError
-from lrs_lightning.nn import PolicyConfig, RecurrentPolicy, build_policy, read_config
+from lrs_lightning.nn import (
+    PolicyConfig,
+    RecurrentPolicy,
+    build_policy,
+    count_parameters,
+    read_config,
+)
+from lrs_lightning.rollout import Policy, TorchPolicy
+from lrs_lightning.shifts import ShiftContext
 from lrs_lightning.training.losses import imitation_loss
+from lrs_lightning.training.playable import context_of
 
 _DEFAULT_POLICY = PolicyConfig()
 
@@ -171,6 +180,20 @@ class ImitationModule(pl.LightningModule):
         """Build the policy before its weights arrive."""
         if "task" in checkpoint:
             self.build(Task.from_dict(checkpoint["task"]))
+
+    def policies(self) -> dict[str, Policy]:
+        """The policy, for the closed loop; see `Playable`."""
+        space = None if self.task is None else self.task.action_space
+        return {"policy": TorchPolicy(self._policy, space)}
+
+    def describe(self) -> dict[str, dict[str, Any]]:
+        """What a summary says of the policy: its configuration and number of parameters."""
+        count = count_parameters(self._policy).total
+        return {"policy": {**self.config.describe(), "parameters": count}}
+
+    def shift_context(self) -> ShiftContext | None:
+        """Mean and deviation of the training data, as the policy knows them."""
+        return context_of(self._policy)
 
     @property
     def _policy(self) -> RecurrentPolicy:

@@ -42,7 +42,8 @@ def test_a_recipe_is_collected_once():
 
 
 @pytest.mark.parametrize(
-    "change", [{"noise": "0"}, {"episodes": 3}, {"seed": 1}, {"expert": "other"}, {"env": "CartPole-v1"}]
+    "change",
+    [{"noise": "0"}, {"episodes": 3}, {"seed": 1}, {"expert": "other"}, {"env": "CartPole-v1"}],
 )
 def test_whatever_changes_the_episodes_changes_the_place(change):
     assert replace(RECIPE, **change).folder != RECIPE.folder
