@@ -108,7 +108,7 @@ class ShiftedEvaluation(pl.Callback):
         if self._references is None:
             self._references = References(
                 task.env,
-                getattr(trainer.datamodule, "demonstrator", None),  # type: ignore[attr-defined]
+                getattr(getattr(trainer, "datamodule", None), "demonstrator", None),
                 _folder(trainer),
                 threads=self.threads,
             )
