@@ -89,6 +89,8 @@ def test_what_is_used_again_is_kept_beside_the_new_results(tmp_path: Path) -> No
 
 def edit(file: Path, **changes: Any) -> None:
     rows = [json.loads(line) | changes for line in file.read_text().splitlines()]
+    for row in rows:
+        del row["crc32"]  # of a line that somebody wrote by hand
     file.write_text("".join(json.dumps(row) + "\n" for row in rows))
 
 
