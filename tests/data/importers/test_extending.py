@@ -10,7 +10,7 @@ import pytest
 
 from lrs_lightning.data.importers import importers, registry
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "extending.md"
+PAGE = Path(__file__).resolve().parents[3] / "docs" / "extending.md"
 
 
 def section(title: str) -> str:
