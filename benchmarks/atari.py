@@ -213,9 +213,9 @@ def _read_and_use(data: DemonstrationStore, batches: int) -> tuple[float, float]
     read, used = [], []
     for _ in range(batches):
         begin = time.perf_counter()
-        batch = windows[rng.choice(windows.starts, 8)]
+        batch = windows[rng.choice(windows.window_starts, 8)]
         middle = time.perf_counter()
-        loss = imitation_loss(model.unroll(batch.observations)[0], batch.labels, batch.weights)
+        loss = imitation_loss(model.unroll(batch.observations)[0], batch.labels, batch.loss_mask)
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()

@@ -18,7 +18,7 @@ def main(verb: str, arguments: list[str]) -> int:
     parser.add_argument(
         "--noise",
         default="0:0.4",
-        help="standard deviation of the action noise: a ladder over the episodes, or one value",
+        help="standard deviation of the action noise: a schedule over the episodes, or one value",
     )
     parser.add_argument("--seed", type=int, default=0, help="data seed")
     parser.add_argument("--out", required=True, help="folder of the store")

@@ -32,6 +32,7 @@ def main(verb: str, arguments: list[str]) -> int:
 
     from lrs_lightning.evaluation import evaluate
     from lrs_lightning.evaluation.policies import resolve
+    from lrs_lightning.evaluation.references import References
     from lrs_lightning.evaluation.suites import Suite
     from lrs_lightning.report import write_report
     from lrs_lightning.report.table import table
@@ -40,6 +41,7 @@ def main(verb: str, arguments: list[str]) -> int:
     suite = Suite.load(options.suite)
     env, candidates = resolve(options.policy, options.env, load_checkpoint)
     out = options.out or _default_folder(env, suite.name, candidates)
+    runs = [c.run for c in candidates if c.run is not None]
     failed: list[Row] = []
     with _progress(console) as on_progress:
         summary = evaluate(
@@ -48,6 +50,7 @@ def main(verb: str, arguments: list[str]) -> int:
             suite,
             options.episodes,
             options.seed,
+            references=References(env, out=out, known=runs, threads=options.threads),
             out=out,
             context=next((c.context for c in candidates if c.context is not None), None),
             about={c.name: c.about for c in candidates},
@@ -69,22 +72,19 @@ def load_checkpoint(path: Path) -> Candidate:
     from lrs_lightning.evaluation.policies import Candidate
     from lrs_lightning.nn import count_parameters
     from lrs_lightning.rollout import TorchPolicy
-    from lrs_lightning.shifts import ShiftContext
     from lrs_lightning.training import load_policy
+    from lrs_lightning.training.playable import context_of
 
     trained = load_policy(path)
-    policy, encoder = trained.policy, trained.policy.encoder
+    policy = trained.policy
     about = {} if policy.config is None else policy.config.describe()
-    mean, std = getattr(encoder, "mean", None), getattr(encoder, "std", None)
-    context = None
-    if mean is not None and std is not None:
-        context = ShiftContext(observation_mean=mean.numpy(), observation_std=std.numpy())
     return Candidate(
         _run_name(path),
         TorchPolicy(policy, trained.task.action_space),
         {**about, "parameters": count_parameters(policy).total, "source": str(path)},
         trained.task.env,
-        context,
+        context_of(policy),
+        trained.path.parent.parent,
     )
 
 

@@ -5,32 +5,45 @@ from __future__ import annotations
 import sys
 
 from lrs_lightning.commands._parser import Parser
+from lrs_lightning.errors import ArgumentError
 
 
 def main(verb: str, arguments: list[str]) -> int:
     """Run the verb; see `--help`."""
+    from lrs_lightning.data.importers import import_demonstrations, importers
+
+    formats = "; ".join(f"{name}: {kind.description}" for name, kind in importers().items())
     parser = Parser(
         "import",
-        "Turn somebody else's demonstrations into a store that `fit --data.path` reads. Format "
-        "ncps-npz: a folder of train_*.npz and val_*.npz with obs (T, 84, 84, 4) and actions (T,).",
+        "Turn somebody else's demonstrations into a store that `fit --data.path` reads. "
+        f"Formats: {formats}.",
     )
-    parser.add_argument("--format", choices=["ncps-npz"], required=True, help="what the files are")
-    parser.add_argument("--source", required=True, help="folder of the files")
-    parser.add_argument("--env", default="Breakout", help="the task they are of")
+    parser.add_argument("--format", default="auto", help="one of the above, or auto")
+    parser.add_argument("--source", required=True, help="file or folder")
+    parser.add_argument("--env", help="the task they are of; needed where the format has none")
     parser.add_argument("--out", required=True, help="folder of the store")
-    options = parser.parse_args(arguments)
+    parser.add_argument(
+        "--option", nargs="*", default=[], metavar="KEY=VALUE", help="options of the format"
+    )
+    chosen = parser.parse_args(arguments)
 
-    from lrs_lightning.data.ncps_npz import import_ncps_npz
-
-    def show(done: int, total: int) -> None:
+    def show(done: int) -> None:
         if sys.stderr.isatty():
-            print(f"\r{done} of {total} files", end="", file=sys.stderr, flush=True)
+            print(f"\r{done} episodes", end="", file=sys.stderr, flush=True)
 
-    store = import_ncps_npz(options.source, options.out, options.env, show)
+    store = import_demonstrations(
+        chosen.source, chosen.out, chosen.format, chosen.env, _options(chosen.option), show
+    )
     size = sum(f.stat().st_size for f in store.folder.iterdir()) / 1e6
-    raw = store.manifest["steps"] * 84 * 84 / 1e6
     print(
-        f"{store.manifest['files']} files, {len(store)} episodes, {store.manifest['steps']} "
-        f"frames: {store.folder} ({size:.1f} MB; {raw / size:.1f} times smaller than raw frames)"
+        f"{len(store)} episodes of {store.task.env}, {store.manifest['steps']} steps: "
+        f"{store.folder} ({size:.1f} MB)"
     )
     return 0
+
+
+def _options(words: list[str]) -> dict[str, str]:
+    for word in words:
+        if "=" not in word:
+            raise ArgumentError(f"--option {word!r}: write KEY=VALUE")
+    return dict(word.split("=", 1) for word in words)

@@ -12,8 +12,17 @@ from torchmetrics.classification import MulticlassAccuracy
 
 from lrs_lightning.data import Task, WindowBatch
 from lrs_lightning.errors import ArgumentError, EnvironmentMismatchError
-from lrs_lightning.nn import PolicyConfig, RecurrentPolicy, build_policy, read_config
+from lrs_lightning.nn import (
+    PolicyConfig,
+    RecurrentPolicy,
+    build_policy,
+    count_parameters,
+    read_config,
+)
+from lrs_lightning.rollout import Policy, TorchPolicy
+from lrs_lightning.shifts import ShiftContext
 from lrs_lightning.training.losses import imitation_loss
+from lrs_lightning.training.playable import context_of
 
 _DEFAULT_POLICY = PolicyConfig()
 
@@ -97,7 +106,7 @@ class ImitationModule(pl.LightningModule):
     def training_step(self, batch: WindowBatch, batch_idx: int) -> Tensor:
         """Loss of a batch of windows."""
         outputs, _ = self._policy.unroll(batch.observations)
-        loss = imitation_loss(outputs, self._targets(batch), batch.weights)
+        loss = imitation_loss(outputs, self._targets(batch), batch.loss_mask)
         self.train_loss.update(loss.detach())
         return loss
 
@@ -116,9 +125,10 @@ class ImitationModule(pl.LightningModule):
         """Loss and agreement with the expert on held-out episodes."""
         outputs, _ = self._policy.unroll(batch.observations)
         self.val_loss.update(
-            imitation_loss(outputs, self._targets(batch), batch.weights), weight=batch.weights.sum()
+            imitation_loss(outputs, self._targets(batch), batch.loss_mask),
+            weight=batch.loss_mask.sum(),
         )
-        counted = batch.weights > 0
+        counted = batch.loss_mask > 0
         if self.agreement is not None:
             self.agreement.update(outputs[counted], self._targets(batch)[counted])
 
@@ -170,6 +180,20 @@ class ImitationModule(pl.LightningModule):
         """Build the policy before its weights arrive."""
         if "task" in checkpoint:
             self.build(Task.from_dict(checkpoint["task"]))
+
+    def policies(self) -> dict[str, Policy]:
+        """The policy, for the closed loop; see `Playable`."""
+        space = None if self.task is None else self.task.action_space
+        return {"policy": TorchPolicy(self._policy, space)}
+
+    def describe(self) -> dict[str, dict[str, Any]]:
+        """What a summary says of the policy: its configuration and number of parameters."""
+        count = count_parameters(self._policy).total
+        return {"policy": {**self.config.describe(), "parameters": count}}
+
+    def shift_context(self) -> ShiftContext | None:
+        """Mean and deviation of the training data, as the policy knows them."""
+        return context_of(self._policy)
 
     @property
     def _policy(self) -> RecurrentPolicy:

@@ -12,7 +12,7 @@ from lrs_lightning.errors import ArgumentError, did_you_mean
 from lrs_lightning.training.callbacks.films import Films
 from lrs_lightning.training.callbacks.progress import RunProgress
 from lrs_lightning.training.callbacks.shifted_evaluation import ShiftedEvaluation
-from lrs_lightning.training.datamodule import ExpertTrajectories
+from lrs_lightning.training.datamodule import ExpertTrajectories, env_of
 from lrs_lightning.training.module import ImitationModule
 from lrs_lightning.training.policy_arguments import about_choice, old_key, with_classes
 
@@ -105,7 +105,7 @@ class TrainerCLI(LightningCLI):
         config = self.config[self.subcommand]
         settings = getattr(config.trainer.logger, "init_args", None)
         if settings is not None and getattr(settings, "name", "") is None:
-            settings.name = str(config.data.env).replace("/", "_")
+            settings.name = env_of(config.data.env, config.data.path).replace("/", "_")
 
 
 def _checkpoints() -> ModelCheckpoint:

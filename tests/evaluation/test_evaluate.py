@@ -11,7 +11,8 @@ import pytest
 import torch
 
 from lrs_lightning.errors import LrsError
-from lrs_lightning.evaluation.evaluate import evaluate, fingerprint
+from lrs_lightning.evaluation.evaluate import evaluate
+from lrs_lightning.evaluation.identity import fingerprint
 from lrs_lightning.experts import load_expert
 from lrs_lightning.rollout import TorchPolicy
 from lrs_lightning.statistics.results import read_results

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from lrs_lightning.errors import ArgumentError, DataError
+from lrs_lightning.report.runs import gather, read_run
 from lrs_lightning.report.table import table
-from lrs_lightning.statistics.results import episode_row
-from lrs_lightning.statistics.summary import Summary, summarize
+from lrs_lightning.statistics.results import ResultsWriter, episode_row
+from lrs_lightning.statistics.summary import Summary, summarize, summarize_all
 from tests.evaluation.fakes import fake_episode, rows
 
 REFERENCES = {"expert": 10_000.0, "random": -200.0}
@@ -230,3 +231,67 @@ def test_table_shows_shares_and_failures(capsys: pytest.CaptureFixture[str]) -> 
     shown = capsys.readouterr().out
     for word in ("mass@3", "5,0", "of expert", "0.5", "of own clean", "0.94", "failed"):
         assert word in shown
+
+
+def test_every_figure_of_a_condition_by_its_definition() -> None:
+    """Each number again from the returns alone, by NumPy."""
+    played = rows({"clean": 900.0, "mass@3": 500.0}, episodes=9, spread=100.0)
+    found = summarize(played, {"expert": 1000.0, "random": -100.0}).conditions
+    clean, shifted = (
+        np.array([r["return"] for r in played if r["condition"] == name])
+        for name in ("clean", "mass@3")
+    )
+    for condition, x in zip(found, (clean, shifted), strict=True):
+        assert condition["return_mean"] == pytest.approx(x.mean())
+        assert condition["return_median"] == pytest.approx(np.median(x))
+        assert condition["return_std"] == pytest.approx(x.std(ddof=1))
+        assert condition["return_iqm"] == pytest.approx(np.sort(x)[2:-2].mean())
+        assert condition["length_mean"] == 1000 and condition["episodes"] == 9
+        assert condition["expert_normalized"] == pytest.approx((x.mean() + 100) / 1100)
+        assert condition["retention_normalized"] == pytest.approx(
+            (x.mean() + 100) / (clean.mean() + 100)
+        )
+    assert (found[0]["retention"], found[0]["retention_ci95"]) == (1.0, [1.0, 1.0])
+
+
+@pytest.mark.parametrize(("expert", "random"), [(1000.0, -100.0), (-100.0, 1000.0)])
+def test_an_interval_runs_upwards_also_where_the_expert_earns_less_than_chance(
+    expert: float, random: float
+) -> None:
+    summary = summarize(rows(MEANS), {"expert": expert, "random": random})
+    for condition in summary.conditions:
+        for key in ("return_ci95", "expert_normalized_ci95", "retention_ci95"):
+            low, high = condition[key]
+            assert low <= high, key
+        low, high = condition["expert_normalized_ci95"]
+        assert low <= condition["expert_normalized"] <= high
+        shares = [(end - random) / (expert - random) for end in condition["return_ci95"]]
+        assert [low, high] == pytest.approx(sorted(shares))
+
+
+def test_the_summary_of_many_policies_is_that_of_each() -> None:
+    both = rows(MEANS) + rows({"clean": 8000.0, "mass@3": 4000.0}, policy="other")
+    summary = summarize_all(both, REFERENCES, {"other": {"rank": 3}}, {"commit": "abc"})
+    assert [one.name for one in summary.all] == ["student", "other"]
+    for one, own in zip(summary.all, ("student", "other"), strict=True):
+        alone = summarize([r for r in both if r["policy"] == own], REFERENCES)
+        assert one.conditions == alone.conditions and one.aggregate == alone.aggregate
+        assert one.provenance == {"commit": "abc"}
+    assert summary.others[0].policy == {"name": "other", "rank": 3}
+    pairs = {(d["a"], d["b"], d["condition"]) for d in summary.differences}
+    assert ("student", "other", "mass@3") in pairs
+    assert not summarize_all(rows(MEANS), REFERENCES).differences
+    with pytest.raises(ArgumentError, match="got 0 episodes"):
+        summarize_all([])
+
+
+def test_a_report_reads_the_summary_that_the_evaluation_wrote(tmp_path: Path) -> None:
+    """One path from rows to figures: reading again gives the same to the last digit."""
+    both = rows(MEANS) + rows({"clean": 8000.0, "mass@3": 4000.0}, policy="other")
+    written = summarize_all(both, REFERENCES, {"student": {"rank": 8}}, {"commit": "abc"})
+    written.write(tmp_path / "summary.json")
+    with ResultsWriter(tmp_path / "results.jsonl") as writer:
+        writer.write_rows(both)
+    read = read_run(tmp_path)
+    assert [one.to_dict() for one in read.summaries] == [one.to_dict() for one in written.all]
+    assert [d.to_dict() for d in gather([read]).differences] == written.differences

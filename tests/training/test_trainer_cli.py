@@ -2,7 +2,9 @@
 
 import json
 from pathlib import Path
+from typing import ClassVar
 
+import numpy as np
 import pytest
 import torch
 import yaml
@@ -11,6 +13,21 @@ from lrs_lightning.cli import main
 from lrs_lightning.training import ImitationModule
 
 ROOT = Path(__file__).resolve().parents[2]
+
+
+class Balancer:
+    """Keeps the pole of InvertedPendulum up."""
+
+    card: ClassVar[dict] = {}
+
+    def initial_state(self, num_envs):
+        return None
+
+    def step(self, observations, state, starts):
+        push = observations @ np.array([[1.0], [30.0], [1.0], [3.0]])
+        return np.clip(push, -3, 3).astype(np.float32), None
+
+
 SHORT = [
     "--trainer.max_steps=4",
     "--trainer.accelerator=cpu",
@@ -69,6 +86,39 @@ def test_a_line_for_every_episode_with_paired_seeds(run):
     for row in rows:
         seeds.setdefault(row["condition"], []).append(row["seed"])
     assert len({tuple(sorted(s)) for s in seeds.values()}) == 1
+
+
+def test_evaluate_has_the_scale_that_fit_had(run, tmp_path, monkeypatch):
+    """Of the expert means one thing: neither expert nor random policy is played again."""
+
+    def never(*_, **__):
+        raise AssertionError("a reference is played again")
+
+    monkeypatch.setattr("lrs_lightning.evaluation.references.rollout", never)
+    words = ["--policy", str(run), "--suite", "smoke", "--episodes", "2", "--out", str(tmp_path)]
+    assert main(["evaluate", *words]) == 0
+    fitted, evaluated = (
+        json.loads((folder / "summary.json").read_text()) for folder in (run, tmp_path)
+    )
+    assert fitted["references"] == evaluated["references"]
+    assert fitted["provenance"]["expert"] == evaluated["provenance"]["expert"] == "shipped"
+    rows = (run / "references.jsonl").read_text().splitlines()
+    assert sorted((json.loads(r)["policy"], json.loads(r)["seed"]) for r in rows) == [
+        (who, seed) for who in ("expert", "random") for seed in (10_000, 10_001)
+    ]
+
+
+def test_a_store_says_what_the_task_is(tmp_path, monkeypatch, capsys):
+    """`fit --data.path` alone: the run is named after the store's task, and played in it."""
+    from lrs_lightning.data.collect import collect
+
+    monkeypatch.setattr("lrs_lightning.data.collect.load_expert", lambda *_: Balancer())
+    store = collect("InvertedPendulum-v5", tmp_path / "store", "balancer", episodes=3, noise="0")
+    words = ["fit", f"--data.path={store.folder}", f"--trainer.logger.save_dir={tmp_path}"]
+    assert main([*words, *SHORT, "--evaluation.suite=smoke", "--data.window=4"]) == 0
+    summary = json.loads((tmp_path / "InvertedPendulum-v5/version_0/summary.json").read_text())
+    assert summary["env"] == "InvertedPendulum-v5"
+    assert set(summary["references"]) == {"random"}  # nobody can load who demonstrated
 
 
 def test_tensorboard_has_the_closed_loop(run):

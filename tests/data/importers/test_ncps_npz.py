@@ -11,7 +11,7 @@ import pytest
 pytest.importorskip("ale_py")
 
 from lrs_lightning.data import FrameWindows
-from lrs_lightning.data.ncps_npz import import_ncps_npz
+from lrs_lightning.data.importers import import_demonstrations
 from lrs_lightning.errors import ArgumentError, DataError, EnvironmentMismatchError
 
 
@@ -41,9 +41,13 @@ def files(folder, runs=((8, 8, 8), (8,)), val=((4,),)):
 def test_every_stack_comes_back(tmp_path):
     (tmp_path / "in").mkdir()
     written = files(tmp_path / "in")
-    store = import_ncps_npz(tmp_path / "in", tmp_path / "out")
+    store = import_demonstrations(tmp_path / "in", tmp_path / "out", "ncps-npz")
     assert store.manifest["lengths"] == [24, 8, 4]  # files that follow each other are one episode
-    assert store.manifest["validation"] == [2] and store.task.env == "ALE/Breakout-v5"
+    assert [o.held_out for o in store.origins] == [
+        False,
+        False,
+        True,
+    ] and store.task.env == "ALE/Breakout-v5"
     windows = FrameWindows(list(store), length=4, burn_in=0)
     batch = windows[windows.tiles()]
     obs = np.concatenate([o for o, _ in written.values()])
@@ -58,11 +62,11 @@ def test_the_public_demonstrations(shared_data, tmp_path):
     source.mkdir()
     for name in [f"train_{i:05d}" for i in range(40)] + ["val_00000"]:
         (source / f"{name}.npz").symlink_to(shared_data / "breakout-bc" / f"{name}.npz")
-    store = import_ncps_npz(source, tmp_path / "out")
+    store = import_demonstrations(source, tmp_path / "out", "ncps-npz")
     assert store.manifest["steps"] == 41 * 32
     first = np.load(source / "train_00000.npz")
     windows = FrameWindows(list(store), length=32, burn_in=0)
-    batch = windows[windows.starts[:1]]
+    batch = windows[windows.window_starts[:1]]
     np.testing.assert_array_equal(batch.observations[0].numpy(), np.moveaxis(first["obs"], -1, 1))
     size = (tmp_path / "out" / "episodes.h5").stat().st_size
     assert 41 * 32 * 84 * 84 / size > 20
@@ -101,7 +105,7 @@ def broken(**changes):
 def test_other_arrays_are_told(tmp_path, arrays, error, message):
     np.savez(tmp_path / "train_00000.npz", **arrays)
     with pytest.raises(error, match=message):
-        import_ncps_npz(tmp_path, tmp_path / "out")
+        import_demonstrations(tmp_path, tmp_path / "out", "ncps-npz")
     assert not (tmp_path / "out").exists()
 
 
@@ -110,13 +114,13 @@ def test_nothing_in_a_file_is_run(tmp_path):
     evil = np.array([Malice(trace)], dtype=object)
     np.savez(tmp_path / "train_00000.npz", obs=evil, actions=np.zeros(1, int))
     with pytest.raises(DataError, match="cannot be read"):
-        import_ncps_npz(tmp_path, tmp_path / "out")
+        import_demonstrations(tmp_path, tmp_path / "out", "ncps-npz")
     (tmp_path / "train_00000.npz").write_bytes(pickle.dumps(Malice(trace)))
     with pytest.raises(DataError, match="cannot be read"):
-        import_ncps_npz(tmp_path, tmp_path / "out")
+        import_demonstrations(tmp_path, tmp_path / "out", "ncps-npz")
     assert not trace.exists()
 
 
 def test_a_folder_without_files_is_told(tmp_path):
     with pytest.raises(ArgumentError, match=r"has no train_\*.npz"):
-        import_ncps_npz(tmp_path, tmp_path / "out")
+        import_demonstrations(tmp_path, tmp_path / "out", "ncps-npz")

@@ -1,6 +1,6 @@
 import pytest
 
-from lrs_lightning.data.noise import noise_ladder
+from lrs_lightning.data.noise_schedule import noise_schedule
 from lrs_lightning.errors import ArgumentError
 
 
@@ -14,11 +14,11 @@ from lrs_lightning.errors import ArgumentError
         ("0:0.4", 1, [0]),
     ],
 )
-def test_ladder(noise, episodes, expected):
-    assert noise_ladder(noise, episodes) == pytest.approx(expected)
+def test_schedule(noise, episodes, expected):
+    assert noise_schedule(noise, episodes) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("noise", ["", "loud", "-0.1", "0:0.1:0.2", "nan", "0:inf"])
 def test_what_is_no_noise_is_named(noise):
     with pytest.raises(ArgumentError, match="expected one standard deviation"):
-        noise_ladder(noise, 3)
+        noise_schedule(noise, 3)
