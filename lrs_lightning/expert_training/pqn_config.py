@@ -91,7 +91,7 @@ def load_recipe(path: str | Path | None, changes: Mapping[str, Any]) -> PQNConfi
         if name not in known:
             raise ArgumentError(f"{path}: unknown key {name!r}{did_you_mean(name, known)}")
         kind = known[name]
-        if kind is float and isinstance(value, int):
+        if kind is float and type(value) is int:  # a bool is an int too, and no number here
             values[name] = float(value)
         elif not isinstance(value, kind) or isinstance(value, bool):
             raise ArgumentError(f"{path}: {name} is {value!r}, expected {kind.__name__}")

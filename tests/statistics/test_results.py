@@ -43,13 +43,19 @@ def test_a_line_is_on_disk_as_soon_as_it_is_written(tmp_path: Path) -> None:
     writer.close()
 
 
-def test_lines_are_synced_in_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    synced: list[int] = []
-    monkeypatch.setattr("lrs_lightning.statistics.results.os.fsync", synced.append)
-    with ResultsWriter(tmp_path / "results.jsonl", sync_every=10) as writer:
-        for _ in range(25):
-            writer.write(fake_episode())
-    assert len(synced) == 3  # after 10, 20, and at the end
+@pytest.mark.parametrize("at_a_time", [1, 4])
+def test_lines_are_synced_in_batches(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_a_time: int
+) -> None:
+    path, synced = tmp_path / "results.jsonl", []
+    monkeypatch.setattr(
+        "lrs_lightning.statistics.results.os.fsync",
+        lambda handle: synced.append(path.read_bytes().count(b"\n")),
+    )
+    with ResultsWriter(path, sync_every=8) as writer:
+        for _ in range(20 // at_a_time):
+            writer.write_rows([episode_row(fake_episode())] * at_a_time)
+    assert synced == [8, 16, 20]
 
 
 @pytest.mark.parametrize("cut", range(1, 220, 7))

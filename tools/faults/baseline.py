@@ -54,24 +54,21 @@ class Baseline:
         return cls(folders, seconds, frozenset(broken), lines)
 
     def plan(self, fault: Fault, patience: float) -> Plan:
-        """All tests: those first that run the line, then those of their files, then the rest.
+        """The tests that run the changed lines, then the others of their files.
 
-        Which tests run a line is no more than a guess at who finds a fault there: values are
-        cached, and some code runs when a module is imported. So none is left out.
+        The others too, since values are cached and what runs a line first need not be what checks
+        it. Of a line that runs at import, or that no test is known to run: all of them.
         """
         lines = self.lines.get(fault.file, {})
         first, last = fault.lines
-        direct = {test for line in range(first, last + 1) for test in lines.get(line, ())}
-        files = {_file(test) for test in direct}
+        direct = {test for line in range(first, last + 1) for test in lines.get(line, ())} - {""}
         own = f"test_{Path(fault.file).name}"
-
-        def distance(test: str) -> tuple[int, bool]:
-            near = 0 if test in direct else 1 if _file(test) in files else 2
-            return near, Path(_file(test)).name != own
-
-        ordered = sorted(self.seconds, key=distance)
+        ordered = sorted(self.seconds, key=lambda t: (t not in direct, Path(_file(t)).name != own))
         ranks = {test: rank for rank, test in enumerate(ordered)}
-        return Plan(self.folders, ranks, self.seconds, self.broken, patience)
+        where = tuple(dict.fromkeys(_file(test) for test in ordered if test in direct))
+        if fault.at_import or not where:
+            where = self.folders
+        return Plan(where, ranks, self.seconds, self.broken, patience)
 
     def limit(self, patience: float) -> float:
         """Seconds after which a run is ended from outside, where a test cannot be."""

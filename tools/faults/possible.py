@@ -32,12 +32,14 @@ class Fault:
         lines: first and last line of the statement it is in.
         key: twelve hex digits that stay the same until the changed code itself is edited.
         source: hash of the file, by which a judgement is known to be of this very code.
+        at_import: whether it is run when the file is imported, and not when a function is called.
     """
 
     file: str
     lines: tuple[int, int]
     key: str
     source: str
+    at_import: bool
     _module: cst.Module = field(repr=False, compare=False)
     _node: cst.CSTNode = field(repr=False, compare=False)
     _changed: cst.CSTNode = field(repr=False, compare=False)
@@ -74,14 +76,14 @@ def possible(path: Path, root: Path) -> list[Fault]:
     wrapper.visit(found)
     source, seen = _hash(text), Counter[str]()
     faults = []
-    for operator, node, changed, lines in found.changes:
+    for operator, node, changed, lines, at_import in found.changes:
         code = (wrapper.module.code_for_node(part) for part in (node, changed))
         change = "\0".join((name, operator, *code))
         key = _hash(
             f"{change}\0{seen[change]}"
         )  # the same change may be possible in several places
         seen[change] += 1
-        faults.append(Fault(name, lines, key, source, wrapper.module, node, changed))
+        faults.append(Fault(name, lines, key, source, at_import, wrapper.module, node, changed))
     return faults
 
 
@@ -110,7 +112,7 @@ class _Changes(cst.CSTVisitor):
 
     def __init__(self) -> None:
         super().__init__()
-        self.changes: list[tuple[str, cst.CSTNode, cst.CSTNode, tuple[int, int]]] = []
+        self.changes: list[tuple[str, cst.CSTNode, cst.CSTNode, tuple[int, int], bool]] = []
         self._statements: list[cst.CSTNode] = []
 
     def on_visit(self, node: cst.CSTNode) -> bool:
@@ -119,7 +121,8 @@ class _Changes(cst.CSTVisitor):
         if isinstance(node, cst.SimpleStatementLine | cst.BaseCompoundStatement):
             self._statements.append(node)
         for operator, changed in _changed(node):
-            self.changes.append((operator, node, changed, self._lines(node)))
+            where = self._lines(node), self._at_import()
+            self.changes.append((operator, node, changed, *where))
         return True
 
     def on_leave(self, original_node: cst.CSTNode) -> None:
@@ -133,6 +136,12 @@ class _Changes(cst.CSTVisitor):
         start, end = (self.get_metadata(PositionProvider, part, None) for part in (statement, last))
         first = start.start.line if start else 1
         return first, end.end.line if end else first
+
+    def _at_import(self) -> bool:
+        """Outside of functions, or in the head of one: a default, a decorator."""
+        *around, innermost = self._statements or [None]
+        in_head = isinstance(innermost, cst.FunctionDef)
+        return in_head or not any(isinstance(part, cst.FunctionDef) for part in around)
 
 
 def _changed(node: cst.CSTNode) -> Iterator[tuple[str, cst.CSTNode]]:

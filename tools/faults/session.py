@@ -16,14 +16,14 @@ class Plan:
     """How to run the tests of a room.
 
     Args:
-        folders: of the tests, from the root of the tree.
+        where: files or folders of the tests, from the root of the tree.
         first: rank of a test by its id; those without one come last.
         seconds: how long each test usually takes.
         broken: tests that fail without any fault, which are left out.
         patience: a test fails that takes this many times as long as usual, and as many seconds.
     """
 
-    folders: tuple[str, ...]
+    where: tuple[str, ...]
     first: Mapping[str, int] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict)
     broken: frozenset[str] = frozenset()
@@ -43,7 +43,7 @@ class Session:
         # Other plugins report and distribute, and hypothesis' imports all of it at the end.
         os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
         fixed = [f"--rootdir={os.getcwd()}", "-p", "pytest_timeout", "-p", "no:cacheprovider"]
-        return int(pytest.main([*self.plan.folders, *fixed, *options], plugins=[self, *plugins]))
+        return int(pytest.main([*self.plan.where, *fixed, *options], plugins=[self, *plugins]))
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:

@@ -78,6 +78,20 @@ def test_a_fault_knows_the_lines_of_its_statement(faults: list[Fault]) -> None:
     assert {f.lines for f in faults if "by" in f.diff} >= {(22, 25)}
 
 
+def test_defaults_and_constants_are_run_at_import(tmp_path: Path) -> None:
+    path = tmp_path / "part.py"
+    path.write_text(
+        "A = 1\n\n\nclass C:\n    B = 2\n\n    @mark(3)\n    def f(self, x=4):\n"
+        "        if x > 5:\n            return x + 6\n        return lambda: 7\n"
+    )
+    numbers = {1: True, 2: True, 3: True, 4: True, 5: False, 6: False, 7: False}
+    for fault in possible(path, tmp_path):
+        changed = [n for n in numbers if f"{n + 1}" in fault.diff.partition("\n+")[2]]
+        if len(changed) == 1 and str(changed[0]) in fault.diff.partition("\n+")[0]:
+            assert fault.at_import is numbers.pop(changed[0])
+    assert not numbers
+
+
 def test_keys_are_all_different_and_stay_when_other_code_is_edited(
     faults: list[Fault], tmp_path: Path
 ) -> None:
