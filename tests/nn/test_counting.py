@@ -86,3 +86,16 @@ def test_matched_controls_have_as_many_parameters(cell, rank, sparsity):
     for policy in (recurrent, total):
         assert policy.core.hidden_size <= 64
         assert policy.core.mask() is None and not policy.core.connectivity.factored
+
+
+def test_matched_total_counts_the_head():
+    spaces = gym.spaces.Box(-1, 1, (17,)), gym.spaces.Box(-1, 1, (100,))  # a head that matters
+
+    def total(**core):
+        policy = build_policy({"core": {"name": "rnn", **core}}, *spaces)
+        return count_parameters(policy).total_free, policy.core.hidden_size
+
+    target, _ = total(hidden_size=20, rank=2)
+    sizes = [total(hidden_size=size, rank=None, sparsity=0.0) for size in range(1, 21)]
+    nearest = min(sizes, key=lambda pair: abs(pair[0] - target))[1]
+    assert total(hidden_size=20, rank=2, control="matched-total")[1] == nearest

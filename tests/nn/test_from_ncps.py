@@ -101,6 +101,10 @@ def test_a_projection_can_be_left_behind():
             lambda: ncps.torch.CfC(5, NCP(4, 4, 2, 2, 2, 2, 2)),
             r"3 layers, of \[4, 4, 2\] units, which pass on to each other within one step",
         ),
+        (
+            lambda: ncps.torch.CfC(5, 8, return_sequences=False, **BARE),
+            "its? last output only .return_sequences=False.",
+        ),
         (lambda: torch.nn.LSTM(5, 8), "LSTM is no ncps.torch.CfC"),
         (lambda: ncps.torch.LTC(5, 8), "only CfC cells"),
     ],

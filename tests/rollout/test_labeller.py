@@ -94,12 +94,12 @@ def test_a_recurrent_student_is_labelled_by_an_expert(tmp_path):
     import torch
 
     from lrs_lightning.experts import load_expert
-    from lrs_lightning.nn import PolicyConfig, build_policy
+    from lrs_lightning.nn import PolicyConfig, build_policy, cores
 
     info = describe("HalfCheetah-v5")
     expert = load_expert("shipped", "HalfCheetah-v5")
     torch.manual_seed(0)
-    config = PolicyConfig(hidden_size=8, rank=2)
+    config = PolicyConfig(core=cores.CfC(hidden_size=8, rank=2))
     module = build_policy(config, info.observation_space, info.action_space)
     (episode,) = rollout(
         {"student": TorchPolicy(module)},
