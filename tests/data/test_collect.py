@@ -90,7 +90,13 @@ def task():
 
 def played(labels, **changes):
     steps = len(labels)
-    trajectory = Trajectory(np.zeros((steps, 17)), np.clip(labels, -1, 1), labels, np.zeros(steps))
+    trajectory = Trajectory(
+        observations=np.zeros((steps, 17)),
+        actions=np.clip(labels, -1, 1),
+        wanted=labels,
+        labels=labels,
+        rewards=np.zeros(steps),
+    )
     about = {"policy": "p", "env": ENV, "shift": "clean", "severity": 0, "episode": 4, "seed": 7}
     return Episode(**about, return_=0.0, length=steps, trajectory=trajectory, **changes)
 
