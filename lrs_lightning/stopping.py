@@ -12,6 +12,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
 
 _WATCHED = (signal.SIGINT, signal.SIGTERM)
 
@@ -21,8 +22,10 @@ class Interrupted(BaseException):
 
     Args:
         number: of the signal. `code` is the exit code that a shell expects: 130 after SIGINT, 143
-            after SIGTERM.
+            after SIGTERM. `partial` is what there is of a result.
     """
+
+    partial: Any = None
 
     def __init__(self, number: int) -> None:
         self.number, self.code = number, 128 + number

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Any, NoReturn
 
-from lightning.pytorch import Trainer
+from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 
 from lrs_lightning.errors import ArgumentError, DataError, LrsError, did_you_mean
@@ -80,7 +80,6 @@ class TrainerCLI(LightningCLI):
                 "num_sanity_val_steps": 0,
                 "log_every_n_steps": 1,  # figures are logged by epoch, and an epoch may be short
                 "enable_model_summary": False,
-                "callbacks": [RunProgress()],
             },
             seed_everything_default=0,
             parser_class=Parser,
@@ -126,6 +125,14 @@ class TrainerCLI(LightningCLI):
         trainer = super().instantiate_trainer(plugins=[*plugins, SealedCheckpointIO()], **kwargs)
         trainer.fit_loop = FitLoop.replace(trainer.fit_loop)
         return trainer
+
+    def _instantiate_trainer(self, config: dict[str, Any], callbacks: list[Callback]) -> Trainer:
+        """Leave out what was switched off by Lightning's own words."""
+        if config.get("enable_checkpointing") is False:
+            callbacks = [c for c in callbacks if not isinstance(c, Checkpoints)]
+        if config.get("enable_progress_bar") is not False:
+            callbacks = [*callbacks, RunProgress()]
+        return super()._instantiate_trainer(config, callbacks)
 
     def _parse_ckpt_path(self) -> None:
         """Find the checkpoint, read it through our one door, and build what it says."""
