@@ -86,7 +86,7 @@ def _quieten() -> None:
         ".*lr_scheduler.step.*",
         ".*args parameter.*",
         ".*dirpath has changed.*",
-        ".*could not find the monitored key.*",  # none yet, when training resumes
+        ".*your dataloader is not resumable.*",  # it is: which batch comes follows from its number
     ):
         warnings.filterwarnings("ignore", message=message)
     if not sys.warnoptions:
