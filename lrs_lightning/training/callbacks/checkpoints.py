@@ -26,8 +26,6 @@ from lrs_lightning.training.resume_state import (
     settle_validation,
 )
 
-# What is raised between two updates only; `SIGTERMException` is Lightning's, of several processes.
-_BETWEEN_UPDATES = (Interrupted, NotFiniteError, SIGTERMException)
 _UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
@@ -58,6 +56,7 @@ class Checkpoints(Checkpoint):
         self._saved_at = 0.0
         self.begun = False  # whether a first update was tried, so that nothing is refused any more
         self._training = self._validated = False
+        self._pending = False  # whether a resumed run must first end a validation
         self._generators = generators()
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
@@ -72,6 +71,7 @@ class Checkpoints(Checkpoint):
         settle_validation(checkpoint["loops"]["fit_loop"], pending)
         checkpoint["resume"] = {
             "recipe": recipe(trainer),
+            "pending": pending,
             "best_score": self.best_score,
             "best_step": self.best_step,
             "generators": self._generators if pending else generators(),
@@ -99,6 +99,7 @@ class Checkpoints(Checkpoint):
             self.best_step = int(self._resumed["best_step"])
             restore_metric(getattr(pl_module, "train_loss", None), self._resumed["train_loss"])
             restore_generators(self._resumed["generators"])
+            self._pending = bool(self._resumed["pending"])
         self._training, self.begun, self._saved_at = True, False, time.monotonic()
         if trainer.world_size == 1:  # several processes must agree, which is left to Lightning
             SIGNALS.install()  # Lightning has taken SIGTERM
@@ -106,24 +107,27 @@ class Checkpoints(Checkpoint):
 
     def on_train_batch_start(self, trainer: pl.Trainer, *_: Any) -> None:
         """Before the first update, when nothing can be refused any more: the first files."""
-        if not self.begun:
-            self.begun = True
-            self._begin(trainer)
+        self._begin_once(trainer)
 
     def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
         """Save when it is time, and stop where that was asked for."""
-        if not _can_go_on_from_here(trainer):
-            self._generators = generators()  # before validation draws from them
-        elif SIGNALS.received is not None:
-            SIGNALS.release()
-        elif time.monotonic() - self._saved_at >= self.every:
+        asked = SIGNALS.received is not None
+        due = time.monotonic() - self._saved_at >= self.every
+        if (asked or due) and _can_go_on_from_here(trainer):
+            if asked:
+                SIGNALS.release()
             self._save_last(trainer)
 
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Validation changes nothing, so that a signal may cut it anywhere."""
-        if self._training and _validating(trainer):
-            self._validated = False
-            SIGNALS.release()
+        if not (self._training and _validating(trainer)):
+            return
+        self._begin_once(trainer)
+        if self._pending and self._resumed:
+            restore_generators(self._resumed["generators"])
+        self._pending = self._validated = False
+        self._generators = generators()
+        SIGNALS.release()
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Save the best, first, and what knows of it."""
@@ -152,13 +156,21 @@ class Checkpoints(Checkpoint):
         """Save where that is possible: between two updates, or while validating."""
         SIGNALS.defer()
         training, self._training = self._training and self.begun, False
-        between = _validating(trainer) or isinstance(exception, _BETWEEN_UPDATES)
+        if trainer.world_size > 1:  # a save needs them all, and only this one reaches them all
+            between = isinstance(exception, SIGTERMException)
+        else:
+            between = _validating(trainer) or isinstance(exception, Interrupted | NotFiniteError)
         if training and between:
             self._save_last(trainer)
         if self.last_model_path:
             exception.add_note(
                 f"update {trainer.global_step} is saved: --ckpt_path={self.last_model_path} goes on"
             )
+
+    def _begin_once(self, trainer: pl.Trainer) -> None:
+        if not self.begun:
+            self.begun = True
+            self._begin(trainer)
 
     def _begin(self, trainer: pl.Trainer) -> None:
         if trainer.fast_dev_run or not trainer.is_global_zero:  # type: ignore[attr-defined]

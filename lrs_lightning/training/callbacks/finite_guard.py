@@ -64,13 +64,12 @@ class FiniteGuard(pl.Callback):
         Args:
             norm: of the gradient before clipping, a scalar.
         """
-        loss, self._loss = self._loss, None
-        total = norm if loss is None else norm + loss
-        if math.isfinite(total.item()):
+        loss = 0.0 if self._loss is None else self._loss.item()
+        length, self._loss = norm.item(), None
+        if math.isfinite(loss) and math.isfinite(length):
             self._in_a_row = 0
             return True
-        value = math.nan if loss is None else loss.item()
-        self._bad = f"the loss is {value:g} and the norm of the gradient {norm.item():g}"
+        self._bad = f"the loss is {loss:g} and the norm of the gradient {length:g}"
         return False
 
     def on_train_batch_end(
