@@ -70,9 +70,7 @@ def check_actions(name: str, actions: Array, wanted: Array, env_id: str) -> None
         )
 
 
-def no_actions(
-    who: str, actions: Array, slots: Slots, space: gym.Space[Any]
-) -> dict[int, str]:
+def no_actions(who: str, actions: Array, slots: Slots, space: gym.Space[Any]) -> dict[int, str]:
     """Running slots whose action `(N, ...)` is not finite, or that the task has not: sentences."""
     if actions.dtype.kind == "f":
         good = np.isfinite(actions.reshape(slots.count, -1)).all(axis=1)
