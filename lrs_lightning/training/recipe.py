@@ -7,9 +7,10 @@ from typing import Any
 
 import lightning.pytorch as pl
 
+from lrs_lightning.data.manifest import parts_of
 from lrs_lightning.errors import ArgumentError
 
-_DATA = ("env", "window", "burn_in", "batch_size", "batches", "start_share", "val_fraction", "seed")
+_DATA = ("window", "burn_in", "batch_size", "batches", "start_share", "val_fraction", "seed")
 _TRAINER = ("accumulate_grad_batches", "gradient_clip_val", "gradient_clip_algorithm", "world_size")
 _STORE = "the demonstrations"
 
@@ -21,7 +22,7 @@ def recipe(trainer: pl.Trainer) -> dict[str, Any]:
     options |= {f"trainer.{name}": getattr(trainer, name) for name in _TRAINER}
     store = getattr(data, "store", None)
     if store is not None:
-        options[_STORE] = str(store.manifest["sha256"])
+        options[_STORE] = " ".join(part.sha256 for part in parts_of(store.manifest))
     return {k: v if v is None or isinstance(v, int | float) else str(v) for k, v in options.items()}
 
 

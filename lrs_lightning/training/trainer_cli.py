@@ -199,7 +199,8 @@ def _refuse_changes(asked: Any, default: Any, trained: Any) -> None:
     then, usual = dict(trained.items()), dict(default.items())
     for name, value in asked.items():
         if name in then and value != usual.get(name) and value != then[name]:
+            option = f"model.{name.replace('.init_args', '')}"
             raise ArgumentError(
-                f"the checkpoint was trained with model.{name}={then[name]} and {value} is asked "
-                f"for: leave --model.{name} away, or train anew without --ckpt_path"
+                f"the checkpoint was trained with {option}={then[name]} and {value} is asked for: "
+                f"leave --{option} away, or train anew without --ckpt_path"
             )

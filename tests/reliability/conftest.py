@@ -41,8 +41,8 @@ def fit_words(store):
         "--data.window=8",
         "--data.burn_in=2",
         "--data.batch_size=4",
-        "--model.policy.hidden_size=8",
-        "--model.policy.rank=2",
+        "--model.policy.core.hidden_size=8",
+        "--model.policy.core.rank=2",
         "--evaluation.every_n_epochs=0",
         "--checkpoint.every=0.02s",
     ]

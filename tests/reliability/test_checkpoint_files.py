@@ -16,7 +16,7 @@ from lrs_lightning.cli import main
 from lrs_lightning.data import Task
 from lrs_lightning.envs import describe
 from lrs_lightning.errors import ArgumentError, DataError, NotFiniteError
-from lrs_lightning.nn import PolicyConfig, build_policy
+from lrs_lightning.nn import CORES, PolicyConfig, build_policy
 from lrs_lightning.training import find_checkpoint, load_policy
 from lrs_lightning.training.checkpoint_files import PREVIOUS, load_checkpoint
 from lrs_lightning.training.checkpoint_io import SealedCheckpointIO
@@ -24,12 +24,15 @@ from lrs_lightning.training.checkpoint_io import SealedCheckpointIO
 
 def checkpoint(**changes):
     """What `fit` would write of a small policy, as far as loading it needs."""
-    info, config = describe("HalfCheetah-v5"), {"hidden_size": 8, "rank": 2}
+    info, config = (
+        describe("HalfCheetah-v5"),
+        PolicyConfig(core=CORES["cfc"](hidden_size=8, rank=2)),
+    )
     task = Task.of("HalfCheetah-v5", info.observation_space, info.action_space)
-    policy = build_policy(PolicyConfig(**config), task.observation_space, task.action_space)
+    policy = build_policy(config, task.observation_space, task.action_space)
     return {
         "global_step": 7,
-        "hyper_parameters": {"policy": config, "lr": 0.1},
+        "hyper_parameters": {"policy": config.to_dict(), "lr": 0.1},
         "task": task.to_dict(),
         "state_dict": {f"policy.{k}": v for k, v in policy.state_dict().items()},
         **changes,

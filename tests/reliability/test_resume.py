@@ -113,8 +113,8 @@ def test_a_run_that_is_cut_ends_as_if_it_had_not_been(cut_runs, name):
     "more",
     [
         [],
-        ["--model.policy.cell=lstm", "--trainer.accumulate_grad_batches=2"],
-        ["--model.policy.cell=gru", "--trainer.val_check_interval=0.5"],
+        ["--model.policy.core=LSTM", "--trainer.accumulate_grad_batches=2"],
+        ["--model.policy.core=GRU", "--trainer.val_check_interval=0.5"],
         ["--trainer.check_val_every_n_epoch=2", "--trainer.accumulate_grad_batches=3"],
     ],
     ids=["cfc", "lstm-accumulated", "gru-often-validated", "rarely-validated"],
