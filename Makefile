@@ -7,7 +7,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 ARGS ?=
 
-.PHONY: fit fit-atari test check format bench faults clean
+.PHONY: fit fit-atari test test-long check format bench faults clean
 
 fit: .venv/installed  ## the main job: learn HalfCheetah from an expert, test it in shifted worlds
 	$(BIN)/python -m lrs_lightning fit $(ARGS)
@@ -17,6 +17,9 @@ fit-atari: .venv/installed-atari  ## the same from pixels: Seaquest
 
 test: .venv/installed-dev check  ## everything CI runs
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+
+test-long: .venv/installed-dev  ## minutes: runs that are killed again and again
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m long $(ARGS)
 
 check: .venv/installed-dev
 	$(BIN)/ruff check .

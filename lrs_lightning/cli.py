@@ -11,6 +11,7 @@ from importlib import import_module
 
 from lrs_lightning import __version__
 from lrs_lightning.errors import LrsError, UnknownNameError
+from lrs_lightning.stopping import SIGNALS, Interrupted
 
 # verb -> (module that has `main(verb, arguments) -> exit code`, one line for --help)
 VERBS: dict[str, tuple[str, str]] = {
@@ -28,7 +29,11 @@ VERBS: dict[str, tuple[str, str]] = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one verb; returns the exit code: 0, 2 for a user's error, 130 after Ctrl-C."""
+    """Run one verb; returns the exit code.
+
+    0 says that all is done, 2 that a sentence says what is wrong, 130 and 143 that SIGINT (Ctrl-C)
+    and SIGTERM asked for the end.
+    """
     words = list(sys.argv[1:] if arguments is None else arguments)
     if not words or words[0] in ("-h", "--help"):
         print(usage())
@@ -37,11 +42,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"lrs_lightning {__version__}")
         return 0
     try:
-        return _run(words[0], words[1:])
+        with SIGNALS.listening():
+            return _run(words[0], words[1:])
     except LrsError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
+    except Interrupted as stop:
+        print(stop, file=sys.stderr)
+        return stop.code
+    except KeyboardInterrupt:  # raised by somebody else's code
         print("interrupted", file=sys.stderr)
         return 130
 

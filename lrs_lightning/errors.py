@@ -43,6 +43,10 @@ class DataError(LrsError):
     """A file or folder is missing, damaged, or holds something else than expected."""
 
 
+class NotFiniteError(LrsError):
+    """A loss, a gradient or a weight became NaN or infinite."""
+
+
 class EnvironmentMismatchError(LrsError):
     """Two things that must belong to the same task do not (data, policy, expert, shift)."""
 

@@ -10,8 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lrs_lightning.commands._parser import Parser, positive_int
+from lrs_lightning.stopping import Interrupted
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from lrs_lightning.evaluation.policies import Candidate
     from lrs_lightning.rollout import Progress
     from lrs_lightning.statistics import Summary
@@ -35,7 +38,6 @@ def main(verb: str, arguments: list[str]) -> int:
     from lrs_lightning.evaluation.references import References
     from lrs_lightning.evaluation.suites import Suite
     from lrs_lightning.report import write_report
-    from lrs_lightning.report.table import table
 
     console = Console()
     suite = Suite.load(options.suite)
@@ -43,26 +45,29 @@ def main(verb: str, arguments: list[str]) -> int:
     out = options.out or _default_folder(env, suite.name, candidates)
     runs = [c.run for c in candidates if c.run is not None]
     failed: list[Row] = []
-    with _progress(console) as on_progress:
-        summary = evaluate(
-            {c.name: c.policy for c in candidates},
-            env,
-            suite,
-            options.episodes,
-            options.seed,
-            references=References(env, out=out, known=runs, threads=options.threads),
-            out=out,
-            context=next((c.context for c in candidates if c.context is not None), None),
-            about={c.name: c.about for c in candidates},
-            threads=options.threads,
-            on_progress=on_progress,
-            on_episode=lambda row: failed.append(row) if row["status"] != "ok" else None,
-        )
+    try:
+        with _progress(console) as on_progress:
+            summary = evaluate(
+                {c.name: c.policy for c in candidates},
+                env,
+                suite,
+                options.episodes,
+                options.seed,
+                references=References(env, out=out, known=runs, threads=options.threads),
+                out=out,
+                context=next((c.context for c in candidates if c.context is not None), None),
+                about={c.name: c.about for c in candidates},
+                threads=options.threads,
+                on_progress=on_progress,
+                on_episode=lambda row: failed.append(row) if row["status"] != "ok" else None,
+            )
+    except Interrupted as stop:
+        if stop.partial is not None:
+            _print(console, stop.partial)
+        stop.add_note(f"run again with --out {out} to play the rest")
+        raise
     report = write_report([out], Path(out) / "report.html")
-    for one in summary.all:
-        console.print(table(one))
-    if summary.differences:
-        console.print(_differences(summary))
+    _print(console, summary)
     console.print(f"results: {out}  report: {report}", soft_wrap=True, highlight=False)
     return _verdict(summary, failed)
 
@@ -151,6 +156,15 @@ def _progress(console: object) -> Iterator[Callable[[Progress], None]]:
             )
 
         yield show
+
+
+def _print(console: Console, summary: Summary) -> None:
+    from lrs_lightning.report.table import table
+
+    for one in summary.all:
+        console.print(table(one))
+    if summary.differences:
+        console.print(_differences(summary))
 
 
 def _differences(summary: Summary) -> object:

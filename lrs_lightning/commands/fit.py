@@ -29,7 +29,10 @@ The keys that matter most (all of them: --help=all; as a file: --print_config):
   --evaluation.episodes          episodes of each condition               (20)
   --trainer.max_steps            updates                                  (4000)
   --seed_everything              seed of weights and training             (0)
-  --ckpt_path                    a checkpoint to go on from, or to test
+  --ckpt_path                    a checkpoint or run folder to go on from or to test; `last` and
+                                 `best` are those of the newest run of the task
+  --checkpoint.every             longest time between two saves           (60s)
+  --guard.action                 stop or skip, for numbers not finite     (stop)
 """
 
 _ABOUT = {
@@ -51,6 +54,8 @@ def main(verb: str, arguments: list[str]) -> int:
     # program keeps a core busy: OpenMP's threads spin while they wait. Set it to choose otherwise.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+    from lightning.pytorch.utilities.exceptions import SIGTERMException
+
     from lrs_lightning.errors import DataError, LrsError
     from lrs_lightning.training.trainer_cli import TrainerCLI
 
@@ -58,6 +63,8 @@ def main(verb: str, arguments: list[str]) -> int:
         TrainerCLI([verb, *words])
     except LrsError:
         raise
+    except SIGTERMException:  # Lightning's own, which carries no code: a run of several processes
+        return 143
     except SystemExit as end:
         return int(end.code or 0)
     except OSError as error:
@@ -79,7 +86,7 @@ def _quieten() -> None:
         ".*lr_scheduler.step.*",
         ".*args parameter.*",
         ".*dirpath has changed.*",
-        ".*could not find the monitored key.*",  # none yet, when training resumes
+        ".*your dataloader is not resumable.*",  # it is: which batch comes follows from its number
     ):
         warnings.filterwarnings("ignore", message=message)
     if not sys.warnoptions:

@@ -66,6 +66,11 @@ class Task:
         """
         try:
             plain = dict(values)
+            if ":" in plain["env"]:  # Gymnasium would import what stands before it
+                raise DataError(
+                    f"the task {plain['env']!r} names a module to import, which no file may: "
+                    "import it in your own code, and name the task alone"
+                )
             for key in ("observation_shape", "action_low", "action_high"):
                 plain[key] = tuple(plain[key])
             return cls(**plain)

@@ -7,8 +7,8 @@ differs in the last bits, which a chaotic task amplifies: those episodes are as 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from lrs_lightning.rollout import Policy, Progress
 from lrs_lightning.shifts import ShiftContext
 from lrs_lightning.statistics.results import ResultsWriter, Row
 from lrs_lightning.statistics.summary import Summary, summarize_all
+from lrs_lightning.stopping import Interrupted
 
 # Demonstrations start at a million: no episode serves both training and judgement.
 EVALUATION_SEED = 10_000
@@ -71,6 +72,7 @@ def evaluate(
     Raises:
         LrsError: for whatever is wrong before the first step. A failing environment only marks its
             episodes as failed.
+        Interrupted: a signal asked for the end; its `partial` is the summary of what was played.
     """
     if episodes < 1:
         raise ArgumentError(f"episodes: {episodes} is not a number of at least 1")
@@ -82,7 +84,8 @@ def evaluate(
     if context is None and needs_units(plan.conditions) and len(rows) < plan.size:
         context = measured_context(plan.env_id, policies)
     origin = provenance(plan.seeds, **about_plan)
-    with nullcontext() if file is None else ResultsWriter(file, row_columns(origin)) as writer:
+    writing = nullcontext() if file is None else ResultsWriter(file, row_columns(origin))
+    with _told_if_cut(rows, plan, about or {}, origin), writing as writer:
         for row in plan.play(list(rows), context, threads, on_progress, writer):
             rows.append(row)
             if on_episode is not None:
@@ -120,6 +123,20 @@ def _planned(
     about: dict[str, Any] = {"suite": chosen.name, "env": info.env_id}
     about |= {} if step is None else {"step": step}
     return plan, about | ({"left_out": left_out} if left_out else {})
+
+
+@contextmanager
+def _told_if_cut(
+    rows: list[Row], plan: Plan, about: Mapping[str, Any], origin: Mapping[str, Any]
+) -> Iterator[None]:
+    """Give an interruption the summary of what was played until then."""
+    try:
+        yield
+    except Interrupted as stop:
+        stop.add_note(f"{len(rows)} of {plan.size} episodes are played")
+        if rows:
+            stop.partial = summarize_all(_in_order(rows, plan), {}, about, origin)
+        raise
 
 
 def _in_order(rows: list[Row], plan: Plan) -> list[Row]:

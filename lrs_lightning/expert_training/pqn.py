@@ -8,6 +8,7 @@ decisions, N games, C stacked frames.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from lrs_lightning.envs.atari_training import TrainingGames
+from lrs_lightning.errors import NotFiniteError
 from lrs_lightning.expert_training.pqn_config import PQNConfig
 from lrs_lightning.expert_training.pqn_targets import lambda_returns
 from lrs_lightning.experts.q_network import build_q_network
@@ -147,9 +149,8 @@ class PQN:
             loss = nn.functional.mse_loss(chosen, returns[rows].to(self.device))
             self.optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
-            norm = nn.utils.clip_grad_norm_(
-                self.network.parameters(), self.config.max_grad_norm, error_if_nonfinite=True
-            )
+            norm = nn.utils.clip_grad_norm_(self.network.parameters(), self.config.max_grad_norm)
+            self._check_finite(loss, norm)
             self.optimizer.step()
             losses.append(loss.detach())
             norms.append(norm)
@@ -157,6 +158,15 @@ class PQN:
             "loss": float(torch.stack(losses).mean()),
             "grad_norm": float(torch.stack(norms).mean()),
         }
+
+    def _check_finite(self, loss: Tensor, norm: Tensor) -> None:
+        """Stop before what is not finite reaches a weight."""
+        if not math.isfinite((loss.detach() + norm).item()):
+            raise NotFiniteError(
+                f"after {self.decisions:,} decisions the loss is {loss.item():g} and the norm of "
+                f"the gradient {norm.item():g}: the training has diverged; the last checkpoint is "
+                "kept, a lower learning_rate may help"
+            )
 
     def _minibatches(self) -> Iterator[Tensor]:
         """Rows of the flattened rollout, each once per epoch, in random order."""

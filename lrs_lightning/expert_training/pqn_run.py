@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import csv
+import io
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch.utils.tensorboard import SummaryWriter
 
+from lrs_lightning import checkpoints
+from lrs_lightning.checkpoints import check_finite, write_checkpoint
 from lrs_lightning.errors import ArgumentError, DataError
 from lrs_lightning.expert_training.pqn import PQN
 from lrs_lightning.expert_training.pqn_config import PQNConfig
-from lrs_lightning.files import whole_file
+from lrs_lightning.files import write_whole
+from lrs_lightning.stopping import Interrupted
 
 CHECKPOINT = "last.ckpt"
 CURVE = "curve.csv"
-# What a resumed training may change: how long it goes on, never how it learns.
-_FREE = {"decisions", "threads"}
+PREVIOUS = "previous.ckpt"
+# What a resumed training may change: nothing that it learns by. The learning rate falls with the
+# share of `decisions` that is done, so that these are not free either.
+_FREE = {"threads"}
 _COLUMNS = ["decisions", "frames", "seconds", "episodes_return", "loss", "value_mean", "epsilon"]
 
 Report = Callable[[dict[str, Any]], None]
@@ -53,30 +59,36 @@ def train_expert(
     spent = _resume(training, folder)
     curve = _Curve(folder, training.decisions, spent, report)
     saved = training.decisions
-    while training.decisions < config.decisions:
-        metrics = training.iterate()
-        rollouts = training.decisions // config.samples
-        if rollouts % log_rollouts == 0:
-            curve.row(training, metrics)
-        if rollouts % config.checkpoint_rollouts == 0:
+    try:
+        while training.decisions < config.decisions:
+            metrics = training.iterate()
+            rollouts = training.decisions // config.samples
+            if rollouts % log_rollouts == 0:
+                curve.row(training, metrics)
+            if rollouts % config.checkpoint_rollouts == 0:
+                save_checkpoint(training, folder / CHECKPOINT, curve.seconds)
+                saved = training.decisions
+                training.restart_games()
+                if deadline_s is not None and curve.seconds - spent > deadline_s:
+                    break
+        if saved < training.decisions:
             save_checkpoint(training, folder / CHECKPOINT, curve.seconds)
-            saved = training.decisions
-            training.restart_games()
-            if deadline_s is not None and curve.seconds - spent > deadline_s:
-                break
-    if saved < training.decisions:
-        save_checkpoint(training, folder / CHECKPOINT, curve.seconds)
-    curve.close()
-    training.games.close()
+    except Interrupted as stop:
+        # The emulators cannot be saved: what was played since then is played again, exactly.
+        stop.add_note(f"{saved:,} decisions are saved, the same command goes on")
+        raise
+    finally:
+        curve.close()
+        training.games.close()
     return training
 
 
 def _resume(training: PQN, folder: Path) -> float:
     """Load the folder's checkpoint; the seconds spent so far."""
     path = folder / CHECKPOINT
-    if not path.exists():
+    if not path.exists() and not path.with_name(PREVIOUS).exists():
         return 0.0
-    state = read_checkpoint(path)
+    state = _read_good(path)
     asked = asdict(training.config)
     changed = [
         f"{name} (was {state['config'].get(name)}, is {asked[name]})"
@@ -93,19 +105,42 @@ def _resume(training: PQN, folder: Path) -> float:
 
 
 def save_checkpoint(training: PQN, path: Path, seconds: float) -> None:
-    """Write the state, whole or not at all."""
-    with whole_file(path) as unfinished:
-        torch.save({**training.state_dict(), "seconds": seconds}, unfinished)
+    """Write the state, whole or not at all; the one before it is kept beside it.
+
+    Raises:
+        NotFiniteError: a weight is NaN or infinite.
+    """
+    state = {**training.state_dict(), "seconds": seconds}
+    check_finite(state["network"], str(path))
+    write_checkpoint(state, path, path.with_name(PREVIOUS))
+
+
+def _read_good(path: Path) -> dict[str, Any]:
+    """The checkpoint, or the one before it where it is damaged, which is said."""
+    previous = path.with_name(PREVIOUS)
+    try:
+        return read_checkpoint(path)
+    except DataError as error:
+        if not previous.is_file():
+            raise
+        state = read_checkpoint(previous)
+        at = f"{previous} of {state['decisions']:,} decisions"
+        print(f"note: {error}; {at} takes its place", file=sys.stderr)
+        return state
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
-    """The saved state; nothing that the file brings along is executed."""
+    """The saved state; nothing that the file brings along is executed.
+
+    Raises:
+        DataError: it is damaged, holds code, or is of something else.
+    """
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
+        state = checkpoints.read_checkpoint(path)
+    except DataError as error:
         raise DataError(f"{path} is not a checkpoint of an expert's training: {error}") from error
     expected = {"config", "network", "optimizer", "generator", "decisions", "finished", "seconds"}
-    if not isinstance(state, dict) or not expected <= state.keys():
+    if not expected <= state.keys():
         raise DataError(
             f"{path} is not a checkpoint of an expert's training: it lacks "
             f"{', '.join(sorted(expected - set(state)))}"
@@ -126,10 +161,11 @@ class _Curve:
         self._path, self._report = folder / CURVE, report
         self._start = time.perf_counter() - spent
         kept = _rows_until(self._path, decisions)
-        with self._path.open("w", newline="") as file:
-            writer = csv.DictWriter(file, _COLUMNS)
-            writer.writeheader()
-            writer.writerows(kept)
+        text = io.StringIO(newline="")
+        writer = csv.DictWriter(text, _COLUMNS)
+        writer.writeheader()
+        writer.writerows(kept)
+        write_whole(self._path, text.getvalue())
         self._board = SummaryWriter(str(folder), purge_step=decisions)
 
     @property

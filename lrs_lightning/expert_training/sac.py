@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import save
 
 from lrs_lightning.envs import domain_of
-from lrs_lightning.errors import ArgumentError, DataError, EnvironmentMismatchError
+from lrs_lightning.errors import ArgumentError, DataError, EnvironmentMismatchError, NotFiniteError
 from lrs_lightning.expert_training.card import score, write_card
 from lrs_lightning.experts import load_expert
 from lrs_lightning.files import write_whole
@@ -102,7 +102,13 @@ def _export(model: Any, env_id: str, folder: Path, seed: int, episodes: int) -> 
 
 def _save_actor(model: Any, env_id: str, folder: Path) -> Path:
     header = {"env": env_id, "algorithm": "SAC", "steps": str(int(model.num_timesteps))}
-    content = save(actor_layers(model.policy.actor_state.params), header)
+    layers = actor_layers(model.policy.actor_state.params)
+    if not all(np.isfinite(layer).all() for layer in layers.values()):
+        raise NotFiniteError(
+            f"after {header['steps']} steps the actor's weights are not finite: the training has "
+            f"diverged; {folder / EXPERT} keeps those of {_CHUNK:,} steps before, if any"
+        )
+    content = save(layers, header)
     return write_whole(folder / EXPERT, content)
 
 

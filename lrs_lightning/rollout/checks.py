@@ -70,14 +70,19 @@ def check_actions(name: str, actions: Array, wanted: Array, env_id: str) -> None
         )
 
 
-def not_finite(who: str, actions: Array, slots: Slots) -> dict[int, str]:
-    """Running slots whose action `(N, ...)` is NaN or infinite: slot -> sentence."""
-    if actions.dtype.kind != "f":
+def no_actions(who: str, actions: Array, slots: Slots, space: gym.Space[Any]) -> dict[int, str]:
+    """Running slots whose action `(N, ...)` is not finite, or that the task has not: sentences."""
+    if actions.dtype.kind == "f":
+        good = np.isfinite(actions.reshape(slots.count, -1)).all(axis=1)
+        fault = "is not finite"
+    elif isinstance(space, gym.spaces.Discrete):
+        good = (actions >= space.start) & (actions < space.start + space.n)
+        fault = f"is none of the {space.n} from {space.start}"
+    else:
         return {}
-    finite = np.isfinite(actions.reshape(slots.count, -1)).all(axis=1)
     return {
-        row: f"the {who}'s action of step {slots.times[row]} is not finite"
-        for row in np.flatnonzero(~finite & slots.running).tolist()
+        row: f"the {who}'s action of step {slots.times[row]} {fault}"
+        for row in np.flatnonzero(~good & slots.running).tolist()
     }
 
 

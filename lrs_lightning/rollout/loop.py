@@ -6,16 +6,17 @@ Letters: N slots (rows of the vector environment), n of them at a time.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
+from gymnasium.spaces import Discrete
 from numpy.typing import NDArray
 
 from lrs_lightning import envs
 from lrs_lightning.envs import EnvInfo
 from lrs_lightning.envs.failures import describe_failure
 from lrs_lightning.errors import LrsError
-from lrs_lightning.rollout.checks import not_finite
+from lrs_lightning.rollout.checks import no_actions
 from lrs_lightning.rollout.decisions import Decided, Decisions
 from lrs_lightning.rollout.episode import Episode
 from lrs_lightning.rollout.exploration import Exploration
@@ -115,7 +116,7 @@ class Loop:
         slots = self._slots
         seen = self._see(observations)
         decided = self._decisions.decide(seen, slots)
-        executed, errors = self._execute(decided.wanted), self._not_finite(decided)
+        executed, errors = self._execute(decided.wanted), self._no_actions(decided)
         changes = self._physics.changes(slots.rows_of, slots.times)
         if changes:
             env.set_models(changes)
@@ -168,10 +169,11 @@ class Loop:
 
     def _execute(self, wanted: Array) -> Array:
         """What is done `(N, ...)`: within bounds, with exploration, shifted by each condition."""
-        slots, executed = self._slots, wanted
+        slots, executed, space = self._slots, wanted, cast(Any, self._info.action_space)
         if executed.dtype.kind == "f":
-            space: Any = self._info.action_space
             executed = np.clip(np.nan_to_num(executed), space.low, space.high)
+        elif isinstance(space, Discrete):
+            executed = np.clip(executed, space.start, space.start + space.n - 1)
         if self._exploration is not None:
             every: Rows = np.arange(slots.count)
             executed = self._exploration.act(executed, every, slots.times)
@@ -182,11 +184,12 @@ class Loop:
                 executed[rows] = world.act(executed[rows], rows, slots.times[rows])
         return executed
 
-    def _not_finite(self, decided: Decided) -> Errors:
-        """An action or a label that is not finite ends its episode."""
-        errors = not_finite("policy", decided.wanted, self._slots)
+    def _no_actions(self, decided: Decided) -> Errors:
+        """An action or a label that is not finite, or none of the task's, ends its episode."""
+        slots, space = self._slots, self._info.action_space
+        errors = no_actions("policy", decided.wanted, slots, space)
         if decided.labels is not decided.wanted:
-            errors |= not_finite("labeller", decided.labels, self._slots)
+            errors |= no_actions("labeller", decided.labels, slots, space)
         return errors
 
     def _end(self, i: int, error: str | None, terminated: bool) -> Episode:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from lrs_lightning.rollout.states import StateArrays, state_names
 
 Array = NDArray[Any]
+NO_ACTION = -(1 << 31)  # in no space of discrete actions
 
 
 class TorchPolicy:
@@ -61,6 +62,9 @@ class TorchPolicy:
                 self._tensor(observations), state, resets=self._tensor(starts)
             )
             actions: Array = self._decide(out).cpu().numpy()
+            if isinstance(self.action_space, gym.spaces.Discrete):
+                # The largest of numbers that are none is no decision: it must fail, not play.
+                actions[~torch.isfinite(out).all(-1).cpu().numpy()] = NO_ACTION
         return actions, state
 
     def state_arrays(self, state: Any) -> StateArrays:

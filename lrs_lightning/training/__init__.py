@@ -8,8 +8,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from lrs_lightning.training.checkpoint_files import find_checkpoint
     from lrs_lightning.training.datamodule import ExpertTrajectories
-    from lrs_lightning.training.loading import TrainedPolicy, find_checkpoint, load_policy
+    from lrs_lightning.training.loading import TrainedPolicy, load_policy
     from lrs_lightning.training.module import ImitationModule
 
 __all__ = [
@@ -24,7 +25,7 @@ _HOMES = {
     "ExpertTrajectories": "datamodule",
     "ImitationModule": "module",
     "TrainedPolicy": "loading",
-    "find_checkpoint": "loading",
+    "find_checkpoint": "checkpoint_files",
     "load_policy": "loading",
 }
 

@@ -143,8 +143,7 @@ class ExpertTrajectories(pl.LightningDataModule):
         return DataLoader(windows, sampler=sampler, batch_size=None)
 
     def _batches_trained(self) -> int:
-        trainer = self.trainer
-        return trainer.global_step * trainer.accumulate_grad_batches if trainer else 0
+        return self.trainer.fit_loop.total_batch_idx + 1 if self.trainer else 0
 
     def val_dataloader(self) -> Loader:
         """The held-out episodes, each window once."""

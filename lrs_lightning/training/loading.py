@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import pickle
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from lrs_lightning.data import Task
-from lrs_lightning.errors import ArgumentError, DataError
+from lrs_lightning.errors import DataError
 from lrs_lightning.nn import RecurrentPolicy, build_policy, read_config
+from lrs_lightning.training.checkpoint_files import load_checkpoint
 
 _PREFIX = (
     "policy."  # its attribute in `ImitationModule`, which is not imported: Lightning takes 3 s
@@ -35,29 +33,6 @@ class TrainedPolicy:
     path: Path
 
 
-def find_checkpoint(path: str | Path) -> Path:
-    """The checkpoint at a path: the file itself, or the last one of a run folder.
-
-    Raises:
-        ArgumentError: there is none, or the path is an address of the network.
-    """
-    if "://" in str(path):
-        raise ArgumentError(
-            f"{path} is not a local path: download the checkpoint, then give its path"
-        )
-    path = Path(path)
-    if path.is_dir():
-        last = path / "checkpoints" / "last.ckpt"
-        if not last.is_file():
-            raise ArgumentError(
-                f"{path} has no checkpoints/last.ckpt: give a run folder or a .ckpt file"
-            )
-        return last
-    if not path.is_file():
-        raise ArgumentError(f"no checkpoint at {path}: give a run folder or a .ckpt file")
-    return path
-
-
 def load_policy(path: str | Path) -> TrainedPolicy:
     """Load a policy from a checkpoint or a run folder.
 
@@ -65,23 +40,23 @@ def load_policy(path: str | Path) -> TrainedPolicy:
         ArgumentError: there is no checkpoint.
         DataError: the file is damaged, is no checkpoint of ours, or holds code.
     """
-    file = find_checkpoint(path)
-    try:
-        checkpoint = torch.load(file, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise DataError(
-            f"{file} holds more than weights and plain values, and was not run: only load "
-            "checkpoints that `fit` wrote"
-        ) from error
-    except (RuntimeError, EOFError, OSError, ValueError) as error:
-        raise DataError(f"{file} is damaged or no checkpoint ({error})") from error
+    return policy_of(*load_checkpoint(path))
+
+
+def policy_of(checkpoint: dict[str, Any], file: Path) -> TrainedPolicy:
+    """The policy of a checkpoint that was read from a file.
+
+    Raises:
+        DataError: it is no checkpoint of ours.
+    """
     try:
         hyper_parameters, task = checkpoint["hyper_parameters"], Task.from_dict(checkpoint["task"])
         config = read_config(hyper_parameters["policy"])
         policy = build_policy(config, task.observation_space, task.action_space)
         policy.load_state_dict(_of_policy(checkpoint["state_dict"]))
-    except (KeyError, TypeError, AttributeError, RuntimeError) as error:
-        raise DataError(f"{file} is no checkpoint of an ImitationModule ({error})") from error
+    except Exception as error:  # whatever plain values can do to whoever believes them
+        reason = " ".join(str(error).split())[:300]
+        raise DataError(f"{file} is no checkpoint of an ImitationModule ({reason})") from error
     return TrainedPolicy(policy.eval(), task, hyper_parameters, file)
 
 

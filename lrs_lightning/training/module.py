@@ -21,6 +21,7 @@ from lrs_lightning.nn import (
 )
 from lrs_lightning.rollout import Policy, TorchPolicy
 from lrs_lightning.shifts import ShiftContext
+from lrs_lightning.training.callbacks.finite_guard import FiniteGuard
 from lrs_lightning.training.losses import imitation_loss
 from lrs_lightning.training.playable import context_of
 
@@ -61,7 +62,9 @@ class ImitationModule(pl.LightningModule):
         )
         self.task: Task | None = None
         self.policy: RecurrentPolicy | None = None
-        self.train_loss, self.val_loss = MeanMetric(), MeanMetric()
+        # What is not finite must be seen (`FiniteGuard`), and by default a mean leaves it out.
+        self.train_loss = MeanMetric(nan_strategy="disable")
+        self.val_loss = MeanMetric(nan_strategy="disable")
         self.agreement: Metric | None = None
 
     def build(self, task: Task) -> RecurrentPolicy:
@@ -147,6 +150,28 @@ class ImitationModule(pl.LightningModule):
         """Actions, or logits, for a batch of windows."""
         outputs, _ = self._policy.unroll(batch.observations)
         return outputs
+
+    def configure_gradient_clipping(
+        self,
+        optimizer: torch.optim.Optimizer,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        """Clip, and let the guards look at the norm: what one forbids is no update."""
+        if getattr(self.trainer.precision_plugin, "scaler", None) is not None:
+            # Half precision expects infinite gradients and leaves such updates out by itself.
+            self.clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
+            return
+        parameters = [p for group in optimizer.param_groups for p in group["params"]]
+        if gradient_clip_val and gradient_clip_algorithm in (None, "norm"):
+            norm = torch.nn.utils.clip_grad_norm_(parameters, gradient_clip_val)
+        else:
+            norm = torch.nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
+            self.clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
+        guards = [c for c in self.trainer.callbacks if isinstance(c, FiniteGuard)]  # type: ignore[attr-defined]
+        if not all(guard.allows(norm) for guard in guards):
+            for parameter in parameters:  # without a gradient the optimiser leaves it as it is
+                parameter.grad = None
 
     def configure_optimizers(self) -> Any:
         """AdamW and one cycle; biases and other vectors do not decay."""

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any, NoReturn
 
-from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 
-from lrs_lightning.errors import ArgumentError, did_you_mean
+from lrs_lightning.errors import ArgumentError, DataError, LrsError, did_you_mean
+from lrs_lightning.training.callbacks.checkpoints import Checkpoints
 from lrs_lightning.training.callbacks.films import Films
+from lrs_lightning.training.callbacks.finite_guard import FiniteGuard
 from lrs_lightning.training.callbacks.progress import RunProgress
 from lrs_lightning.training.callbacks.shifted_evaluation import ShiftedEvaluation
+from lrs_lightning.training.checkpoint_files import find_in_runs, load_checkpoint
+from lrs_lightning.training.checkpoint_io import SealedCheckpointIO
 from lrs_lightning.training.datamodule import ExpertTrajectories, env_of
+from lrs_lightning.training.fit_loop import FitLoop
+from lrs_lightning.training.loading import policy_of
 from lrs_lightning.training.module import ImitationModule
 from lrs_lightning.training.policy_arguments import about_choice, old_key, with_classes
+from lrs_lightning.training.run_folder import only_if_begun
 
 VERBS = ("fit", "validate", "test", "predict")
 
@@ -72,7 +80,6 @@ class TrainerCLI(LightningCLI):
                 "num_sanity_val_steps": 0,
                 "log_every_n_steps": 1,  # figures are logged by epoch, and an epoch may be short
                 "enable_model_summary": False,
-                "callbacks": [_checkpoints(), RunProgress()],
             },
             seed_everything_default=0,
             parser_class=Parser,
@@ -85,10 +92,13 @@ class TrainerCLI(LightningCLI):
     def subcommands() -> dict[str, set[str]]:
         """Lightning's four verbs and the arguments of theirs that are not for the command line."""
         skip = {"model", "datamodule", "dataloaders", "train_dataloaders", "val_dataloaders"}
+        skip |= {"weights_only"}  # always
         return dict.fromkeys(VERBS, skip)
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
-        """Add the closed-loop evaluation, films, and a logger that names runs after their task."""
+        """Add our callbacks, and a logger that names runs after their task."""
+        parser.add_lightning_class_args(Checkpoints, "checkpoint")
+        parser.add_lightning_class_args(FiniteGuard, "guard")
         parser.add_lightning_class_args(ShiftedEvaluation, "evaluation")
         parser.add_lightning_class_args(Films, "films")
         parser.set_defaults(
@@ -105,9 +115,92 @@ class TrainerCLI(LightningCLI):
         config = self.config[self.subcommand]
         settings = getattr(config.trainer.logger, "init_args", None)
         if settings is not None and getattr(settings, "name", "") is None:
-            settings.name = env_of(config.data.env, config.data.path).replace("/", "_")
+            settings.name = _run_name(config)
+
+    def instantiate_trainer(self, **kwargs: Any) -> Trainer:
+        """Lightning's trainer with our files and a loop that ends what it began."""
+        settings = self._get(self.config_init, "trainer")
+        plugins = settings.get("plugins") or []
+        plugins = plugins if isinstance(plugins, list) else [plugins]
+        trainer = super().instantiate_trainer(plugins=[*plugins, SealedCheckpointIO()], **kwargs)
+        trainer.fit_loop = FitLoop.replace(trainer.fit_loop)
+        return trainer
+
+    def _instantiate_trainer(self, config: dict[str, Any], callbacks: list[Callback]) -> Trainer:
+        """Leave out what was switched off by Lightning's own words."""
+        if config.get("enable_checkpointing") is False:
+            callbacks = [c for c in callbacks if not isinstance(c, Checkpoints)]
+        if config.get("enable_progress_bar") is not False:
+            callbacks = [*callbacks, RunProgress()]
+        return super()._instantiate_trainer(config, callbacks)
+
+    def _parse_ckpt_path(self) -> None:
+        """Find the checkpoint, read it through our one door, and build what it says."""
+        verb = self.config.get("subcommand")
+        if not verb or not self.config[verb].get("ckpt_path"):
+            return
+        config = self.config[verb]
+        path = config.ckpt_path
+        if path in ("last", "best"):
+            path = find_in_runs(_runs(config), path)
+            if verb == "fit":
+                config.trainer.logger.init_args.version = path.parent.parent.name
+        checkpoint, file = load_checkpoint(path)
+        policy_of(checkpoint, file)  # whatever is wrong with it is told here, in a sentence
+        config.ckpt_path = str(file)
+        asked = config.model.clone()
+        default = self._parser(verb).get_defaults().model
+        model = {verb: {"model": checkpoint["hyper_parameters"]}}
+        self.config = self.parser.parse_object(model, self.config)
+        _refuse_changes(asked, default, self.config[verb].model)
+
+    def _run_subcommand(self, subcommand: str) -> None:
+        """Run the verb; a run that is refused leaves no folder."""
+        folder = self.trainer.log_dir
+        with only_if_begun(Path(folder) if folder else None):
+            try:
+                super()._run_subcommand(subcommand)
+            except LrsError:
+                raise
+            except Exception as error:
+                checkpoints: Any = self.trainer.checkpoint_callback
+                path = self.config[subcommand].get("ckpt_path")
+                if path is None or checkpoints is None or checkpoints.begun:
+                    raise
+                reason = " ".join(str(error).split())[:300]
+                raise DataError(
+                    f"{path} does not fit this run ({type(error).__name__}: {reason})"
+                ) from error
 
 
-def _checkpoints() -> ModelCheckpoint:
-    """`checkpoints/last.ckpt`, and the best by validation loss."""
-    return ModelCheckpoint(filename="best", monitor="val/loss", save_last=True, save_top_k=1)
+def _run_name(config: Any) -> str:
+    return env_of(config.data.env, config.data.path).replace("/", "_")
+
+
+def _runs(config: Any) -> Path:
+    """The folder of the runs that `last` and `best` are looked for in, or the one run's."""
+    settings = getattr(config.trainer.logger, "init_args", None)
+    if settings is None or "save_dir" not in settings:
+        raise ArgumentError("--ckpt_path=last needs a logger with a folder: give a path instead")
+    name = settings.get("name")
+    runs = Path(settings.save_dir) / (_run_name(config) if name is None else name)
+    version = settings.get("version")
+    if version is None:
+        return runs
+    return runs / (version if isinstance(version, str) else f"version_{version}")
+
+
+def _refuse_changes(asked: Any, default: Any, trained: Any) -> None:
+    """What the command line or a file says of the model must not be overruled in silence.
+
+    Raises:
+        ArgumentError: a key was set to something else than the checkpoint was trained with.
+    """
+    then, usual = dict(trained.items()), dict(default.items())
+    for name, value in asked.items():
+        if name in then and value != usual.get(name) and value != then[name]:
+            option = f"model.{name.replace('.init_args', '')}"
+            raise ArgumentError(
+                f"the checkpoint was trained with {option}={then[name]} and {value} is asked for: "
+                f"leave --{option} away, or train anew without --ckpt_path"
+            )

@@ -5,15 +5,17 @@ from __future__ import annotations
 import csv
 import os
 import pickle
+import signal
 
 import pytest
 import torch
 
 pytest.importorskip("ale_py")
 
-from lrs_lightning.errors import ArgumentError, DataError
+from lrs_lightning.errors import ArgumentError, DataError, NotFiniteError
 from lrs_lightning.expert_training.pqn_config import PQNConfig
 from lrs_lightning.expert_training.pqn_run import CHECKPOINT, CURVE, read_checkpoint, train_expert
+from lrs_lightning.stopping import SIGNALS, Interrupted
 
 TINY = {
     "env_id": "Breakout",
@@ -51,7 +53,46 @@ def test_resuming_is_exact(tmp_path):
 def test_another_recipe_is_refused(tmp_path):
     train_expert(PQNConfig(decisions=32, **TINY), tmp_path)
     with pytest.raises(ArgumentError, match=r"another recipe: gamma \(was 0.99, is 0.9\)"):
-        train_expert(PQNConfig(decisions=64, gamma=0.9, **TINY), tmp_path)
+        train_expert(PQNConfig(decisions=32, gamma=0.9, **TINY), tmp_path)
+    # The learning rate falls with the share that is done: a longer training is another one.
+    with pytest.raises(ArgumentError, match=r"another recipe: decisions \(was 32, is 64\)"):
+        train_expert(PQNConfig(decisions=64, **TINY), tmp_path)
+
+
+def test_a_damaged_checkpoint_gives_way_to_the_one_before(tmp_path, capsys):
+    config = PQNConfig(decisions=64, **TINY)
+    whole = train_expert(config, tmp_path)
+    content = bytearray((tmp_path / CHECKPOINT).read_bytes())
+    content[len(content) // 2] ^= 1
+    (tmp_path / CHECKPOINT).write_bytes(content)
+    again = train_expert(config, tmp_path)
+    assert "of 32 decisions takes its place" in capsys.readouterr().err
+    for name, tensor in whole.network.state_dict().items():
+        assert torch.equal(again.network.state_dict()[name], tensor)
+
+
+def test_a_signal_ends_it_and_the_same_command_goes_on(tmp_path):
+    config = PQNConfig(decisions=96, **TINY)
+    whole = train_expert(config, tmp_path / "whole")
+
+    def stop(row):
+        if row["decisions"] == 80:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with pytest.raises(Interrupted, match="64 decisions are saved"), SIGNALS.listening():
+        train_expert(config, tmp_path / "cut", report=stop, log_rollouts=1)
+    cut = train_expert(config, tmp_path / "cut")
+    for name, tensor in whole.network.state_dict().items():
+        assert torch.equal(cut.network.state_dict()[name], tensor)
+
+
+def test_what_is_not_finite_stops_it_and_is_never_saved(tmp_path):
+    config = PQNConfig(decisions=96, learning_rate=1e30, **TINY)
+    with pytest.raises(NotFiniteError, match="finite|diverged"):
+        train_expert(config, tmp_path)
+    for path in tmp_path.glob("*.ckpt"):
+        for weight in read_checkpoint(path)["network"].values():
+            assert torch.isfinite(weight).all()
 
 
 class Malice:
