@@ -35,6 +35,13 @@ def test_the_wheel_has_two_packages_and_nothing_else_on_top(wheel):
         assert needed in names
 
 
+def test_the_tools_of_the_benchmarks_stay_out_of_the_wheel(wheel):
+    names = zipfile.ZipFile(wheel).namelist()
+    assert not [name for name in names if name.startswith(("benchmarks/", "tests/"))]
+    kernels = {Path(name).stem for name in names if name.startswith("lrs_kernels/")}
+    assert not kernels & {"offline", "roofline", "sass"}
+
+
 def test_every_source_file_is_in_the_wheel(wheel):
     names = set(zipfile.ZipFile(wheel).namelist())
     for root, package in ((ROOT, "lrs_lightning"), (ROOT / "kernels", "lrs_kernels")):

@@ -160,6 +160,7 @@ def _obstacle_to_triton(device_type: str) -> str | None:
     return None
 
 
+@lru_cache
 def load(backend: str) -> Backend:
     """The module that runs the passes of a backend."""
     return cast(Backend, importlib.import_module(_MODULES[backend]))

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lrs_kernels.recurrent import Recurrent
+from lrs_kernels.registry import find_cell
 
 Array = NDArray[np.float32]
 # Arrays of no dimension: NumPy takes half a microsecond longer over a scalar.
@@ -34,7 +35,8 @@ class CellStep:
 
     """
 
-    _sigmoid_gates: tuple[int, ...] = ()
+    _cell: str
+    _variant: str
 
     def __init__(
         self,
@@ -44,7 +46,8 @@ class CellStep:
         mask: Tensor | None = None,
     ) -> None:
         effective = Recurrent.of(weight, mask).effective()
-        gates, hidden = effective.shape[-3], effective.shape[-1]
+        form = find_cell(self._cell).variants[self._variant]
+        gates, hidden = form.gates[0], effective.shape[-1]
         inputs = input_weight.shape[-1]
         for name, tensor, shape in (
             ("weight", effective, (gates, hidden, hidden)),
@@ -55,8 +58,9 @@ class CellStep:
                 raise ValueError(f"{name} has shape {tuple(tensor.shape)}, expected {shape}")
         parts = [input_weight, effective.reshape(gates * hidden, hidden), bias[:, None]]
         matrix = torch.cat([part.detach().float().cpu() for part in parts], dim=1)
-        for gate in self._sigmoid_gates:
-            matrix[gate * hidden : (gate + 1) * hidden] *= 0.5
+        for gate, activation in enumerate(form.activations[:gates]):
+            if activation == "sigmoid":
+                matrix[gate * hidden : (gate + 1) * hidden] *= 0.5
         self._matrix: Array = matrix.numpy()
         self._vector: Array = np.zeros(inputs + hidden + 1, np.float32)
         self._vector[-1] = 1
@@ -79,7 +83,7 @@ class CellStep:
 class CfCStep(CellStep):
     """One step of a CfC with the gates G, H, F; `step(x, dt) -> h` with x `(I,)` and h `(H,)`."""
 
-    _sigmoid_gates = (2,)
+    _cell, _variant = "cfc", "paper"
 
     def __call__(self, x: NDArray[np.floating], timespan: float | None = None) -> Array:
         """Advance by one input, `timespan` after the last one (1 by default)."""
@@ -100,7 +104,7 @@ class CfCStep(CellStep):
 class LSTMStep(CellStep):
     """One step of an LSTM with the gates i, f, g, o; `step(x) -> h`; `cell` is its other state."""
 
-    _sigmoid_gates = (0, 1, 3)
+    _cell, _variant = "lstm", "standard"
 
     def __init__(
         self,
@@ -154,7 +158,7 @@ class GRUStep(CellStep):
 
     """
 
-    _sigmoid_gates = (0, 1)
+    _cell, _variant = "gru", "standard"
 
     def __init__(
         self,
@@ -206,6 +210,8 @@ class RNNStep(CellStep):
         nonlinearity: `tanh` or `relu`.
 
     """
+
+    _cell, _variant = "rnn", "tanh"
 
     def __init__(
         self,

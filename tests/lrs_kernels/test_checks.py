@@ -52,6 +52,17 @@ def test_devices_must_agree():
         cfc_scan(x, w.to("meta"))
 
 
+def test_a_required_input_is_named():
+    with pytest.raises(ValueError, match="variant 'pure' of cfc needs w_tau and amplitude"):
+        cfc_scan(torch.zeros(5, 2, 4), torch.zeros(1, 4, 4), mode="pure")
+
+
+def test_a_mode_has_its_own_number_of_matrices():
+    with pytest.raises(ValueError, match=r"weight has shape \(3, 4, 4\), .* with G = 4"):
+        cfc_scan(x, w, mode="default")
+    assert torch.equal(cfc_scan(x, w)[0], cfc_scan(x, w, mode="paper")[0])
+
+
 def test_other_cells_name_their_own_arguments():
     with pytest.raises(ValueError, match=r"c0 has shape \(1, 3\), expected \(2, 3\)"):
         lstm_scan(x, torch.zeros(4, 3, 3), (torch.zeros(2, 3), torch.zeros(1, 3)))

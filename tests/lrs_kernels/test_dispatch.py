@@ -68,6 +68,16 @@ def test_on_a_gpu(monkeypatch, present, backend, reason):
     assert choice.backend == backend and reason in choice.reason
 
 
+@pytest.mark.parametrize("setting", [None, "0"])
+def test_kernels_without_a_gpu_need_the_interpreter(monkeypatch, setting):
+    monkeypatch.setattr(dispatch, "has_triton", lambda: True)
+    monkeypatch.delenv("TRITON_INTERPRET", raising=False)
+    if setting is not None:
+        monkeypatch.setenv("TRITON_INTERPRET", setting)
+    with pytest.raises(ValueError, match="on the device 'cpu', and TRITON_INTERPRET is not 1"):
+        dispatch.choose("triton", find_cell("cfc"), "paper", "cpu")
+
+
 def test_explain_has_a_line_for_every_cell():
     lines = explain("cpu").splitlines()
     assert [line.split(":")[0] for line in lines] == ["cfc", "cfc pure", "gru", "lstm", "rnn"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -10,29 +12,40 @@ from hypothesis import strategies as st
 from lrs_kernels import cfc_scan, gru_scan, lstm_scan, rnn_scan
 from tests.lrs_kernels.cases import assert_same, leaves, make_arguments, needs_native
 
+FORMS = [
+    pytest.param((cfc_scan, 3, {}), id="cfc paper"),
+    pytest.param((cfc_scan, 4, {}), id="cfc default"),
+    pytest.param((cfc_scan, 3, {"mode": "no_gate"}), id="cfc no_gate of three"),
+    pytest.param((cfc_scan, 4, {"mode": "no_gate"}), id="cfc no_gate"),
+    pytest.param((lstm_scan, 4, {}), id="lstm"),
+    pytest.param((gru_scan, 3, {}), id="gru"),
+    pytest.param((rnn_scan, 1, {}), id="rnn tanh"),
+    pytest.param((rnn_scan, 1, {"nonlinearity": "relu"}), id="rnn relu"),
+]
 SCANS = [(cfc_scan, 3), (cfc_scan, 4), (lstm_scan, 4), (gru_scan, 3), (rnn_scan, 1)]
 BACKENDS = ["cpu", pytest.param("native", marks=needs_native)]
-few = settings(max_examples=25, deadline=None, derandomize=True)
+# What is a short list is enumerated; Hypothesis draws the rest. Drawn at random, a cell with a
+# population may never come.
+few = settings(max_examples=6, deadline=None, derandomize=True)
+every_form = pytest.mark.parametrize("form", FORMS)
+every_backend = pytest.mark.parametrize("backend", BACKENDS)
+alone_and_population = pytest.mark.parametrize("members", [None, 3], ids=["alone", "population"])
 
 
-ANY_MEMBERS = st.none() | st.integers(1, 3)
-
-
-@st.composite
-def scans(draw, members=ANY_MEMBERS):
-    """A cell and random arguments for it."""
-    scan, gates = draw(st.sampled_from(SCANS))
-    torch.manual_seed(draw(st.integers(0, 2**31)))
-    hidden = draw(st.integers(1, 35))
+def draw_scan(data, form, members):
+    """Random arguments for a cell, and the function with its variant."""
+    scan, gates, variant = form
+    torch.manual_seed(data.draw(st.integers(0, 2**31)))
+    hidden = data.draw(st.integers(1, 35))
     options = {
-        "members": draw(members),
-        "rank": draw(st.none() | st.integers(1, hidden)),
-        "density": draw(st.sampled_from([None, 0.0, 0.3, 1.0])),
-        "resets": draw(st.booleans()),
-        "timespans": scan is cfc_scan and draw(st.booleans()),
+        "members": members,
+        "rank": data.draw(st.none() | st.integers(1, hidden)),
+        "density": data.draw(st.sampled_from([None, 0.0, 0.3, 1.0])),
+        "resets": data.draw(st.booleans()),
+        "timespans": scan is cfc_scan and data.draw(st.booleans()),
     }
-    steps, batch = draw(st.integers(1, 6)), draw(st.integers(1, 9))
-    return scan, make_arguments(scan, steps, batch, hidden, gates, **options)
+    steps, batch = data.draw(st.integers(1, 6)), data.draw(st.integers(1, 9))
+    return partial(scan, **variant), make_arguments(scan, steps, batch, hidden, gates, **options)
 
 
 def outputs(result):
@@ -50,18 +63,21 @@ def over(arguments, pick):
     }
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
-@given(case=scans())
+@every_backend
+@every_form
+@alone_and_population
+@given(data=st.data())
 @few
-def test_equals_the_loop(backend, case):
-    assert_same(*case, backend=backend)
+def test_equals_the_loop(backend, form, members, data):
+    assert_same(*draw_scan(data, form, members), backend=backend)
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
-@given(case=scans(members=st.integers(1, 3)))
+@every_backend
+@every_form
+@given(data=st.data())
 @few
-def test_a_population_equals_its_members_alone(backend, case):
-    scan, arguments = case
+def test_a_population_equals_its_members_alone(backend, form, data):
+    scan, arguments = draw_scan(data, form, data.draw(st.integers(1, 3)))
     together = outputs(scan(**arguments, backend=backend))
     for member in range(len(arguments["x_proj"])):
         alone = scan(**over(arguments, lambda _, part, p=member: part[p]), backend=backend)
@@ -69,11 +85,13 @@ def test_a_population_equals_its_members_alone(backend, case):
             torch.testing.assert_close(one, all_of_them[member], rtol=0, atol=1e-13)
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
-@given(case=scans(), data=st.data())
+@every_backend
+@every_form
+@alone_and_population
+@given(data=st.data())
 @few
-def test_two_halves_equal_one_whole(backend, case, data):
-    scan, arguments = case
+def test_two_halves_equal_one_whole(backend, form, members, data):
+    scan, arguments = draw_scan(data, form, members)
     steps = arguments["x_proj"].shape[-3]
     cut = data.draw(st.integers(1, max(1, steps - 1)))
     whole = outputs(scan(**arguments, backend=backend))
@@ -96,11 +114,12 @@ def test_two_halves_equal_one_whole(backend, case, data):
         torch.testing.assert_close(got, want, rtol=0, atol=1e-13)
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
-@given(case=scans(members=st.none()), data=st.data())
+@every_backend
+@every_form
+@given(data=st.data())
 @few
-def test_rows_of_a_batch_do_not_know_each_other(backend, case, data):
-    scan, arguments = case
+def test_rows_of_a_batch_do_not_know_each_other(backend, form, data):
+    scan, arguments = draw_scan(data, form, None)
     order = torch.tensor(data.draw(st.permutations(range(arguments["x_proj"].shape[1]))))
 
     def shuffle(name, tensor):
@@ -113,11 +132,13 @@ def test_rows_of_a_batch_do_not_know_each_other(backend, case, data):
     torch.testing.assert_close(got, want, rtol=0, atol=1e-13)
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
-@given(case=scans())
+@every_backend
+@every_form
+@alone_and_population
+@given(data=st.data())
 @few
-def test_strides_do_not_matter(backend, case):
-    scan, arguments = case
+def test_strides_do_not_matter(backend, form, members, data):
+    scan, arguments = draw_scan(data, form, members)
 
     def scatter(_, tensor):
         if not tensor.is_floating_point():

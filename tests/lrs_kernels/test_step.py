@@ -77,5 +77,7 @@ def test_a_step_allocates_nothing_that_grows(step_class, _scan, gates, options):
 
 
 def test_a_wrong_shape_is_named():
+    with pytest.raises(ValueError, match=r"weight has shape \(4, 12, 12\), expected \(3, 12, 12\)"):
+        CfCStep(torch.zeros(48, 5), torch.zeros(48), torch.zeros(4, 12, 12))
     with pytest.raises(ValueError, match=r"bias has shape \(35,\), expected \(36,\)"):
         CfCStep(torch.zeros(36, 5), torch.zeros(35), torch.zeros(3, 12, 12))

@@ -19,7 +19,7 @@ from lrs_kernels.ops.function import (
 )
 from lrs_kernels.ops.operators import run_as_operator
 from lrs_kernels.ops.surroundings import forward_mode, transformed, watched
-from lrs_kernels.passes import Inputs, Recurrence
+from lrs_kernels.passes import Backend, Inputs, Recurrence
 from lrs_kernels.recurrent import Recurrent
 from lrs_kernels.reference import reference_scan
 
@@ -48,46 +48,43 @@ def run(
         The states h_1 ... h_T, `(P, T, B, H)`, and the final one of every state.
 
     """
-    compiling = torch.compiler.is_compiling()  # where nothing can be looked up or logged
-    if _by_reference(recurrence, backend, x_proj.device.type, compiling):
+    if torch.compiler.is_compiling():  # where nothing can be looked up or logged
+        alone = dispatch.reference_alone(backend, recurrence.cell, recurrence.variant)
+        chosen = "reference" if alone else backend
+    else:
+        chosen = _choose(recurrence, backend, x_proj.device.type)
+    if chosen == "reference":
+        # Autograd differentiates it as often and in whatever mode one likes.
         weight = recurrent.effective()
         y, final = reference_scan(recurrence.form, x_proj, weight, states, resets, extras)
         return y, *final
     inputs = Inputs(
-        x_proj, *recurrent, states[0], states[1] if recurrence.cell.has_c else None,
+        x_proj, *recurrent, states[0], states[1] if len(states) > 1 else None,
         extras.get("timespans"), resets, extras.get("bias_n"),
     )  # fmt: skip
-    if compiling or watched(inputs):
+    if torch.compiler.is_compiling() or watched(inputs):
         return run_as_operator(recurrence, inputs, backend)
-    return _run_by_hand(recurrence, inputs, backend)
+    return _run_by_hand(recurrence, inputs, dispatch.load(chosen))
 
 
-def _by_reference(recurrence: Recurrence, backend: str, device_type: str, compiling: bool) -> bool:
-    """Whether the plain loop runs, which autograd differentiates as often and however one likes.
+def _choose(recurrence: Recurrence, backend: str, device_type: str) -> str:
+    """The backend that runs.
 
     Raises:
-        RuntimeError: for forward-mode differentiation of another backend that is asked for.
+        RuntimeError: for forward-mode differentiation of another backend than the reference.
 
     """
-    cell, variant = recurrence.cell, recurrence.variant
-    if compiling:
-        return dispatch.reference_alone(backend, cell, variant)
-    if dispatch.choose(backend, cell, variant, device_type).backend == "reference":
-        return True
-    if not forward_mode():
-        return False
+    chosen = dispatch.choose(backend, recurrence.cell, recurrence.variant, device_type).backend
+    if chosen == "reference" or not forward_mode():
+        return chosen
     if backend != "auto":
         raise RuntimeError(NO_FORWARD_MODE)
-    _tell_of_forward_mode(cell.name)
-    return True
+    _tell_of_forward_mode(recurrence.cell.name)
+    return "reference"
 
 
-def _run_by_hand(recurrence: Recurrence, inputs: Inputs, backend: str) -> tuple[Tensor, ...]:
-    device_type = inputs.x_proj.device.type
-    choice = dispatch.choose(backend, recurrence.cell, recurrence.variant, device_type)
-    module = dispatch.load(choice.backend)
-    outputs = 3 if recurrence.cell.has_c else 2
-    spans = inputs.timespans
+def _run_by_hand(recurrence: Recurrence, inputs: Inputs, module: Backend) -> tuple[Tensor, ...]:
+    outputs, spans = 2 if inputs.c0 is None else 3, inputs.timespans
     if transformed():  # where tensors hide that they need gradients
         setting = Setting(recurrence, module, spans is not None)
         return cast(tuple[Tensor, ...], Scan.apply(setting, *inputs)[:outputs])  # type: ignore[no-untyped-call]

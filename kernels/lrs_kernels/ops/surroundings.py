@@ -39,4 +39,7 @@ def watched(tensors: Iterable[Tensor | None]) -> bool:
     """
     if torch._C._len_torch_dispatch_stack() > 0:
         return True
-    return any(t is not None and (type(t) not in _PLAIN or t.is_meta) for t in tensors)
+    for tensor in tensors:  # no generator: this runs in every call, and they take twice as long
+        if tensor is not None and (type(tensor) not in _PLAIN or tensor.is_meta):
+            return True
+    return False

@@ -35,6 +35,23 @@ def test_compiles_once_into_a_private_folder(tmp_path, monkeypatch):
 
 
 @needs_compiler
+@pytest.mark.parametrize("changed", ["scan.c", "passes.h", "cells/cfc.h"])
+def test_a_library_is_named_after_all_that_it_is_made_of(tmp_path, monkeypatch, changed):
+    folder = tmp_path / "native"
+    shutil.copytree(build.SOURCE.parent, folder)
+    monkeypatch.setattr(build, "SOURCE", folder / "scan.c")
+    header = folder / "cells" / "cfc.h"
+
+    def name(constants):
+        return build._fingerprint(build._compiler(), header, constants)
+
+    before = name({"SAVED": 3})
+    assert name({"SAVED": 3}) == before != name({"SAVED": 4})
+    (folder / changed).write_text((folder / changed).read_text() + "/* changed */\n")
+    assert name({"SAVED": 3}) != before
+
+
+@needs_compiler
 def test_a_folder_that_others_can_write_to_is_refused(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     (tmp_path / "lrs_kernels").mkdir()

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 
+from lrs_kernels.recurrent import Recurrent
 from lrs_kernels.triton import operands
 from lrs_kernels.triton.config import Plan
 from lrs_kernels.triton.operands import INTERPRETED
@@ -133,6 +134,23 @@ def test_strided_inputs_need_no_copy_and_change_nothing(cell: str) -> None:
     shared = call.recurrent.mask[:1].expand_as(call.recurrent.mask)
     call.recurrent = call.recurrent._replace(mask=shared)
     torch.testing.assert_close(KERNEL[cell](call)["y"], REFERENCE[cell](call)["y"])
+
+
+@pytest.mark.parametrize("low_rank", [False, True], ids=["dense", "low rank"])
+@pytest.mark.parametrize("cell", ["cfc", "lstm"])
+def test_flags_and_weights_may_lie_in_any_order(cell: str, low_rank: bool) -> None:
+    """Kernels count on packed rows of flags, and on matrices packed within a member."""
+    options = {"rank": 3, "mask": 0.5} if low_rank else {}
+    call = make(Case(members=2, steps=4, resets=True, **options), cell)
+    plain = KERNEL[cell](call)
+    turned = call.resets.transpose(1, 2).contiguous().transpose(1, 2)
+    assert not turned.is_contiguous()
+    call.resets = turned
+    parts = (None if p is None else p.mT.contiguous().mT for p in call.recurrent)
+    call.recurrent = Recurrent(*parts)
+    assert not call.recurrent.reference.is_contiguous()
+    for name, value in KERNEL[cell](call).items():
+        assert torch.equal(value, plain[name]), name
 
 
 @pytest.mark.parametrize("cell", CELLS)
