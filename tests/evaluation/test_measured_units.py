@@ -1,12 +1,13 @@
-"""When the unit of sensor noise is measured, and on what: the deviation of clean episodes, measured when somebody needs it."""
+"""The unit of sensor noise: the deviation of clean episodes, measured when somebody needs it."""
 
 from __future__ import annotations
+
+import sys
 
 import gymnasium as gym
 import numpy as np
 import pytest
 
-from lrs_lightning.evaluation import evaluate as module
 from lrs_lightning.evaluation.evaluate import evaluate
 from lrs_lightning.evaluation.units import EPISODES, SEED, measured_context, needs_units
 from lrs_lightning.experts import load_expert
@@ -77,6 +78,7 @@ def test_it_is_measured_if_it_is_needed_and_only_then(needed, monkeypatch):
         asked.append(arguments[0])
         return measured_context(*arguments)
 
+    module = sys.modules["lrs_lightning.evaluation.evaluate"]
     monkeypatch.setattr(module, "measured_context", measure)
     suite = ["sensor_noise@2"] if needed else ["action_noise@2"]
     references = {"expert": None, "random": -1000.0}
