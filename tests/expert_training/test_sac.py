@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+import json
+import sys
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from lrs_lightning.errors import DataError
-from lrs_lightning.expert_training.sac import actor_layers
+from lrs_lightning.errors import ArgumentError, DataError, EnvironmentMismatchError
+from lrs_lightning.expert_training import sac
+from lrs_lightning.expert_training.sac import EXPERT, actor_layers
 from lrs_lightning.experts import load_expert
 
 
@@ -36,3 +41,91 @@ def test_the_actor_of_jax_acts_the_same_here(tmp_path, nested):
 def test_another_network_is_told():
     with pytest.raises(DataError, match="no layer 'Dense_2'"):
         actor_layers({f"Dense_{i}": {} for i in range(2)})
+
+
+class Library:
+    """What is used of sbx and stable-baselines3: a model that learns in its own steps."""
+
+    def __init__(self, seen):
+        self.seen = seen
+
+    def sac(self, policy, envs, **options):
+        self.seen["model"] = (policy, envs, options)
+        self.num_timesteps, self.policy = 0, self
+        self.actor_state = SimpleNamespace(params=actor())
+        return self
+
+    def make_vec_env(self, env_id, **options):
+        self.seen["envs"] = (env_id, options)
+        return "environments"
+
+    def learn(self, steps, **options):
+        self.seen.setdefault("learn", []).append((steps, options["reset_num_timesteps"]))
+        self.seen.setdefault("saved", []).append((self.seen["folder"] / EXPERT).exists())
+        self.num_timesteps += steps
+
+
+@pytest.fixture
+def seen(monkeypatch, tmp_path):
+    seen = {"folder": tmp_path / "new"}
+    library = Library(seen)
+    monkeypatch.setattr(sac, "_library", lambda: (library.sac, library.make_vec_env))
+
+    def score(expert, env_id, episodes):
+        seen["score"] = (type(expert).__name__, env_id, episodes)
+        return {"return_mean": 3.0}
+
+    monkeypatch.setattr(sac, "score", score)
+    return seen
+
+
+def test_it_is_trained_in_parts_and_saved_after_each(seen):
+    path = sac.train_sac("HalfCheetah-v5", seen["folder"], steps=120_000, seed=5, episodes=4)
+    assert seen["learn"] == [(50_000, False), (50_000, False), (20_000, False)]
+    assert seen["saved"] == [False, True, True]
+    assert seen["envs"] == ("HalfCheetah-v5", {"n_envs": 8, "seed": 5})
+    policy, envs, options = seen["model"]
+    assert (policy, envs, options["seed"]) == ("MlpPolicy", "environments", 5)
+    assert options["tensorboard_log"] == str(seen["folder"])
+    # Eight environments, four steps of each between sixteen updates: one for every two steps.
+    assert 8 * options["train_freq"] == 2 * options["gradient_steps"]
+    assert options["batch_size"] == 128 and options["policy_kwargs"] == {"net_arch": [256, 256]}
+    assert options["learning_starts"] == 10_000 and options["buffer_size"] == 1_000_000
+    assert path == seen["folder"] / EXPERT
+    assert seen["score"] == ("MLPExpert", "HalfCheetah-v5", 4)
+    card = json.loads(path.with_suffix(".json").read_text())
+    assert card == {
+        "env": "HalfCheetah-v5", "algorithm": "SAC", "seed": 5, "environment_steps": 120_000,
+        "recipe": "python -m lrs_lightning expert fit --env HalfCheetah-v5 --steps 120000",
+        "evaluation": {"return_mean": 3.0},
+    }  # fmt: skip
+    told = load_expert(path, "HalfCheetah-v5").card
+    assert (told["steps"], told["algorithm"]) == ("120000", "SAC")
+
+
+def test_by_default_seed_0_and_twenty_episodes(seen):
+    sac.train_sac("HalfCheetah-v5", seen["folder"], steps=10)
+    assert (
+        seen["score"][2] == 20 and seen["envs"][1]["seed"] == 0 and seen["learn"] == [(10, False)]
+    )
+
+
+def test_an_expert_that_is_there_is_not_overwritten(seen):
+    seen["folder"].mkdir()
+    (seen["folder"] / EXPERT).write_bytes(b"mine")
+    with pytest.raises(ArgumentError, match="exists: choose another folder with --out"):
+        sac.train_sac("HalfCheetah-v5", seen["folder"], steps=10)
+    assert (seen["folder"] / EXPERT).read_bytes() == b"mine" and "model" not in seen
+
+
+def test_a_task_of_another_kind_is_told(seen):
+    with pytest.raises(EnvironmentMismatchError, match="CartPole-v1 is no MuJoCo task"):
+        sac.train_sac("CartPole-v1", seen["folder"], steps=10)
+    assert not seen["folder"].exists()
+
+
+def test_the_libraries_are_asked_for_where_they_are_absent(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "sbx", None)
+    with pytest.raises(ArgumentError, match=r"pip install 'lrs-lightning\[expert\]'"):
+        sac.train_sac("HalfCheetah-v5", tmp_path / "new", steps=10)
+    assert not (tmp_path / "new").exists()
