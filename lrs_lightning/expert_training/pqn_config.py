@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass
 
-import yaml
-
-from lrs_lightning.errors import ArgumentError, did_you_mean
+from lrs_lightning.errors import ArgumentError
 
 
 @dataclass(frozen=True)
@@ -72,42 +67,3 @@ class PQNConfig:
         """Learning rate after so many decisions."""
         left = max(0.0, 1 - decisions / self.decisions)
         return self.learning_rate * (0.1 + 0.9 * left)
-
-
-def load_recipe(path: str | Path | None, changes: Mapping[str, Any]) -> PQNConfig:
-    """The recipe of a YAML file, with some of it changed.
-
-    Args:
-        path: a mapping of the fields of `PQNConfig`; None for the defaults.
-        changes: fields that win over the file's.
-
-    Raises:
-        ArgumentError: the file is missing, no mapping, names no field (the nearest is offered), or
-            gives one a value of another kind.
-    """
-    known = {field.name: type(field.default) for field in fields(PQNConfig)}
-    values: dict[str, Any] = {**_read_mapping(path), **changes}
-    for name, value in values.items():
-        if name not in known:
-            raise ArgumentError(f"{path}: unknown key {name!r}{did_you_mean(name, known)}")
-        kind = known[name]
-        if kind is float and isinstance(value, int):
-            values[name] = float(value)
-        elif not isinstance(value, kind) or isinstance(value, bool):
-            raise ArgumentError(f"{path}: {name} is {value!r}, expected {kind.__name__}")
-    return PQNConfig(**values)
-
-
-def _read_mapping(path: str | Path | None) -> dict[str, Any]:
-    if path is None:
-        return {}
-    try:
-        values = yaml.safe_load(Path(path).read_text())
-    except OSError as error:
-        raise ArgumentError(f"cannot read the recipe {path}: {error.strerror}") from error
-    except yaml.YAMLError as error:
-        reason = " ".join(str(error).split())
-        raise ArgumentError(f"{path} is no YAML: {reason}") from error
-    if not isinstance(values, dict):
-        raise ArgumentError(f"{path} is no mapping of keys to values")
-    return values

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import re
-from typing import Any, NoReturn
+from typing import Any
 
-from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch import Trainer
+from lightning.pytorch.callbacks import ModelCheckpoint, ProgressBar
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 
-from lrs_lightning.errors import ArgumentError, did_you_mean
+from lrs_lightning.errors import ArgumentError
+from lrs_lightning.options.parser import Parser
 from lrs_lightning.training.callbacks.films import Films
+from lrs_lightning.training.callbacks.predictions import Predictions
 from lrs_lightning.training.callbacks.progress import RunProgress
 from lrs_lightning.training.callbacks.shifted_evaluation import ShiftedEvaluation
 from lrs_lightning.training.datamodule import ExpertTrajectories
@@ -18,27 +20,8 @@ from lrs_lightning.training.module import ImitationModule
 VERBS = ("fit", "validate", "test", "predict")
 
 
-class Parser(LightningArgumentParser):
-    """A parser that takes no abbreviations, names the nearest key, and raises one sentence."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **{"allow_abbrev": False, **kwargs})
-
-    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
-        """Raise `ArgumentError`; the nearest known key is added for an unknown one."""
-        parser = getattr(ex, "subcommand_parser", None) or self
-        keys = [action.dest for action in parser._actions if action.dest]
-        raise ArgumentError(one_sentence(message, keys)) from ex
-
-
-def one_sentence(message: str, keys: list[str]) -> str:
-    """What the parser says, on one line and without its lists of types, with a hint for typos."""
-    text = re.sub(r"\s+", " ", message.replace("\n- ", "; ")).strip()
-    unknown = re.search(r"(?:[Uu]nrecognized arguments: --|[Kk]ey '|option ')([\w.]+)", text)
-    if unknown and unknown[1] not in keys:
-        hint = did_you_mean(unknown[1], keys)
-        return f"unknown key {unknown[1]!r}{hint} (`--help` lists them all)"
-    return text
+class TrainerParser(Parser, LightningArgumentParser):
+    """The parser of every command, which can add Lightning's classes as well."""
 
 
 class TrainerCLI(LightningCLI):
@@ -61,11 +44,11 @@ class TrainerCLI(LightningCLI):
                 "num_sanity_val_steps": 0,
                 "log_every_n_steps": 1,  # figures are logged by epoch, and an epoch may be short
                 "enable_model_summary": False,
-                "callbacks": [_checkpoints(), RunProgress()],
+                "callbacks": [_checkpoints(), Predictions(), RunProgress()],
             },
             seed_everything_default=0,
-            parser_class=Parser,
-            parser_kwargs={verb: {"default_env": False} for verb in VERBS},
+            parser_class=TrainerParser,
+            parser_kwargs={"prog": "python -m lrs_lightning"},
             auto_configure_optimizers=False,
             args=arguments,
         )
@@ -78,6 +61,9 @@ class TrainerCLI(LightningCLI):
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Add the closed-loop evaluation, films, and a logger that names runs after their task."""
+        parser.add_argument(
+            "--quiet", action="store_true", help="show no progress, only what came out"
+        )
         parser.add_lightning_class_args(ShiftedEvaluation, "evaluation")
         parser.add_lightning_class_args(Films, "films")
         parser.set_defaults(
@@ -89,9 +75,25 @@ class TrainerCLI(LightningCLI):
             }
         )
 
+    def instantiate_trainer(self, **kwargs: Any) -> Trainer:
+        """Leave our progress out where it is switched off, or where the user has chosen a bar."""
+        trainer = self.config_init[self.subcommand].trainer
+        chosen = trainer.callbacks if isinstance(trainer.callbacks, list) else [trainer.callbacks]
+        if trainer.enable_progress_bar is False or any(isinstance(c, ProgressBar) for c in chosen):
+            ours = self.trainer_defaults["callbacks"]
+            self.trainer_defaults["callbacks"] = [c for c in ours if type(c) is not RunProgress]
+        return super().instantiate_trainer(**kwargs)
+
     def before_instantiate_classes(self) -> None:
-        """Put the run into `runs/<task>/version_<n>` where no other name was asked for."""
+        """Refuse to judge untrained weights; put the run into `runs/<task>/version_<n>`."""
         config = self.config[self.subcommand]
+        if self.subcommand != "fit" and config.ckpt_path is None:
+            raise ArgumentError(
+                f"{self.subcommand} needs a trained policy: give --ckpt_path, "
+                "e.g. runs/HalfCheetah-v5/version_0/checkpoints/last.ckpt"
+            )
+        if config.quiet:
+            config.trainer.enable_progress_bar = False
         settings = getattr(config.trainer.logger, "init_args", None)
         if settings is not None and getattr(settings, "name", "") is None:
             settings.name = str(config.data.env).replace("/", "_")

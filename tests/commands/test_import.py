@@ -26,7 +26,7 @@ def test_a_folder_becomes_a_store(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--format", "minari"], "invalid choice: 'minari'"),
+        (["--format", "minari"], "--format is 'minari'. There is ncps-npz"),
         (["--format", "ncps-npz", "--out", "x"], "--source"),
         (["--format", "ncps-npz", "--source", "nowhere", "--out", "x"], "has no train_*.npz"),
         (["--format", "ncps-npz", "--sorce", "x", "--source", "a", "--out", "x"], "'--source'"),

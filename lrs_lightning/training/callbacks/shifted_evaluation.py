@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -19,8 +19,9 @@ from lrs_lightning.evaluation.evaluate import EVALUATION_SEED, evaluate
 from lrs_lightning.evaluation.suites import Suite
 from lrs_lightning.experts import load_expert
 from lrs_lightning.nn import count_parameters
+from lrs_lightning.report.progress import evaluation_progress
 from lrs_lightning.report.table import table
-from lrs_lightning.rollout import Policy, RandomPolicy, TorchPolicy, rollout
+from lrs_lightning.rollout import Policy, Progress, RandomPolicy, TorchPolicy, rollout
 from lrs_lightning.shifts import CLEAN, ShiftContext
 from lrs_lightning.statistics.summary import Summary
 from lrs_lightning.training.datamodule import ExpertTrajectories
@@ -107,13 +108,17 @@ class ShiftedEvaluation(pl.Callback):
         if not trainer.is_global_zero or getattr(trainer, "fast_dev_run", False):
             return
         folder = Path(trainer.log_dir) if trainer.log_dir else None
-        self.summary = self._play(trainer, module, suite, self.episodes, folder)
+        console, quiet = Console(), trainer.progress_bar_callback is None
+        if not quiet:
+            worlds = len(suite.conditions(describe(_data(trainer).task.env).domain))
+            console.print(f"evaluating: {worlds} conditions, {self.episodes} episodes each")
+        with evaluation_progress(console, quiet) as on_progress:
+            self.summary = self._play(trainer, module, suite, self.episodes, folder, on_progress)
         if isinstance(trainer.logger, TensorBoardLogger):
             from lrs_lightning.report.tensorboard import log_summary
 
             log_summary(trainer.logger.experiment, self.summary, trainer.global_step)
             trainer.logger.experiment.flush()
-        console = Console()
         console.print(table(self.summary))
         if folder is not None:
             console.print(
@@ -129,6 +134,7 @@ class ShiftedEvaluation(pl.Callback):
         suite: Suite,
         episodes: int,
         out: Path | None,
+        on_progress: Callable[[Progress], None] | None = None,
     ) -> Summary:
         if not isinstance(module, ImitationModule) or module.policy is None:
             raise TypeError("ShiftedEvaluation plays the policy of an ImitationModule")
@@ -149,6 +155,7 @@ class ShiftedEvaluation(pl.Callback):
                 about={"policy": describe_policy(module)},
                 step=trainer.global_step,
                 threads=self.threads,
+                on_progress=on_progress,
             )
         finally:
             module.policy.train(training)
