@@ -21,7 +21,7 @@ from tests.reading import ROOT, Command, Word, commands, defined, tracked, vocab
 # What a run, an expert's training or a store writes: it is nowhere in the repository.
 WRITTEN = {
     *("config.yaml", "results.jsonl", "summary.json", "report.html", "manifest.json"),
-    *("episodes.h5", "checkpoints/"),
+    *("episodes.h5", "checkpoints/", "predictions.npz"),
 }
 # Words that are no names of ours, each with the reason why it may stand in backticks.
 OTHERS = {
@@ -49,7 +49,7 @@ OTHERS = {
     "MjData": "MuJoCo's",
 }
 PATH = re.compile(
-    r"~?[\w.-]*(?:/[\w.-]*)+|[\w-][\w.-]*\.(?:py|md|ya?ml|csv|c|h|jsonl?|toml|txt|html|h5|cfg)"
+    r"~?[\w.-]*(?:/[\w.-]*)+|[\w-][\w.-]*\.(?:py|md|ya?ml|csv|c|h|jsonl?|toml|txt|html|h5|npz)"
 )
 CALL = re.compile(r"([A-Za-z_][\w.]*)\(.*\)")
 NAME = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*")

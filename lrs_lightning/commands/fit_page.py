@@ -37,7 +37,7 @@ KEYS = {
 TEXTS = {
     "trainer.max_steps": "updates",
     "seed_everything": "seed of weights and training",
-    "ckpt_path": "a checkpoint: to go on from in fit, else to judge",
+    "ckpt_path": "a run folder or checkpoint: to go on from in fit, else to judge",
 }
 GENERAL = {
     "--config FILE": CONFIG_HELP,

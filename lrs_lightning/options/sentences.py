@@ -112,7 +112,7 @@ def _spelt(key: str, parser: argparse.ArgumentParser) -> str:
 
 
 _VALUE = re.compile(
-    r"Given value: (.*)$|Got value: (.*?)(?: - |$)|: (\S+) does not conform"
+    r"Given value: (.*)$|Got value: (.*?)(?: - |$)|: (\S+) (?:does not conform|not a number)"
     r"|invalid literal for int\(\) with base 10: '(.*)'|could not convert string to float: '(.*)'"
 )
 _Reword = Callable[[re.Match[str], Any], str]

@@ -98,8 +98,9 @@ def _settings(parameter: inspect.Parameter) -> dict[str, Any]:
     hint, settings = parameter.annotation, {}
     if hint is bool:
         return {"action": "store_true", "default": False}
-    if get_origin(hint) in (list, Sequence):
-        (hint,), settings = get_args(hint), {"nargs": "+"}
+    for part in (hint, *get_args(hint)):  # a list, or perhaps a list
+        if get_origin(part) in (list, Sequence):
+            (hint,), settings = get_args(part), {"nargs": "+"}
     if parameter.kind is inspect.Parameter.POSITIONAL_ONLY:
         return {"type": hint, "metavar": parameter.name.rstrip("s").upper(), **settings}
     if parameter.default is inspect.Parameter.empty:

@@ -15,9 +15,11 @@ from lrs_lightning.training.callbacks.predictions import Predictions
 from lrs_lightning.training.callbacks.progress import RunProgress
 from lrs_lightning.training.callbacks.shifted_evaluation import ShiftedEvaluation
 from lrs_lightning.training.datamodule import ExpertTrajectories
+from lrs_lightning.training.loading import find_checkpoint
 from lrs_lightning.training.module import ImitationModule
 
 VERBS = ("fit", "validate", "test", "predict")
+_LIGHTNINGS = ("best", "last", "hpc")  # words that Lightning makes a path of
 
 
 class TrainerParser(Parser, LightningArgumentParser):
@@ -89,9 +91,11 @@ class TrainerCLI(LightningCLI):
         config = self.config[self.subcommand]
         if self.subcommand != "fit" and config.ckpt_path is None:
             raise ArgumentError(
-                f"{self.subcommand} needs a trained policy: give --ckpt_path, "
-                "e.g. runs/HalfCheetah-v5/version_0/checkpoints/last.ckpt"
+                f"{self.subcommand} needs a trained policy: give --ckpt_path, a run folder or a "
+                ".ckpt file, e.g. runs/HalfCheetah-v5/version_0"
             )
+        if config.ckpt_path not in (None, *_LIGHTNINGS):
+            config.ckpt_path = str(find_checkpoint(config.ckpt_path))
         if config.quiet:
             config.trainer.enable_progress_bar = False
         settings = getattr(config.trainer.logger, "init_args", None)
