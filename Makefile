@@ -7,7 +7,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 ARGS ?=
 
-.PHONY: fit fit-atari test check format bench clean
+.PHONY: fit fit-atari test check format bench faults clean
 
 fit: .venv/installed  ## the main job: learn HalfCheetah from an expert, test it in shifted worlds
 	$(BIN)/python -m lrs_lightning fit $(ARGS)
@@ -30,6 +30,9 @@ format: .venv/installed-dev
 
 bench: .venv/installed-dev  ## benchmarks in small; `python -m benchmarks SECTION` for the real ones
 	$(BIN)/python -m benchmarks kernels --smoke
+
+faults: .venv/installed-dev  ## small mistakes in the code that no test finds; ARGS="--rooms nn --number 60"
+	$(BIN)/python -m tools.faults $(ARGS)
 
 .venv/bin/python:
 	@test -n "$(PYTHON)" || { echo "error: no Python 3.11 or 3.12 found: install one, or run make PYTHON=/path/to/python"; exit 1; }

@@ -23,7 +23,7 @@ from lrs_lightning.data import DemonstrationStore, FrameWindows
 from lrs_lightning.data.collect import collect
 from lrs_lightning.envs import available_cores, describe, make
 from lrs_lightning.envs.atari_names import rom_name
-from lrs_lightning.nn import PolicyConfig, RecurrentPolicy, build_policy, pixel_encoder
+from lrs_lightning.nn import RecurrentPolicy, build_policy, pixel_encoder
 from lrs_lightning.options.call import call
 from lrs_lightning.rollout import TorchPolicy
 from lrs_lightning.training.losses import imitation_loss
@@ -144,7 +144,10 @@ def _player(encoder: str, games: int) -> Callable[[Any], Any]:
 
 def _policy(encoder: str) -> RecurrentPolicy:
     info = describe(GAME)
-    config = PolicyConfig(encoder=encoder, features=FEATURES, hidden_size=HIDDEN)
+    config = {
+        "encoder": {"name": encoder, "features": FEATURES},
+        "core": {"name": "cfc", "hidden_size": HIDDEN},
+    }
     return build_policy(config, info.observation_space, info.action_space)
 
 
@@ -226,9 +229,9 @@ def _read_and_use(data: DemonstrationStore, batches: int) -> tuple[float, float]
     read, used = [], []
     for _ in range(batches):
         begin = time.perf_counter()
-        batch = windows[rng.choice(windows.starts, 8)]
+        batch = windows[rng.choice(windows.window_starts, 8)]
         middle = time.perf_counter()
-        loss = imitation_loss(model.unroll(batch.observations)[0], batch.labels, batch.weights)
+        loss = imitation_loss(model.unroll(batch.observations)[0], batch.labels, batch.loss_mask)
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()

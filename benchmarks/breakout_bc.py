@@ -204,7 +204,7 @@ def play(model: Any, task: Task, episodes: int, max_frames: int) -> tuple[list[f
 
 def parts(store: DemonstrationStore, smoke: bool) -> tuple[FrameWindows, FrameWindows]:
     """The training and the held-out windows, those of the files that were imported."""
-    held_out, episodes = set(store.manifest["validation"]), list(store)
+    held_out, episodes = {i for i, o in enumerate(store.origins) if o.held_out}, list(store)
     made = []
     for validation in (False, True):
         chosen = [e for i, e in enumerate(episodes) if (i in held_out) == validation]

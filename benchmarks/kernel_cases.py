@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks import kernel_flashrnn
-from lrs_kernels import cfc_scan, dispatch, gru_scan, lstm_scan, rnn_scan
+from lrs_kernels import cfc_scan, dispatch, find_cell, gru_scan, lstm_scan, rnn_scan
 from lrs_kernels.native import load_library
 
 RANK, DENSITY = 8, 0.5
@@ -83,7 +83,7 @@ def our_backends(device: str) -> list[tuple[str, str, str | None]]:
         precisions = ("ieee", "tf32", "bf16") if dispatch.has_triton() else ()
         by_triton = [(f"ours triton {p}", "triton", p) for p in precisions]
         return [*by_triton, ("ours calls", "cpu", None)]
-    native = [("ours native", "native", None)] if load_library().functions else []
+    native = [("ours native", "native", None)] if load_library(find_cell("cfc")).functions else []
     return [*native, ("ours calls", "cpu", None)]
 
 

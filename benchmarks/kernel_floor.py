@@ -1,6 +1,6 @@
 """Columns that only a GPU fills: memory of a call, and how near it comes to the sequential floor.
 
-The floor is the model of `lrs_kernels.triton.roofline`: what T dependent time steps must cost in
+The floor is the model of `benchmarks.kernel_roofline`: what T dependent time steps must cost in
 the provider's own precision, when the batch is spread over the multiprocessors. Projections of
 inputs and gradients of weights are not part of it, so a share of 1 is out of reach.
 """
@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping
 import torch
 
 from benchmarks.kernel_cases import Case
+from benchmarks.kernel_roofline import floor_us
 from lrs_kernels.triton.config import MULTIPROCESSORS, SMALLEST_ENTRY, block_rows, padded
-from lrs_kernels.triton.roofline import floor_us
 
 PASSES = {"forward": ("forward",), "training": ("forward", "backward")}
 PASSES["population"] = PASSES["training"]

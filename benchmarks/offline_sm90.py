@@ -2,14 +2,13 @@
 
 Writes `results/offline_sm90.csv` and the table of `results/offline_sm90.md`: registers, shared
 memory, spills, instructions of the time loop, and the time per step that these predict beside the
-floor. Predictions are models (`lrs_kernels.triton.roofline`), not measurements.
+floor. Predictions are models (`benchmarks.kernel_roofline`), not measurements.
 """
 
 from __future__ import annotations
 
 from benchmarks._provenance import RESULTS, write_csv
-from lrs_kernels.triton.config import SMEM_LIMIT, padded
-from lrs_kernels.triton.offline import (
+from benchmarks.kernel_offline import (
     Kernel,
     Report,
     compile_for_sm90,
@@ -18,7 +17,8 @@ from lrs_kernels.triton.offline import (
     plain_kernels,
     table_kernels,
 )
-from lrs_kernels.triton.roofline import floor_us, predicted_us
+from benchmarks.kernel_roofline import floor_us, predicted_us
+from lrs_kernels.triton.config import SMEM_LIMIT, padded
 from lrs_lightning.files import write_whole
 
 CSV = RESULTS / "offline_sm90.csv"

@@ -29,7 +29,7 @@ from jsonargparse.typing import PositiveInt
 from benchmarks._provenance import RESULTS, provenance
 from lrs_lightning.envs import available_cores, describe, make
 from lrs_lightning.files import write_whole
-from lrs_lightning.nn import PolicyConfig, build_policy
+from lrs_lightning.nn import PolicyConfig, build_policy, cores
 from lrs_lightning.options.call import call
 from lrs_lightning.rollout import TorchPolicy, rollout
 
@@ -162,7 +162,7 @@ def _closed_loop(task: str, envs: int, steps: int) -> Provider:
     """The rollout that evaluations use, of an untrained policy of the project's default size."""
     info = describe(task)
     torch.manual_seed(0)
-    config = PolicyConfig(cell="cfc", hidden_size=64, rank=8, sparsity=0.5)
+    config = PolicyConfig(core=cores.CfC(hidden_size=64, rank=8, sparsity=0.5))
     policy = TorchPolicy(build_policy(config, info.observation_space, info.action_space).eval())
     short = f"{task.removesuffix('-v5')}Stretch{steps}-v5"
     if short not in gym.registry:

@@ -22,9 +22,9 @@ from benchmarks._provenance import RESULTS, write_csv
 from lrs_lightning.errors import UnknownNameError
 from lrs_lightning.options.call import call
 
-DENSE = ["--model.policy.control=dense"]
-POSITIONS = ["--model.policy.channels=[0,1,2,3,4,5,6,7]"]
-RANK_2 = ["--model.policy.rank=2", "--model.policy.sparsity=0.8"]
+DENSE = ["--model.policy.core.control=Dense"]
+POSITIONS = ["--model.policy.encoder.channels=[0,1,2,3,4,5,6,7]"]
+RANK_2 = ["--model.policy.core.rank=2", "--model.policy.core.sparsity=0.8"]
 CASES: dict[str, list[str]] = {
     "default": [],
     "rank 2, sparsity 0.8": RANK_2,
@@ -46,7 +46,7 @@ def run(case: str, seed: int, extra: Sequence[str] = ()) -> list[Row]:
         words = [
             *(sys.executable, "-m", "lrs_lightning", "fit"),
             f"--seed_everything={seed}",
-            f"--model.policy.mask_seed={seed}",
+            f"--model.policy.core.mask_seed={seed}",
             f"--trainer.logger.save_dir={folder}",
             *CASES[case],
             *extra,

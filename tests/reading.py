@@ -19,7 +19,7 @@ DOCUMENTS = sorted(
         ROOT / "lrs_lightning" / "experts" / "shipped" / "README.md",
     ]
 )
-SOURCES = ("lrs_lightning", "kernels", "benchmarks", "conf", "tests")
+SOURCES = ("lrs_lightning", "kernels", "benchmarks", "conf", "tests", "tools")
 _FENCED = re.compile(r"^```(\w*)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 _INLINE = re.compile(r"`([^`\n]+)`")
 _PROGRAM = re.compile(r"(?:\.venv/bin/)?python -m (lrs_lightning|benchmarks)\b(.*)")

@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
 
-from lrs_kernels.passes import GATES, Inputs
+from lrs_kernels.cell import Cell, Extras, States, Variant
 from lrs_kernels.recurrent import Recurrent
 
 _DTYPES = (torch.float32, torch.float64)
 
 
-def check_inputs(cell: str, inputs: Inputs, gates: tuple[int, ...] | None = None) -> None:
-    """Raise unless all tensors fit each other.
-
-    Args:
-        cell: name of the cell, for the number of its gates.
-        inputs: what the scan will read.
-        gates: recurrent matrices the cell may have, where a mode of it differs.
+def check_x_proj(x_proj: Tensor) -> None:
+    """Raise unless this can be the projected input of a scan.
 
     Raises:
-        ValueError: for a shape, naming the argument, its shape and the one expected.
-        TypeError: for a dtype or a device.
+        ValueError: for a number of axes, or one of length 0.
 
     """
-    x_proj = inputs.x_proj
     if x_proj.dim() not in (3, 4):
         raise ValueError(
             f"x_proj has shape {tuple(x_proj.shape)}, expected (T, B, G*H), "
@@ -35,17 +30,20 @@ def check_inputs(cell: str, inputs: Inputs, gates: tuple[int, ...] | None = None
             raise ValueError(
                 f"x_proj has shape {tuple(x_proj.shape)}: {name} = 0, there is nothing to scan"
             )
-    hidden = _check_weights(inputs.recurrent, gates or GATES[cell], tuple(x_proj.shape))
-    _check_rows(inputs, hidden)
-    _check_kinds(inputs)
 
 
-def _check_weights(recurrent: Recurrent, gates: tuple[int, ...], x_shape: tuple[int, ...]) -> int:
-    part = recurrent.reference
+def check_weights(variant: Variant, x_proj: Tensor, recurrent: Recurrent) -> None:
+    """Raise unless the recurrent weights fit the equations and the projected input.
+
+    Raises:
+        ValueError: for a shape, naming the argument, its shape and the one expected.
+
+    """
+    part, x_shape = recurrent.reference, tuple(x_proj.shape)
     name = "weight" if recurrent.dense is not None else "W1"
     lead = x_shape[:-3]
-    if part.dim() != 3 + len(lead) or part.shape[-3] not in gates:
-        wanted = " or ".join(str(g) for g in gates)
+    if part.dim() != 3 + len(lead) or part.shape[-3] not in variant.gates:
+        wanted = " or ".join(str(g) for g in sorted(variant.gates))
         raise ValueError(
             f"{name} has shape {tuple(part.shape)}, expected "
             f"({'P, ' if lead else ''}G, H, {'H' if name == 'weight' else 'r'}) with G = {wanted}"
@@ -66,36 +64,70 @@ def _check_weights(recurrent: Recurrent, gates: tuple[int, ...], x_shape: tuple[
             f"x_proj has shape {x_shape}, expected a last axis of G*H = {count} * {hidden} = "
             f"{count * hidden} to fit {name} of shape {tuple(part.shape)}"
         )
-    return hidden
 
 
-def _check_rows(inputs: Inputs, hidden: int) -> None:
-    *lead, steps, batch, _ = inputs.x_proj.shape
-    _expect("h0", inputs.h0, (*lead, batch, hidden))
-    if inputs.c0 is not None:
-        _expect("c0", inputs.c0, (*lead, batch, hidden))
-    if inputs.timespans is not None:
-        _expect("timespans", inputs.timespans, (*lead, steps, batch))
-    if inputs.resets is not None:
-        _expect("resets", inputs.resets, (*lead, steps, batch))
-    if inputs.bias_n is not None:
-        _expect("bias_n", inputs.bias_n, (*lead, hidden))
+def check_rows(
+    cell: Cell,
+    variant: str,
+    x_proj: Tensor,
+    recurrent: Recurrent,
+    states: States,
+    resets: Tensor | None,
+    extras: Extras,
+) -> None:
+    """Raise unless states, resets and extra inputs fit the rest, whose shapes have been checked.
+
+    Raises:
+        ValueError: for a shape, a missing input, or one that the variant does not take.
+        TypeError: for a dtype or a device.
+
+    """
+    *lead, steps, batch, width = x_proj.shape
+    hidden = width // recurrent.reference.shape[-3]
+    if len(states) != len(cell.states):
+        raise ValueError(f"{len(states)} states for {cell.name}, expected {len(cell.states)}")
+    for name, state in zip(cell.states, states, strict=True):
+        _expect(f"{name}0", state, (*lead, batch, hidden))
+    if resets is not None:
+        _expect("resets", resets, (*lead, steps, batch))
+    known = cell.variants[variant].extras
+    for name, kind in known.items():
+        if name in extras:
+            shape = (*lead, steps, batch) if kind.axes == "TB" else (*lead, hidden)
+            _expect(name, extras[name], shape)
+        elif kind.required:
+            needed = " and ".join(name for name, kind in known.items() if kind.required)
+            raise ValueError(f"variant {variant!r} of {cell.name} needs {needed}")
+    if not extras.keys() <= known.keys():
+        unknown = ", ".join(sorted(extras.keys() - known.keys()))
+        takes = ", ".join(known) or "no extra input"
+        raise ValueError(f"variant {variant!r} of {cell.name} takes {takes}, got {unknown}")
+    _check_kinds(x_proj, _named(recurrent, cell, states, resets, extras))
 
 
-def _check_kinds(inputs: Inputs) -> None:
-    x_proj, recurrent = inputs.x_proj, inputs.recurrent
+def _named(
+    recurrent: Recurrent, cell: Cell, states: States, resets: Tensor | None, extras: Extras
+) -> Iterator[tuple[str, Tensor | None, bool]]:
+    """Every tensor with its name, and whether it is a flag, which may have any dtype."""
+    yield "weight", recurrent.dense, False
+    yield "W1", recurrent.w1, False
+    yield "W2", recurrent.w2, False
+    yield "mask", recurrent.mask, True
+    for name, state in zip(cell.states, states, strict=True):
+        yield f"{name}0", state, False
+    yield "resets", resets, True
+    for name, value in extras.items():
+        yield name, value, False
+
+
+def _check_kinds(x_proj: Tensor, named: Iterator[tuple[str, Tensor | None, bool]]) -> None:
     dtype, device = x_proj.dtype, x_proj.device
     if dtype not in _DTYPES:
         raise TypeError(
             f"x_proj is {dtype}, expected float32 or float64; for half precision on a GPU "
             f"keep float32 tensors and pass precision='bf16'"
         )
-    for name, tensor, is_flag in (
-        ("weight", recurrent.dense, False), ("W1", recurrent.w1, False),
-        ("W2", recurrent.w2, False), ("mask", recurrent.mask, True), ("h0", inputs.h0, False),
-        ("c0", inputs.c0, False), ("timespans", inputs.timespans, False),
-        ("resets", inputs.resets, True), ("bias_n", inputs.bias_n, False),
-    ):  # fmt: skip
+    for name, tensor, is_flag in named:
         if tensor is None:
             continue
         if not is_flag and tensor.dtype != dtype:

@@ -6,6 +6,8 @@
 | `native` | whole sequence in one call of compiled C | CPUs, where there is a C compiler |
 | `cpu` | loop of few large PyTorch calls, backward by hand | anywhere |
 | `reference` | plain loop through autograd | anywhere; slow, differentiable twice |
+
+A cell has the first three as its descriptor says, and the last one always.
 """
 
 from __future__ import annotations
@@ -17,8 +19,10 @@ import os
 from functools import lru_cache
 from typing import NamedTuple, cast
 
+from lrs_kernels.cell import Cell
 from lrs_kernels.native.build import load_library
 from lrs_kernels.passes import Backend
+from lrs_kernels.registry import cells
 
 logger = logging.getLogger("lrs_kernels")
 
@@ -45,13 +49,13 @@ def has_triton() -> bool:
 
 
 @lru_cache(maxsize=256)
-def choose(backend: str, cell: str, variant: str, device_type: str) -> Choice:
+def choose(backend: str, cell: Cell, variant: str, device_type: str) -> Choice:
     """Pick the backend of a scan and log the choice, once for every kind of scan.
 
     Args:
         backend: `auto`, or the name of the one that is wanted.
-        cell: `cfc`, `lstm`, `gru` or `rnn`.
-        variant: mode or nonlinearity of the cell.
+        cell: descriptor of the cell.
+        variant: one of its variants.
         device_type: where the inputs are.
 
     Raises:
@@ -61,51 +65,98 @@ def choose(backend: str, cell: str, variant: str, device_type: str) -> Choice:
     if backend not in BACKENDS:
         raise ValueError(f"backend is {backend!r}, expected one of {', '.join(BACKENDS)}")
     choice = _decide(backend, cell, variant, device_type)
-    logger.info("%s scan on %s runs on %r: %s", cell, device_type, *choice)
+    logger.info("%s scan on %s runs on %r: %s", cell.name, device_type, *choice)
     return choice
 
 
-def _decide(backend: str, cell: str, variant: str, device_type: str) -> Choice:
-    by_hand = variant != "pure"
-    obstacle = _obstacle_to_triton(variant, device_type)
-    if backend == "triton":
-        if obstacle is not None:
-            raise ValueError(f"backend 'triton' cannot run this {cell} scan: {obstacle}")
-        return Choice("triton", "asked for")
-    if backend in ("cpu", "native") and not by_hand:
-        raise ValueError(f"backend {backend!r} has no CfC of mode 'pure'; pass backend='auto'")
+def reference_alone(backend: str, cell: Cell, variant: str) -> bool:
+    """Whether the reference runs wherever the inputs are: asked for, or because nothing else can.
+
+    Raises:
+        ValueError: if it is not what is asked for.
+
+    """
+    if backend not in BACKENDS:
+        raise ValueError(f"backend is {backend!r}, expected one of {', '.join(BACKENDS)}")
+    missing = _not_by_hand(cell, variant)
+    if missing is not None and backend not in ("auto", "reference"):
+        raise ValueError(_refusal(backend, cell, missing))
+    return missing is not None or backend == "reference"
+
+
+def _refusal(backend: str, cell: Cell, obstacle: str) -> str:
+    return (
+        f"backend {backend!r} cannot run this {cell.name} scan: {obstacle}; "
+        "pass backend='auto' or 'reference'"
+    )
+
+
+def _decide(backend: str, cell: Cell, variant: str, device_type: str) -> Choice:
+    if backend == "auto":
+        return _best(cell, variant, device_type)
+    obstacle = _obstacle(backend, cell, variant, device_type)
+    if obstacle is not None:
+        raise ValueError(_refusal(backend, cell, obstacle))
+    return Choice(backend, "asked for")
+
+
+def _best(cell: Cell, variant: str, device_type: str) -> Choice:
+    """The fastest backend that nothing stands in the way of."""
+    missing = _not_by_hand(cell, variant)
+    if missing is not None:
+        return Choice("reference", missing)
+    candidates = {"cuda": ("triton", "cpu"), "cpu": ("native", "cpu")}.get(device_type, ("cpu",))
+    obstacles: list[str] = []
+    for backend in candidates:
+        obstacle = _obstacle(backend, cell, variant, device_type)
+        if obstacle is None:
+            return Choice(backend, "; ".join(obstacles) or _merit(backend, cell, device_type))
+        obstacles.append(f"not on {backend!r}, because {obstacle}")
+    return Choice("reference", "; ".join(obstacles))
+
+
+def _merit(backend: str, cell: Cell, device_type: str) -> str:
+    """Why the first candidate was taken."""
     if backend == "native":
-        return _native(device_type)
-    if backend != "auto":
-        return Choice(backend, "asked for")
-    if not by_hand:
-        return Choice("reference", "mode 'pure' has no hand-written passes")
-    if device_type == "cuda" and obstacle is None:
-        return Choice("triton", "inputs are on a GPU")
-    if device_type == "cuda":
-        return Choice("cpu", f"PyTorch calls step by step, because {obstacle}")
-    if device_type == "cpu":
-        functions, reason = load_library()
-        return Choice("cpu" if functions is None else "native", reason)
-    return Choice("cpu", f"inputs are on the device {device_type!r}")
+        return load_library(cell).reason
+    return "inputs are on a GPU" if backend == "triton" else f"inputs are on {device_type!r}"
 
 
-def _native(device_type: str) -> Choice:
-    functions, reason = load_library()
+def _not_by_hand(cell: Cell, variant: str) -> str | None:
+    """Why no backend but the reference can run a variant, or None."""
+    if cell.cpu is None and cell.native is None and cell.triton is None:
+        return "the cell has no hand-written passes"
+    if not cell.variants[variant].by_hand:
+        return f"the variant {variant!r} has no hand-written passes"
+    return None
+
+
+def _obstacle(backend: str, cell: Cell, variant: str, device_type: str) -> str | None:
+    """Why a backend cannot run a scan, or None."""
+    if backend == "reference":
+        return None
+    missing = _not_by_hand(cell, variant)
+    if missing is not None:
+        return missing
+    if getattr(cell, backend) is None:
+        return f"the cell has no passes for {backend!r}"
+    if backend == "triton":
+        return _obstacle_to_triton(device_type)
+    return _obstacle_to_native(cell, device_type) if backend == "native" else None
+
+
+def _obstacle_to_native(cell: Cell, device_type: str) -> str | None:
     if device_type != "cpu":
-        raise ValueError(f"backend 'native' runs on the CPU, but the inputs are on {device_type}")
-    if functions is None:
-        raise ValueError(f"backend 'native' is not available here: {reason}")
-    return Choice("native", "asked for")
+        return f"it runs on the CPU, but the inputs are on {device_type}"
+    functions, reason = load_library(cell)
+    return reason if functions is None else None
 
 
-def _obstacle_to_triton(variant: str, device_type: str) -> str | None:
+def _obstacle_to_triton(device_type: str) -> str | None:
     if not has_triton():
         return "Triton is not installed"
     if device_type != "cuda" and os.environ.get("TRITON_INTERPRET") != "1":
         return f"inputs are on the device {device_type!r}, and TRITON_INTERPRET is not 1"
-    if variant == "pure":
-        return "it has no CfC of mode 'pure'"
     return None
 
 
@@ -115,7 +166,9 @@ def load(backend: str) -> Backend:
 
 
 def explain(device_type: str | None = None) -> str:
-    """One line per cell: which backend `auto` takes here, and why.
+    """One line per registered cell: which backend `auto` takes here, and why.
+
+    Variants that take another backend than the first one of their cell have lines of their own.
 
     Args:
         device_type: `cpu` or `cuda`; by default what this machine has.
@@ -125,8 +178,11 @@ def explain(device_type: str | None = None) -> str:
         import torch
 
         device_type = "cuda" if torch.cuda.is_available() else "cpu"
-    kinds = {"cfc": "default", "lstm": "default", "gru": "default", "rnn": "tanh"}
-    chosen = {cell: _decide("auto", cell, variant, device_type) for cell, variant in kinds.items()}
-    return "\n".join(
-        f"{cell}: {choice.backend} ({choice.reason})" for cell, choice in chosen.items()
-    )
+    lines = []
+    for name, cell in cells().items():
+        usual, *others = ((variant, _best(cell, variant, device_type)) for variant in cell.variants)
+        chosen = {name: usual[1]} | {
+            f"{name} {variant}": choice for variant, choice in others if choice != usual[1]
+        }
+        lines += [f"{what}: {choice.backend} ({choice.reason})" for what, choice in chosen.items()]
+    return "\n".join(lines)

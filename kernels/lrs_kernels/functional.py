@@ -1,32 +1,16 @@
-"""One function per cell: the whole recurrence over time, differentiable.
+"""A function for every cell of this package: `recurrent_scan` under the names of its own inputs.
 
-Letters: P population (a leading axis that may be missing everywhere), T time, B batch, G recurrent
-matrices, H hidden size, r rank. The input part of the pre-activations is given already projected,
-bias included, since one GEMM for all steps is faster than T small ones.
+Letters as in `scan.py`.
 """
 
 from __future__ import annotations
 
-from typing import TypeVar
+from collections.abc import Iterable
 
-import torch
 from torch import Tensor
 
-from lrs_kernels import dispatch
-from lrs_kernels.checks import check_inputs
-from lrs_kernels.ops import run
-from lrs_kernels.passes import Call, Inputs
-from lrs_kernels.precision import resolve
-from lrs_kernels.recurrent import Recurrent
-from lrs_kernels.reference import cfc_reference
-
-Weight = Tensor | tuple[Tensor, Tensor]
-"""Dense `(P, G, H, H)`, or the pair W1 `(P, G, H, r)` and W2 `(P, G, r, H)`."""
-
-_MaybeTensor = TypeVar("_MaybeTensor", Tensor, Tensor | None)
-
-_MODES = ("default", "no_gate", "pure")
-_NONLINEARITIES = ("tanh", "relu")
+from lrs_kernels.cells import cfc, gru, lstm, rnn
+from lrs_kernels.scan import Weight, recurrent_scan
 
 
 def cfc_scan(
@@ -39,7 +23,7 @@ def cfc_scan(
     precision: str | None = None,
     backend: str = "auto",
     *,
-    mode: str = "default",
+    mode: str | None = None,
     w_tau: Tensor | None = None,
     amplitude: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
@@ -58,29 +42,27 @@ def cfc_scan(
         resets: true where the state is zeroed before step t (an episode starts), `(P, T, B)`.
         precision: of the matrix products on a GPU: `ieee`, `tf32`, `tf32x3`, `bf16`; by default
             what torch is set to.
-        backend: `auto`, `triton`, `cpu` or `reference`.
-        mode: ncps' `default`, `no_gate` (`h_t = g + h f`) or `pure` (one gate, G = 1).
-        w_tau: mode `pure`: inverse time constants, `(P, H)`.
-        amplitude: mode `pure`: A, `(P, H)`.
+        backend: `auto`, `triton`, `native`, `cpu` or `reference`.
+        mode: `paper` (G = 3), or ncps' `default` (G = 4), `no_gate` (`h_t = g + h f`, G = 4; 3 is
+            allowed) or `pure` (G = 1); by default what has as many matrices as `weight`, `paper`,
+            `default` or `pure`.
+        w_tau: mode `pure`, which needs it: inverse time constants, `(P, H)`.
+        amplitude: mode `pure`, which needs it: A, `(P, H)`.
 
     Returns:
         States h_1 ... h_T, `(P, T, B, H)`, and the final state, `(P, B, H)`.
 
     Raises:
-        ValueError: for a shape, mode, precision or backend that does not fit.
+        ValueError: for a shape, mode, precision or backend that does not fit, and for a mask that
+            requires a gradient on another backend than `reference`.
         TypeError: for a dtype or device that does not fit.
 
     """
-    _one_of("mode", mode, _MODES)
-    inputs, call = _prepare("cfc", x_proj, weight, h0, mask, resets, precision, mode, timespans)
-    check_inputs("cfc", inputs, (1,) if mode == "pure" else None)
-    if mode == "pure":
-        _choose_reference(backend, inputs)
-        return cfc_reference(
-            inputs.x_proj, inputs.recurrent.effective(), inputs.h0, inputs.timespans,
-            inputs.resets, mode, w_tau, amplitude,
-        )  # fmt: skip
-    y, h_n, _ = run(call, inputs, backend)
+    y, (h_n,) = recurrent_scan(
+        cfc.CELL, x_proj, weight, None if h0 is None else (h0,), mask, resets,
+        variant=_one_of("mode", mode, cfc.CELL.variants), precision=precision, backend=backend,
+        timespans=timespans, w_tau=w_tau, amplitude=amplitude,
+    )  # fmt: skip
     return y, h_n
 
 
@@ -112,12 +94,9 @@ def lstm_scan(
         TypeError: for a dtype or device that does not fit.
 
     """
-    h0, c0 = (None, None) if state is None else state
-    inputs, call = _prepare("lstm", x_proj, weight, h0, mask, resets, precision)
-    inputs = inputs._replace(c0=torch.zeros_like(inputs.h0) if c0 is None else _float32(c0))
-    check_inputs("lstm", inputs)
-    y, h_n, c_n = run(call, inputs, backend)
-    assert c_n is not None
+    y, (h_n, c_n) = recurrent_scan(
+        lstm.CELL, x_proj, weight, state, mask, resets, precision=precision, backend=backend
+    )
     return y, (h_n, c_n)
 
 
@@ -151,10 +130,10 @@ def gru_scan(
         TypeError: for a dtype or device that does not fit.
 
     """
-    inputs, call = _prepare("gru", x_proj, weight, h0, mask, resets, precision)
-    inputs = inputs._replace(bias_n=_float32(bias_n))
-    check_inputs("gru", inputs)
-    y, h_n, _ = run(call, inputs, backend)
+    y, (h_n,) = recurrent_scan(
+        gru.CELL, x_proj, weight, None if h0 is None else (h0,), mask, resets,
+        precision=precision, backend=backend, bias_n=bias_n,
+    )  # fmt: skip
     return y, h_n
 
 
@@ -189,51 +168,16 @@ def rnn_scan(
         TypeError: for a dtype or device that does not fit.
 
     """
-    _one_of("nonlinearity", nonlinearity, _NONLINEARITIES)
-    inputs, call = _prepare("rnn", x_proj, weight, h0, mask, resets, precision, nonlinearity)
-    check_inputs("rnn", inputs)
-    y, h_n, _ = run(call, inputs, backend)
+    variant = _one_of("nonlinearity", nonlinearity, rnn.CELL.variants)
+    y, (h_n,) = recurrent_scan(
+        rnn.CELL, x_proj, weight, None if h0 is None else (h0,), mask, resets,
+        variant=variant, precision=precision, backend=backend,
+    )  # fmt: skip
     return y, h_n
 
 
-def _choose_reference(backend: str, inputs: Inputs) -> None:
-    if not torch.compiler.is_compiling():
-        dispatch.choose(backend, "cfc", "pure", inputs.x_proj.device.type)
-
-
-def _prepare(
-    cell: str,
-    x_proj: Tensor,
-    weight: Weight,
-    h0: Tensor | None,
-    mask: Tensor | None,
-    resets: Tensor | None,
-    precision: str | None,
-    variant: str = "default",
-    timespans: Tensor | None = None,
-) -> tuple[Inputs, Call]:
-    """Name the arguments, fill in what was left out, and lift what autocast lowered."""
-    device = x_proj.device.type
-    recurrent = Recurrent.of(weight, mask)
-    call = Call(cell, variant, resolve(precision, device, x_proj.dtype))
-    if resets is not None and resets.dtype != torch.bool:
-        resets = resets != 0
-    if torch.is_autocast_enabled(device):
-        # Autocast lowers products, not sums over a thousand steps: the state stays in float32.
-        x_proj, h0, timespans = _float32(x_proj), _float32(h0), _float32(timespans)
-        recurrent = Recurrent(*(_float32(part) for part in recurrent))
-    if h0 is None:
-        shape = (*x_proj.shape[:-3], x_proj.shape[-2], recurrent.reference.shape[-2])
-        h0 = x_proj.new_zeros(shape)
-    return Inputs(x_proj, recurrent, h0, None, timespans, resets), call
-
-
-def _float32(tensor: _MaybeTensor) -> _MaybeTensor:
-    if tensor is not None and tensor.dtype in (torch.float16, torch.bfloat16):
-        return tensor.float()
-    return tensor
-
-
-def _one_of(name: str, value: str, known: tuple[str, ...]) -> None:
-    if value not in known:
+def _one_of(name: str, value: str | None, known: Iterable[str]) -> str | None:
+    """The value, if it is known or left out; variants have other names in these functions."""
+    if value is not None and value not in known:
         raise ValueError(f"{name} is {value!r}, expected one of {', '.join(known)}")
+    return value

@@ -1,8 +1,6 @@
 """What goes into the two passes of a scan and what comes out, the same for every backend and cell.
 
-A backend is a module with `forward(call, inputs, save, save_time) -> Trace` and
-`backward(call, inputs, trace, upstream) -> Grads`. Shapes: P population (may be missing), T time,
-B batch, G recurrent matrices, H hidden size.
+Shapes: P population (may be missing), T time, B batch, G recurrent matrices, H hidden size.
 """
 
 from __future__ import annotations
@@ -12,45 +10,77 @@ from typing import NamedTuple, Protocol
 
 from torch import Tensor
 
+from lrs_kernels.cell import Cell, Variant
 from lrs_kernels.recurrent import Recurrent
-from lrs_kernels.weight_grad import PartGrads
 
-GATES = {"cfc": (3, 4), "lstm": (4,), "gru": (3,), "rnn": (1,)}
-"""Recurrent matrices that each cell may have."""
+PartGrads = tuple[Tensor | None, Tensor | None, Tensor | None]
+"""Gradients of `dense`, `w1` and `w2`; None where there is no such part."""
 
 
 @dataclass(frozen=True)
-class Call:
+class Recurrence:
     """Which recurrence to run, as plain values.
 
     Attributes:
-        cell: `cfc`, `lstm`, `gru` or `rnn`.
-        variant: CfC `default` or `no_gate`; RNN `tanh` or `relu`; `default` for the others.
+        cell: its descriptor.
+        variant: one of `cell.variants`.
         precision: of the products on a GPU: `ieee`, `tf32`, `tf32x3` or `bf16`.
 
     """
 
-    cell: str
-    variant: str = "default"
+    cell: Cell
+    variant: str
     precision: str = "ieee"
+
+    @property
+    def form(self) -> Variant:
+        """The equations."""
+        return self.cell.variants[self.variant]
 
 
 class Inputs(NamedTuple):
-    """Everything a scan reads."""
+    """The tensors that the passes read.
+
+    The registered operators and the node of the autograd graph take them in this order: nobody
+    else states it. `x_proj` is used up by the forward pass and None on the way back.
+    """
 
     x_proj: Tensor
     """`(P, T, B, G*H)`."""
-    recurrent: Recurrent
+    dense: Tensor | None
+    """Recurrent weights, `(P, G, H, H)`; None where they are low rank."""
+    w1: Tensor | None
+    """Left factor, `(P, G, H, r)`."""
+    w2: Tensor | None
+    """Right factor, `(P, G, r, H)`."""
+    mask: Tensor | None
+    """1 where a connection exists, `(P, G, H, H)`; None means all ones."""
     h0: Tensor
     """`(P, B, H)`."""
     c0: Tensor | None = None
-    """LSTM: `(P, B, H)`."""
+    """Cells with a second state: `(P, B, H)`."""
     timespans: Tensor | None = None
     """CfC: `(P, T, B)`."""
     resets: Tensor | None = None
     """Boolean, `(P, T, B)`."""
     bias_n: Tensor | None = None
     """GRU: `(P, H)`."""
+
+    @classmethod
+    def of(
+        cls, x_proj: Tensor, recurrent: Recurrent, h0: Tensor, **others: Tensor | None
+    ) -> Inputs:
+        """Inputs with the recurrent weights as one value."""
+        return cls(x_proj, *recurrent, h0, **others)
+
+    @property
+    def recurrent(self) -> Recurrent:
+        """The recurrent weights as one value."""
+        return Recurrent(self.dense, self.w1, self.w2, self.mask)
+
+    def with_recurrent(self, recurrent: Recurrent) -> Inputs:
+        """The same with other recurrent weights."""
+        return self._replace(**recurrent._asdict())
 
 
 class Trace(NamedTuple):
@@ -59,13 +89,15 @@ class Trace(NamedTuple):
     states: Tensor
     """h_1 ... h_T, `(P, T, B, H)`."""
     c_n: Tensor | None = None
-    """LSTM: final cell state, `(P, B, H)`."""
+    """Cells with a second state: the final one, `(P, B, H)`."""
     gates: Tensor | None = None
-    """Activated gates (GRU: and the recurrent part of n), for the backward pass."""
+    """What the way back needs of every step, `(P, T, B, S*H)` with S = `cell.saved`."""
     cells: Tensor | None = None
-    """LSTM: c_1 ... c_T, `(P, T, B, H)`."""
+    """Cells with a second state: c_1 ... c_T, `(P, T, B, H)`."""
     time: Tensor | None = None
     """CfC: the pre-activation that dt multiplies, `(P, T, B, H)`, if dt needs a gradient."""
+    weight: Tensor | None = None
+    """`W1 @ W2 * M` where a backend has formed it and would have to do so again."""
 
 
 class Upstream(NamedTuple):
@@ -94,19 +126,22 @@ class Grads(NamedTuple):
     """Gradient of the recurrent products where it differs from `dz` (GRU)."""
 
 
-class Backend(Protocol):
-    """One way to run the passes."""
+class Passes(Protocol):
+    """The two passes of a cell: what a module of `cpu/` has."""
 
-    forms_weights: bool
-    """True where the backend forms W1 @ W2 * M itself."""
+    def forward(self, recurrence: Recurrence, inputs: Inputs, save: bool, save_time: bool) -> Trace:
+        """Run over the sequence; `save` keeps what `backward` needs, `save_time` `Trace.time`."""
 
-    def forward(self, call: Call, inputs: Inputs, save: bool, save_time: bool) -> Trace:
-        """Run over the sequence."""
-
-    def backward(self, call: Call, inputs: Inputs, trace: Trace, upstream: Upstream) -> Grads:
+    def backward(
+        self, recurrence: Recurrence, inputs: Inputs, trace: Trace, upstream: Upstream
+    ) -> Grads:
         """Walk back once."""
 
+
+class Backend(Passes, Protocol):
+    """One way to run the passes of all cells."""
+
     def weight_grads(
-        self, dz: Tensor, states: Tensor, h0: Tensor, resets: Tensor | None, recurrent: Recurrent
+        self, recurrence: Recurrence, inputs: Inputs, states: Tensor, dz: Tensor
     ) -> PartGrads:
         """Gradients of the weights for all steps at once; see `weight_grad.weight_grads`."""

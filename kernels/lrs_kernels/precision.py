@@ -33,7 +33,7 @@ def resolve(precision: str | None, device_type: str, dtype: torch.dtype) -> str:
     """
     if precision is not None and precision not in PRECISIONS:
         raise ValueError(f"precision is {precision!r}, expected one of {', '.join(PRECISIONS)}")
-    if device_type == "cpu" or dtype == torch.float64:
+    if device_type in ("cpu", "meta") or dtype == torch.float64:
         return "ieee"
     if precision is not None:
         return precision
@@ -41,6 +41,11 @@ def resolve(precision: str | None, device_type: str, dtype: torch.dtype) -> str:
         return "bf16"
     # A compiler cannot look at the setting; the operator does when it runs.
     return AS_TORCH if torch.compiler.is_compiling() else settled(AS_TORCH)
+
+
+def lowered(device_type: str) -> bool:
+    """Whether autocast is at work on a device; it knows no meta device."""
+    return device_type != "meta" and torch.is_autocast_enabled(device_type)
 
 
 def settled(precision: str) -> str:

@@ -50,14 +50,15 @@ class Recurrent(NamedTuple):
             raise ValueError("the recurrent weights are dense: they have no factors W1 and W2")
         return self.w1, self.w2
 
+    @property
+    def gates(self) -> int:
+        """G; 0 where the weights are no matrices."""
+        return self.reference.shape[-3] if self.reference.dim() > 2 else 0
+
     def effective(self) -> Tensor:
         """The matrices the cell multiplies by, mask applied: `(P, G, H, H)`."""
         weight = self.dense if self.dense is not None else torch.matmul(*self.factors)
         return weight if self.mask is None else weight * self.mask
-
-    def with_population(self) -> Recurrent:
-        """The same weights as a population of one, a view with a leading axis of length 1."""
-        return Recurrent(*(None if part is None else part.unsqueeze(0) for part in self))
 
 
 def stack_factors(members: Sequence[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:

@@ -1,24 +1,29 @@
 """Gradients of the recurrent weights: one GEMM for all time steps, then the chain to the factors.
 
 The loops over time leave dL/dz behind, so what remains does not depend on the order of the steps.
-Both backends end here. Letters as in `recurrent.py`; T time, B batch.
+All backends end here, but for small matrices on `native`. Letters as in `recurrent.py`.
 """
 
 from __future__ import annotations
 
 from torch import Tensor
 
+from lrs_kernels.passes import Inputs, PartGrads, Recurrence
 from lrs_kernels.recurrent import Recurrent
 
-PartGrads = tuple[Tensor | None, Tensor | None, Tensor | None]
-"""Gradients of `dense`, `w1` and `w2`; None where there is no such part."""
 
+def weight_grads(recurrence: Recurrence, inputs: Inputs, states: Tensor, dz: Tensor) -> PartGrads:
+    """Gradients of the stored parts.
 
-def weight_grads(
-    dz: Tensor, states: Tensor, h0: Tensor, resets: Tensor | None, recurrent: Recurrent
-) -> PartGrads:
-    """Gradients of the stored parts; arguments as in `effective_weight_grad` and `factor_grads`."""
-    return factor_grads(effective_weight_grad(dz, states, h0, resets), recurrent)
+    Args:
+        recurrence: what was run; all of them are alike here.
+        inputs: of the forward pass.
+        states: what it returned, `(P, T, B, H)`.
+        dz: gradient of the recurrent part of the pre-activations, `(P, T, B, G*H)`.
+
+    """
+    effective = effective_weight_grad(dz, states, inputs.h0, inputs.resets)
+    return factor_grads(effective, inputs.recurrent)
 
 
 def effective_weight_grad(
@@ -60,7 +65,7 @@ def factor_grads(d_effective: Tensor, recurrent: Recurrent) -> PartGrads:
         recurrent: the stored parts.
 
     Returns:
-        Gradients of `dense`, `w1` and `w2`; None where there is no such part.
+        Gradients of `dense`, `w1` and `w2`.
 
     """
     masked = d_effective if recurrent.mask is None else d_effective * recurrent.mask

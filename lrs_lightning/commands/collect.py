@@ -38,7 +38,7 @@ def collect(
         env: environment id
         expert: 'shipped', the path of an expert, or a hub name
         episodes: number of episodes
-        noise: deviation of the action noise: a ladder over the episodes, or one value
+        noise: deviation of the action noise: a schedule over the episodes, or one value
         seed: data seed: which episodes
         quiet: print no line for each episode
     """

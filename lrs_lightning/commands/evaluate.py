@@ -61,6 +61,7 @@ def evaluate(
     from lrs_lightning.evaluation import Suite
     from lrs_lightning.evaluation import evaluate as play
     from lrs_lightning.evaluation.policies import resolve
+    from lrs_lightning.evaluation.references import References
     from lrs_lightning.report import write_report
     from lrs_lightning.report.progress import evaluation_progress
     from lrs_lightning.report.table import differences, table
@@ -71,6 +72,7 @@ def evaluate(
     chosen = Suite.load(suite)
     task, candidates = resolve(policy, env, load_candidate)
     folder = out or _default_folder(task, chosen.name, candidates)
+    runs = [c.run for c in candidates if c.run is not None]
     failed: list[Row] = []
     with evaluation_progress(console, quiet) as on_progress:
         summary = play(
@@ -79,6 +81,7 @@ def evaluate(
             chosen,
             episodes,
             seed,
+            references=References(task, out=folder, known=runs, threads=threads),
             out=folder,
             context=next((c.context for c in candidates if c.context is not None), None),
             about={c.name: c.about for c in candidates},

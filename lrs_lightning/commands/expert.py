@@ -11,7 +11,7 @@ from jsonargparse.typing import PositiveFloat, PositiveInt
 
 from lrs_lightning.commands import PROGRAM
 from lrs_lightning.commands.collect import show_episode
-from lrs_lightning.errors import UnknownNameError
+from lrs_lightning.errors import EnvironmentMismatchError, UnknownNameError
 from lrs_lightning.options.call import call, parse
 from lrs_lightning.options.menu import HELP, menu
 from lrs_lightning.options.parser import Parser
@@ -106,12 +106,23 @@ def fit(
 
 
 def recipe_class(env: str) -> Callable[..., Any]:
-    """What the training of a task's expert can be told."""
-    from lrs_lightning.envs import is_atari
+    """What the training of a task's expert can be told.
+
+    Raises:
+        EnvironmentMismatchError: none can be trained.
+    """
+    from lrs_lightning.envs import domain_of
     from lrs_lightning.expert_training.pqn_config import PQNConfig
     from lrs_lightning.expert_training.sac_config import SACConfig
 
-    return PQNConfig if is_atari(env) else SACConfig
+    recipes: dict[str | None, Callable[..., Any]] = {"pqn": PQNConfig, "sac": SACConfig}
+    domain = domain_of(env)
+    if domain.expert_trainer not in recipes:
+        raise EnvironmentMismatchError(
+            f"{env}: no expert of the domain {domain.name!r} can be trained, only those of MuJoCo "
+            "and Atari: bring one of your own"
+        )
+    return recipes[domain.expert_trainer]
 
 
 def _parser(program: str, words: list[str]) -> Parser:

@@ -15,19 +15,27 @@ from jsonargparse import capture_parser, set_parsing_settings
 from lrs_lightning.commands import PROGRAM
 from lrs_lightning.files import write_whole
 from lrs_lightning.options.page import Page, one_line
-from lrs_lightning.options.signature import ALL_HELP, CONFIG_HELP, HELP_HELP, PRINT_CONFIG_HELP
+from lrs_lightning.options.parser import Parser
+from lrs_lightning.options.signature import (
+    ALL_HELP,
+    CONFIG_HELP,
+    HELP_HELP,
+    PRINT_CONFIG_HELP,
+    add_options,
+)
 
 FILE = Path(__file__).with_name("fit_page.txt")
 WIDTH = 80
 
 KEYS = {
     "policy": (
-        "model.policy.cell",
-        "model.policy.hidden_size",
-        "model.policy.rank",
-        "model.policy.sparsity",
-        "model.policy.channels",
-        "model.policy.control",
+        "model.policy.core",
+        "model.policy.core.hidden_size",
+        "model.policy.core.rank",
+        "model.policy.core.sparsity",
+        "model.policy.core.control",
+        "model.policy.encoder",
+        "model.policy.encoder.channels",
     ),
     "training": ("model.lr", "trainer.max_steps", "seed_everything", "ckpt_path"),
     "demonstrations": ("data.env", "data.path", "data.episodes", "data.noise"),
@@ -36,6 +44,8 @@ KEYS = {
 # What the parser says too little of, or too much.
 TEXTS = {
     "trainer.max_steps": "updates",
+    "model.policy.core": "CfC, LSTM, GRU, RNN, MLP, Stack; its options: --model.policy.core.help",
+    "model.policy.encoder": "Vector; for images Small, Nature, Ncps, Impala",
     "seed_everything": "seed of weights and training",
     "ckpt_path": "a run folder or checkpoint: to go on from in fit, else to judge",
 }
@@ -78,12 +88,29 @@ def _actions() -> dict[str, argparse.Action]:
     set_parsing_settings(docstring_parse_attribute_docstrings=True)
     parser = capture_parser(lambda: TrainerCLI(["fit"]))
     verbs = next(a for a in parser._actions if isinstance(a, argparse._SubParsersAction))
-    return {action.dest: action for action in verbs.choices["fit"]._actions}
+    actions = {action.dest: action for action in verbs.choices["fit"]._actions}
+    return {**actions, **_of_choices()}
+
+
+def _of_choices() -> dict[str, argparse.Action]:
+    """The options of the core and the encoder that a policy has where none is chosen."""
+    from lrs_lightning.nn import PolicyConfig
+
+    found: dict[str, argparse.Action] = {}
+    for name in ("core", "encoder"):
+        parser = Parser(add_help=False)
+        add_options(parser, type(getattr(PolicyConfig(), name)))
+        for action in parser._actions:
+            key = f"model.policy.{name}.{action.dest}"
+            action.option_strings = [f"--{key}"]
+            found[key] = action
+    return found
 
 
 def _told(action: argparse.Action) -> argparse.Action:
     """The action with a description of one sentence."""
-    text = TEXTS.get(action.dest) or one_line(action.help or "")
+    key = action.option_strings[-1].lstrip("-")
+    text = TEXTS.get(key) or one_line(action.help or "")
     action.help = text.split(". ")[0]
     return action
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
 
 from lrs_lightning.commands import PROGRAM
+from lrs_lightning.errors import ArgumentError
 from lrs_lightning.options.call import call
 
 
@@ -17,35 +18,42 @@ def main(verb: str, arguments: list[str]) -> int:
 
 def import_(
     *,
-    format: Literal["ncps-npz"],
     source: Path,
     out: Path,
-    env: str = "Breakout",
+    format: str = "auto",
+    env: str | None = None,
+    option: Sequence[str] = (),
     quiet: bool = False,
 ) -> int:
     """Turn somebody else's demonstrations into a store that `fit --data.path` reads.
 
-    Format ncps-npz: a folder of train_*.npz and val_*.npz with obs (T, 84, 84, 4) and
-    actions (T,).
+    A format that is not there is answered with those that are, your own packages' included.
 
     Args:
-        format: what the files are
-        source: folder of the files
+        source: file or folder
         out: folder of the store
-        env: the task they are of
+        format: what the files are, e.g. ncps-npz; auto recognises them
+        env: the task they are of; needed where the format has none
+        option: options of the format, each KEY=VALUE
         quiet: show no progress
     """
-    from lrs_lightning.data.ncps_npz import import_ncps_npz
+    from lrs_lightning.data.importers import import_demonstrations
 
-    def show(done: int, total: int) -> None:
+    def show(done: int) -> None:
         if sys.stderr.isatty() and not quiet:
-            print(f"\r{done} of {total} files", end="", file=sys.stderr, flush=True)
+            print(f"\r{done} episodes", end="", file=sys.stderr, flush=True)
 
-    store = import_ncps_npz(source, out, env, show)
+    store = import_demonstrations(source, out, format, env, _options(option), show)
     size = sum(f.stat().st_size for f in store.folder.iterdir()) / 1e6
-    raw = store.manifest["steps"] * 84 * 84 / 1e6
     print(
-        f"{store.manifest['files']} files, {len(store)} episodes, {store.manifest['steps']} "
-        f"frames: {store.folder} ({size:.1f} MB; {raw / size:.1f} times smaller than raw frames)"
+        f"{len(store)} episodes of {store.task.env}, {store.manifest['steps']} steps: "
+        f"{store.folder} ({size:.1f} MB)"
     )
     return 0
+
+
+def _options(words: Sequence[str]) -> dict[str, str]:
+    for word in words:
+        if "=" not in word:
+            raise ArgumentError(f"--option {word!r}: write KEY=VALUE")
+    return dict(word.split("=", 1) for word in words)

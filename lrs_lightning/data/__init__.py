@@ -1,23 +1,22 @@
-"""Demonstrations: stored, collected, and cut into windows."""
+"""Demonstrations: collected or imported, stored, and cut into windows."""
 
+from lrs_lightning.data.demonstration import Demonstration, Origin
 from lrs_lightning.data.frame_windows import FrameWindows
 from lrs_lightning.data.frames import PackedFrames, StoredFrames
-from lrs_lightning.data.store import Demonstration, DemonstrationStore, write_store
+from lrs_lightning.data.sampling import FixedBatches, RandomBatches, oversample
+from lrs_lightning.data.split import split_episodes
+from lrs_lightning.data.statistics import observation_statistics
+from lrs_lightning.data.store import DemonstrationStore
 from lrs_lightning.data.task import Task
-from lrs_lightning.data.windows import (
-    FixedBatches,
-    RandomBatches,
-    WindowBatch,
-    WindowIndex,
-    Windows,
-    favour,
-)
+from lrs_lightning.data.windows import WindowBatch, WindowIndex, Windows
+from lrs_lightning.data.writing import append_episodes, write_store
 
 __all__ = [
     "Demonstration",
     "DemonstrationStore",
     "FixedBatches",
     "FrameWindows",
+    "Origin",
     "PackedFrames",
     "RandomBatches",
     "StoredFrames",
@@ -25,6 +24,9 @@ __all__ = [
     "WindowBatch",
     "WindowIndex",
     "Windows",
-    "favour",
+    "append_episodes",
+    "observation_statistics",
+    "oversample",
+    "split_episodes",
     "write_store",
 ]

@@ -8,11 +8,14 @@ from typing import Any
 
 import numpy as np
 
+from lrs_lightning.data.demonstration import Demonstration, Origin
 from lrs_lightning.data.frames import PackedFrames
-from lrs_lightning.data.noise import noise_ladder
-from lrs_lightning.data.store import Demonstration, DemonstrationStore, write_store
+from lrs_lightning.data.noise_schedule import noise_schedule
+from lrs_lightning.data.store import DemonstrationStore
 from lrs_lightning.data.task import Task
-from lrs_lightning.envs import describe
+from lrs_lightning.data.writing import write_store
+from lrs_lightning.envs import describe, get_domain, simulators
+from lrs_lightning.errors import DataError
 from lrs_lightning.experts import load_expert
 from lrs_lightning.rollout import Episode, rollout
 from lrs_lightning.shifts import Condition
@@ -20,9 +23,6 @@ from lrs_lightning.versions import versions
 
 # Demonstrations and evaluations never share an episode: their seeds start far apart.
 DEMONSTRATION_SEED = 1_000_000
-
-# Of games each frame is recorded once, and few at a time, so that memory holds them.
-_PIXELS: dict[str, Any] = {"num_envs": 8, "env_kwargs": {"stack": 1}}
 
 
 def collect(
@@ -42,8 +42,8 @@ def collect(
         expert: `"shipped"`, or the path of an expert.
         episodes: number of episodes.
         noise: standard deviation of the Gaussian noise on executed actions, in units of the action:
-            a ladder `"0:0.4"` (the default: why, see `data/noise.py`), one value, or `"0"`. Of
-            discrete actions it is the probability of a random one.
+            a schedule `"0:0.4"` (the default: why, see `data/noise_schedule.py`), one value, or
+            `"0"`. Of discrete actions it is the probability of a random one.
         seed: data seed; episode k starts from `DEMONSTRATION_SEED + seed * 10_000 + k`.
         on_episode: called with each episode as it ends.
 
@@ -52,8 +52,9 @@ def collect(
     """
     info = describe(env)
     policy = load_expert(expert, info.env_id)
-    sigmas = noise_ladder(noise, episodes)
+    sigmas = noise_schedule(noise, episodes)
     seeds = [DEMONSTRATION_SEED + seed * 10_000 + k for k in range(episodes)]
+    task = Task.of(info.env_id, info.observation_space, info.action_space)
     demonstrations: dict[int, Demonstration] = {}
     for episode in rollout(
         {"expert": policy},
@@ -62,9 +63,10 @@ def collect(
         seeds,
         exploration=sigmas,
         record=True,
-        **(_PIXELS if info.domain == "atari" else {}),
+        **get_domain(info.domain).recording,
     ):
-        demonstrations[episode.episode] = _demonstration(episode)
+        origin = Origin(str(expert), str(expert), noise=sigmas[episode.episode], seed=episode.seed)
+        demonstrations[episode.episode] = demonstration_of(episode, task, origin)
         if on_episode is not None:
             on_episode(episode)
     about = {
@@ -73,26 +75,42 @@ def collect(
         "noise": sigmas,
         "seeds": seeds,
         "seed": seed,
-        "versions": versions(("gymnasium", "mujoco", "ale-py", "numpy")),
+        "versions": versions(("gymnasium", *simulators(), "numpy")),
     }
-    task = Task.of(info.env_id, info.observation_space, info.action_space)
     return write_store(out, task, [demonstrations[k] for k in sorted(demonstrations)], about)
 
 
-def _demonstration(episode: Episode) -> Demonstration:
+def demonstration_of(episode: Episode, task: Task, origin: Origin) -> Demonstration:
+    """A recorded episode, as it is stored.
+
+    Labels are what the labeller wanted, within the bounds of the task: beyond them the world does
+    the same.
+
+    Raises:
+        DataError: the episode failed.
+    """
     trajectory = episode.trajectory
     if trajectory is None:
         raise AssertionError("the rollout was asked to record")
+    if episode.status != "ok":
+        raise DataError(
+            f"episode {episode.episode} with seed {episode.seed} of {episode.env} failed "
+            f"({episode.error}): nothing is stored; choose another seed"
+        )
+    labels = trajectory.labels
+    if task.actions is None:
+        labels = np.clip(labels, np.array(task.action_low), np.array(task.action_high))
     return Demonstration(
         observations=_compact(trajectory.observations),
         actions=_compact(trajectory.actions),
-        labels=_compact(trajectory.labels),
+        labels=_compact(labels),
         rewards=np.asarray(trajectory.rewards, np.float32),
+        origin=origin,
     )
 
 
 def _compact(array: Any) -> Any:
-    """Doubles become float32, which is what policies read; frames are packed; all else stays."""
+    """What waits in memory until all is written: floats as they are stored, frames packed."""
     if array.dtype == np.uint8 and array.ndim > 2:
         return PackedFrames(array)
     return array.astype(np.float32) if array.dtype == np.float64 else array

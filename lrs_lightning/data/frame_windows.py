@@ -9,8 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
+from lrs_lightning.data.demonstration import Demonstration
 from lrs_lightning.data.frames import stacked
-from lrs_lightning.data.store import Demonstration
 from lrs_lightning.data.windows import WindowBatch, WindowIndex
 
 
@@ -34,27 +34,28 @@ class FrameWindows(Dataset[WindowBatch]):
     ) -> None:
         self.index = WindowIndex([len(episode) for episode in episodes], length, burn_in)
         self.length, self.stack = length, stack
-        self.starts, self.episode_starts = self.index.starts, self.index.episode_starts
+        self.window_starts = self.index.window_starts
+        self.episode_starts = self.index.episode_starts
         self._episodes = list(episodes)
         self.labels = torch.from_numpy(np.concatenate([e.labels for e in episodes]))
 
     def __len__(self) -> int:
-        return len(self.starts)
+        return len(self.window_starts)
 
-    def __getitem__(self, start: NDArray[np.int64]) -> WindowBatch:
-        """Gather the windows that start at the steps `start`, `(B,)`."""
-        start = np.asarray(start)
-        steps, weights = self.index.gather(start)
-        which = np.searchsorted(self.episode_starts, start, side="right") - 1
-        inside = start - self.episode_starts[which]
+    def __getitem__(self, window_starts: NDArray[np.int64]) -> WindowBatch:
+        """Gather the windows that start at the steps `window_starts (B,)`."""
+        first = np.asarray(window_starts)
+        steps, loss_mask = self.index.gather(first)
+        which = np.searchsorted(self.episode_starts, first, side="right") - 1
+        inside = first - self.episode_starts[which]
         shape = self._episodes[0].observations.shape[2:]
-        frames = np.empty((len(start), self.length, self.stack, *shape), np.uint8)
+        frames = np.empty((len(first), self.length, self.stack, *shape), np.uint8)
         for row, (number, step) in enumerate(zip(which.tolist(), inside.tolist(), strict=True)):
             episode = self._episodes[number]
             frames[row] = stacked(
                 episode.observations, episode.before, step, self.length, self.stack
             )
-        return WindowBatch(torch.from_numpy(frames), self.labels[steps], weights)
+        return WindowBatch(torch.from_numpy(frames), self.labels[steps], loss_mask)
 
     def tiles(self) -> NDArray[np.int64]:
         """Starts of windows that lie side by side and cover every episode once, for validation."""

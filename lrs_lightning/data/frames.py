@@ -8,50 +8,39 @@ itself.
 
 from __future__ import annotations
 
-import os
 import zlib
-from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from lrs_lightning.errors import DataError
-
-CHUNK = 16
+from lrs_lightning.data.episode_file import FRAME_CHUNK as CHUNK
+from lrs_lightning.data.episode_file import EpisodeFile
 
 Frames = NDArray[np.uint8]
 
 
 class StoredFrames:
-    """Frames `(L, 1, H, W)` in an HDF5 file, read slice by slice.
-
-    The file is opened once in each process, so that worker processes of a loader do not share a
-    handle.
+    """Frames `(L, 1, H, W)` in a file of episodes, read slice by slice.
 
     Args:
-        path: the file.
-        name: the data set in it.
+        file: the file.
+        name: of the array, e.g. `"00000/observations"`.
 
     Raises:
-        DataError: when reading, if a chunk was altered.
+        DataError: there is no such array; when reading, if a chunk was altered.
     """
 
-    def __init__(self, path: Path, name: str) -> None:
-        self.path, self.name = path, name
-        self.shape: tuple[int, ...] = _dataset(path, name).shape
+    def __init__(self, file: EpisodeFile, name: str) -> None:
+        self._file, self._name = file, name
+        self.shape = file.shape(name)
         self.dtype = np.dtype(np.uint8)
 
     def __len__(self) -> int:
         return self.shape[0]
 
     def __getitem__(self, steps: slice) -> Frames:
-        try:
-            frames: Frames = _dataset(self.path, self.name)[steps]
-        except OSError as error:
-            raise DataError(f"{self.path}: {self.name} cannot be read ({error})") from error
-        return frames
+        return self._file.read(self._name, steps)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         return self[:] if dtype is None else self[:].astype(dtype)
@@ -74,11 +63,6 @@ class PackedFrames:
     def __len__(self) -> int:
         return int(self.shape[0])
 
-    @property
-    def nbytes(self) -> int:
-        """Bytes held in memory."""
-        return sum(map(len, self._chunks))
-
     def __getitem__(self, steps: slice) -> Frames:
         start, stop, stride = steps.indices(len(self))
         if stride != 1:
@@ -91,30 +75,6 @@ class PackedFrames:
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         frames = self[:]
         return frames if dtype is None else frames.astype(dtype)
-
-
-_open: dict[tuple[int, int, int], h5py.File] = {}
-
-
-def _dataset(path: Path, name: str) -> h5py.Dataset:
-    try:
-        status = path.stat()
-    except OSError as error:
-        raise DataError(f"{path} is missing: collect the demonstrations anew") from error
-    # Another file may have taken its place under the same name.
-    key = os.getpid(), status.st_ino, status.st_mtime_ns
-    file = _open.get(key)
-    if file is None or not file.id.valid:
-        while len(_open) >= 8:  # a session may visit many stores
-            _open.pop(next(iter(_open))).close()
-        try:
-            file = _open[key] = h5py.File(path, "r")
-        except OSError as error:
-            raise DataError(f"{path} cannot be opened ({error})") from error
-    try:
-        return file[name]
-    except KeyError as error:
-        raise DataError(f"{path} has no {name}: collect the demonstrations anew") from error
 
 
 def stacked(frames: Any, before: Frames | None, start: int, length: int, stack: int) -> Frames:

@@ -24,6 +24,7 @@ class Task:
         observation_shape: shape of one observation.
         observation_dtype: `"float32"` for vectors, `"uint8"` for pixels.
         actions: number of discrete actions, or None for a box.
+        action_start: the first of discrete actions; labels run from it.
         action_low: lower bounds of a box, one for each action.
         action_high: upper bounds of a box.
     """
@@ -34,6 +35,7 @@ class Task:
     actions: int | None = None
     action_low: tuple[float, ...] = ()
     action_high: tuple[float, ...] = ()
+    action_start: int = 0
 
     @classmethod
     def of(cls, env: str, observation: gym.Space[Any], action: gym.Space[Any]) -> Task:
@@ -47,7 +49,7 @@ class Task:
         dtype = "uint8" if observation.dtype == np.uint8 else "float32"
         shape = tuple(observation.shape)
         if isinstance(action, gym.spaces.Discrete):
-            return cls(env, shape, dtype, actions=int(action.n))
+            return cls(env, shape, dtype, actions=int(action.n), action_start=int(action.start))
         if isinstance(action, gym.spaces.Box) and len(action.shape) == 1:
             low, high = (tuple(map(float, bound)) for bound in (action.low, action.high))
             return cls(env, shape, dtype, action_low=low, action_high=high)
@@ -76,10 +78,14 @@ class Task:
         return lists
 
     @property
+    def pixels(self) -> bool:
+        """Whether observations are pictures, rather than vectors of numbers."""
+        return self.observation_dtype == "uint8" and len(self.observation_shape) > 1
+
+    @property
     def observation_space(self) -> gym.spaces.Box:
         """The observations of the task; bounds are left open for vectors."""
-        pixels = self.observation_dtype == "uint8"
-        low, high = (0, 255) if pixels else (-np.inf, np.inf)
+        low, high = (0, 255) if self.observation_dtype == "uint8" else (-np.inf, np.inf)
         return gym.spaces.Box(
             low, high, self.observation_shape, np.dtype(self.observation_dtype).type
         )
@@ -88,6 +94,6 @@ class Task:
     def action_space(self) -> gym.spaces.Box | gym.spaces.Discrete:
         """The actions of the task."""
         if self.actions is not None:
-            return gym.spaces.Discrete(self.actions)
+            return gym.spaces.Discrete(self.actions, start=self.action_start)
         low, high = (np.array(bound, np.float32) for bound in (self.action_low, self.action_high))
         return gym.spaces.Box(low, high)

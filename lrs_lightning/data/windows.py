@@ -6,16 +6,16 @@ there in closed loop. The first `burn_in` steps of such a window are therefore s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import Dataset, Sampler
+from torch.utils.data import Dataset
 
-from lrs_lightning.data.store import Demonstration
+from lrs_lightning.data.demonstration import Demonstration
 from lrs_lightning.errors import ArgumentError
 
 
@@ -25,12 +25,12 @@ class WindowBatch(NamedTuple):
     Args:
         observations: raw observations, `(B, T, *observation)`.
         labels: the expert's actions, `(B, T, A)` or `(B, T)`.
-        weights: 1 where the loss counts, 0 in burn-in and padding, `(B, T)`.
+        loss_mask: 1 where the loss counts, 0 in burn-in and padding, `(B, T)`.
     """
 
     observations: Tensor
     labels: Tensor
-    weights: Tensor
+    loss_mask: Tensor
 
 
 class WindowIndex:
@@ -57,25 +57,28 @@ class WindowIndex:
         sizes = np.array(lengths)
         self._ends = torch.from_numpy(np.cumsum(sizes))
         self.episode_starts = np.cumsum(sizes) - sizes
-        self._begins = torch.zeros(int(sizes.sum()), dtype=torch.bool)
-        self._begins[torch.from_numpy(self.episode_starts)] = True
+        self._is_episode_start = torch.zeros(int(sizes.sum()), dtype=torch.bool)
+        self._is_episode_start[torch.from_numpy(self.episode_starts)] = True
         # A window may start wherever it still fits; a short episode has one, padded at its end.
-        self.starts = np.concatenate(
+        self.window_starts = np.concatenate(
             [
                 s + np.arange(max(1, n - length + 1))
                 for s, n in zip(self.episode_starts, sizes, strict=True)
             ]
         )
 
-    def gather(self, start: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
-        """Steps `(B, T)` of the windows at `start (B,)`, the last repeated past an end; weights."""
-        first = torch.from_numpy(np.asarray(start))
+    def gather(self, window_starts: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
+        """Steps `(B, T)` of the windows at `window_starts (B,)`, and where the loss counts.
+
+        Past the end of an episode its last step is repeated.
+        """
+        first = torch.from_numpy(np.asarray(window_starts))
         end = self._ends[torch.searchsorted(self._ends, first, right=True)]  # (B,)
         offset = torch.arange(self.length)
         steps = first[:, None] + offset  # (B, T)
         inside = steps < end[:, None]
-        weights = inside & (self._begins[first][:, None] | (offset >= self.burn_in))
-        return torch.minimum(steps, end[:, None] - 1), weights.float()
+        counts = inside & (self._is_episode_start[first][:, None] | (offset >= self.burn_in))
+        return torch.minimum(steps, end[:, None] - 1), counts.float()
 
     def tiles(self) -> NDArray[np.int64]:
         """Starts of windows that lie side by side and cover every episode once, for validation."""
@@ -100,84 +103,19 @@ class Windows(Dataset[WindowBatch]):
     def __init__(self, episodes: Sequence[Demonstration], length: int, burn_in: int) -> None:
         self.index = WindowIndex([len(episode) for episode in episodes], length, burn_in)
         self.length = length
-        self.starts, self.episode_starts = self.index.starts, self.index.episode_starts
+        self.window_starts = self.index.window_starts
+        self.episode_starts = self.index.episode_starts
         self.observations = torch.from_numpy(np.concatenate([e.observations for e in episodes]))
         self.labels = torch.from_numpy(np.concatenate([e.labels for e in episodes]))
 
     def __len__(self) -> int:
-        return len(self.starts)
+        return len(self.window_starts)
 
-    def __getitem__(self, start: NDArray[np.int64]) -> WindowBatch:
-        """Gather the windows that start at the steps `start`, `(B,)`."""
-        steps, weights = self.index.gather(start)
-        return WindowBatch(self.observations[steps], self.labels[steps], weights)
+    def __getitem__(self, window_starts: NDArray[np.int64]) -> WindowBatch:
+        """Gather the windows that start at the steps `window_starts (B,)`."""
+        steps, loss_mask = self.index.gather(window_starts)
+        return WindowBatch(self.observations[steps], self.labels[steps], loss_mask)
 
     def tiles(self) -> NDArray[np.int64]:
         """Starts of windows that lie side by side and cover every episode once, for validation."""
         return self.index.tiles()
-
-
-def favour(starts: NDArray[np.int64], some: NDArray[np.int64], share: float) -> NDArray[np.int64]:
-    """Repeat some starts, so that a random draw from the result takes one of them that often.
-
-    An episode begins from rest, a state that it hardly ever sees again: one window in hundreds. A
-    policy that has not learned it stands still for ever, so that training looks there more often.
-
-    Args:
-        starts: where windows may start, `(W,)`.
-        some: those that are to be drawn more often, `(S,)`.
-        share: how often, at least; 0 leaves the starts as they are.
-
-    Raises:
-        ArgumentError: the share is not in [0, 1).
-    """
-    if not 0 <= share < 1:
-        raise ArgumentError(f"start_share is {share}, expected a share of at least 0 and below 1")
-    copies = round(share / (1 - share) * len(starts) / len(some))
-    return np.concatenate([starts, np.tile(some, copies)])
-
-
-class RandomBatches(Sampler[NDArray[np.int64]]):
-    """Batches of random window starts; batch k is a pure function of seed and k.
-
-    Args:
-        starts: where windows may start, `(W,)`.
-        batch_size: windows in a batch B.
-        batches: batches in an epoch.
-        seed: data seed.
-        position: how many batches have been trained on when an epoch begins. A run that resumes
-            goes on with the very batch that it would have come to, whatever its epochs are called.
-    """
-
-    def __init__(
-        self,
-        starts: NDArray[np.int64],
-        batch_size: int,
-        batches: int,
-        seed: int,
-        position: Callable[[], int] = lambda: 0,
-    ) -> None:
-        self.starts, self.batch_size, self.batches, self.seed = starts, batch_size, batches, seed
-        self.position = position
-
-    def __len__(self) -> int:
-        return self.batches
-
-    def __iter__(self) -> Iterator[NDArray[np.int64]]:
-        first = self.position()
-        for k in range(first, first + self.batches):
-            yield np.random.default_rng([self.seed, k]).choice(self.starts, self.batch_size)
-
-
-class FixedBatches(Sampler[NDArray[np.int64]]):
-    """The given window starts, in order, in batches."""
-
-    def __init__(self, starts: NDArray[np.int64], batch_size: int) -> None:
-        self.starts, self.batch_size = starts, batch_size
-
-    def __len__(self) -> int:
-        return -(-len(self.starts) // self.batch_size)
-
-    def __iter__(self) -> Iterator[NDArray[np.int64]]:
-        for i in range(0, len(self.starts), self.batch_size):
-            yield self.starts[i : i + self.batch_size]

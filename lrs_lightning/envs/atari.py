@@ -17,15 +17,14 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from lrs_lightning.envs.atari_flavour import Flavour, flavours
+from lrs_lightning.envs.atari_flavour import Flavour, default_flavour
 from lrs_lightning.envs.atari_games import Frames, Game, Outcome, Preprocessing, make_game
-from lrs_lightning.envs.atari_names import action_names, canonical_id
+from lrs_lightning.envs.atari_names import action_names
 from lrs_lightning.envs.atari_resize import SIZE
+from lrs_lightning.envs.contract import Flags
 from lrs_lightning.envs.failures import describe_failure, failure_info
 from lrs_lightning.envs.seeds import Seeds, spread_seeds
 from lrs_lightning.errors import ArgumentError
-
-Flags = NDArray[np.bool_]
 
 
 class AtariGames(VectorEnv[Frames, NDArray[np.int64], Any]):
@@ -34,7 +33,7 @@ class AtariGames(VectorEnv[Frames, NDArray[np.int64], Any]):
     Args:
         game: `Seaquest`, `ALE/Seaquest-v5` or `seaquest`.
         num_envs: number of games N.
-        models: the flavour of each; the usual one where absent.
+        models: the flavour of each; the default one where absent.
         threads: for seeding games anew (a tenth of a second each); no result depends on it.
         how: sticky actions, stacked frames and the like, as keyword arguments of `Preprocessing`.
 
@@ -53,8 +52,8 @@ class AtariGames(VectorEnv[Frames, NDArray[np.int64], Any]):
         threads: int | None = None,
         **how: Any,
     ) -> None:
-        self.base_model = flavours(game)
-        self.preprocessing = _preprocessing(game, how)
+        self.base_model = default_flavour(game)
+        self.preprocessing = preprocessing_of(game, how)
         if models is not None and len(models) != num_envs:
             raise ArgumentError(
                 f"models: {len(models)} flavours for {num_envs} games: give each its own"
@@ -94,7 +93,7 @@ class AtariGames(VectorEnv[Frames, NDArray[np.int64], Any]):
             self._drop(row)
 
     def reset(
-        self, *, seed: Seeds = None, options: dict[str, Any] | None = None
+        self, *, seed: Seeds = None, options: Mapping[str, Any] | None = None
     ) -> tuple[Frames, dict[str, Any]]:
         """Start episodes.
 
@@ -195,21 +194,12 @@ def spaces(game: str, stack: int = 4) -> tuple[gym.spaces.Box, gym.spaces.Discre
     return box, gym.spaces.Discrete(len(action_names(game)))
 
 
-def describe_game(name: str, **how: Any) -> dict[str, Any]:
-    """What `EnvInfo` says of a game played like this."""
-    usual, preprocessing = flavours(name), _preprocessing(name, how)
-    observation_space, action_space = spaces(usual.game, preprocessing.stack)
-    return {
-        "env_id": canonical_id(name),
-        "observation_space": observation_space,
-        "action_space": action_space,
-        "domain": "atari",
-        "base_model": usual,
-        "max_episode_steps": -(-preprocessing.max_frames // preprocessing.frame_skip),
-    }
+def preprocessing_of(game: str, how: Mapping[str, Any]) -> Preprocessing:
+    """How a game is played and seen, from keyword arguments.
 
-
-def _preprocessing(game: str, how: dict[str, Any]) -> Preprocessing:
+    Raises:
+        ArgumentError: an unknown argument, or a value out of range.
+    """
     try:
         return Preprocessing(**how)
     except TypeError as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 
 from lrs_lightning.envs.atari_names import rom_name, rom_path
@@ -13,51 +13,43 @@ from lrs_lightning.errors import ArgumentError
 class Flavour:
     """A mode and a difficulty of a game, out of those it has; what dynamics shifts edit.
 
+    The word is that of Machado et al. (2018), "Revisiting the Arcade Learning Environment".
+
+    Raises:
+        ArgumentError: the game has no such mode or difficulty.
+
     Example:
-        >>> flavours("Breakout").with_mode(4).mode
-        4
+        >>> from dataclasses import replace
+        >>> replace(default_flavour("Breakout"), mode=4).is_default
+        False
     """
 
     game: str
     """ALE's name of the game."""
     modes: tuple[int, ...]
-    """All its modes, the usual one first."""
+    """All its modes, the default one first."""
     difficulties: tuple[int, ...]
-    """All its difficulties, the usual one first."""
+    """All its difficulties, the default one first."""
     mode: int
     difficulty: int
 
+    def __post_init__(self) -> None:
+        for what, value, there_is in (
+            ("mode", self.mode, self.modes),
+            ("difficulty", self.difficulty, self.difficulties),
+        ):
+            if value not in there_is:
+                raise ArgumentError(f"{self.game} has no {what} {value}: choose among {there_is}")
+
     @property
-    def is_usual(self) -> bool:
-        """Whether the game is played as always."""
+    def is_default(self) -> bool:
+        """Whether the game is played in its default mode and difficulty."""
         return self.mode == self.modes[0] and self.difficulty == self.difficulties[0]
-
-    def with_mode(self, mode: int) -> Flavour:
-        """The same game in another mode.
-
-        Raises:
-            ArgumentError: the game has no such mode.
-        """
-        if mode not in self.modes:
-            raise ArgumentError(f"{self.game} has no mode {mode}: choose among {self.modes}")
-        return replace(self, mode=mode)
-
-    def with_difficulty(self, difficulty: int) -> Flavour:
-        """The same game at another difficulty.
-
-        Raises:
-            ArgumentError: the game has no such difficulty.
-        """
-        if difficulty not in self.difficulties:
-            raise ArgumentError(
-                f"{self.game} has no difficulty {difficulty}: choose among {self.difficulties}"
-            )
-        return replace(self, difficulty=difficulty)
 
 
 @cache
-def flavours(game: str) -> Flavour:
-    """The usual flavour of a game, which knows all the others."""
+def default_flavour(game: str) -> Flavour:
+    """The default flavour of a game, which knows all its modes and difficulties."""
     from ale_py import ALEInterface, LoggerMode
 
     name = rom_name(game)
@@ -65,5 +57,5 @@ def flavours(game: str) -> Flavour:
     ale = ALEInterface()
     ale.loadROM(rom_path(name))
     modes, difficulties = map(list, (ale.getAvailableModes(), ale.getAvailableDifficulties()))
-    usual_mode, usual_difficulty = int(modes[0]), int(difficulties[0])
-    return Flavour(name, tuple(modes), tuple(difficulties), usual_mode, usual_difficulty)
+    mode, difficulty = int(modes[0]), int(difficulties[0])
+    return Flavour(name, tuple(modes), tuple(difficulties), mode, difficulty)

@@ -188,7 +188,7 @@ class FlavouredGame:
     def _load(self) -> None:
         self._ale.loadROM(self._rom)
         # The seed takes effect when a game is loaded; so do mode and difficulty when it is reset.
-        if not self._flavour.is_usual:
+        if not self._flavour.is_default:
             self._ale.setMode(self._flavour.mode)
             self._ale.setDifficulty(self._flavour.difficulty)
 
@@ -206,4 +206,4 @@ class FlavouredGame:
 
 def make_game(flavour: Flavour, how: Preprocessing) -> Game:
     """The fast game, or the one that knows flavours where it must be."""
-    return (FastGame if flavour.is_usual else FlavouredGame)(flavour, how)
+    return (FastGame if flavour.is_default else FlavouredGame)(flavour, how)

@@ -21,16 +21,15 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from lrs_lightning.envs.crew import Crew, Errors
+from lrs_lightning.envs.contract import Flags
 from lrs_lightning.envs.failures import describe_failure, failure_info
 from lrs_lightning.envs.mujoco_task import Array, MujocoTask, Readings
 from lrs_lightning.envs.seeds import Seeds, spread_seeds
+from lrs_lightning.envs.worker_pool import Errors, WorkerPool
 from lrs_lightning.errors import ArgumentError
 
 # The integration state holds the solver's warm start: without it there is no equality.
 _STATE = mujoco.mjtState.mjSTATE_INTEGRATION
-
-Flags = NDArray[np.bool_]
 
 
 class MujocoVectorEnv(VectorEnv[Array, NDArray[np.float32], Any]):
@@ -80,8 +79,8 @@ class MujocoVectorEnv(VectorEnv[Array, NDArray[np.float32], Any]):
         self._elapsed = np.zeros(num_envs, np.int64)
         self._resting = np.ones(num_envs, bool)
         self._rngs: list[np.random.Generator | None] = [None] * num_envs
-        self._crew = Crew(threads, num_envs)
-        self._data = [mujoco.MjData(task.model) for _ in range(self._crew.size)]
+        self._workers = WorkerPool(threads, num_envs)
+        self._data = [mujoco.MjData(task.model) for _ in range(self._workers.size)]
         if models is not None:
             if len(models) != num_envs:
                 raise ArgumentError(
@@ -110,7 +109,7 @@ class MujocoVectorEnv(VectorEnv[Array, NDArray[np.float32], Any]):
                 self._readings["body_mass"][row] = model.body_mass
 
     def reset(
-        self, *, seed: Seeds = None, options: dict[str, Any] | None = None
+        self, *, seed: Seeds = None, options: Mapping[str, Any] | None = None
     ) -> tuple[Array, dict[str, Any]]:
         """Start episodes.
 
@@ -154,7 +153,7 @@ class MujocoVectorEnv(VectorEnv[Array, NDArray[np.float32], Any]):
         active = ~self._resting
         before, started = self.task.position(self._readings), self._time.copy()
         self._readings["ctrl"][active] = actions[active]
-        errors = self._crew.run(np.flatnonzero(active).tolist(), self._work)
+        errors = self._workers.run(np.flatnonzero(active).tolist(), self._work)
         self._elapsed[active] += 1
         velocity = (self.task.position(self._readings) - before) / self.task.dt
         reward = np.where(active, self.task.reward(self._readings, velocity, actions), 0.0)
@@ -168,7 +167,7 @@ class MujocoVectorEnv(VectorEnv[Array, NDArray[np.float32], Any]):
 
     def close_extras(self, **kwargs: Any) -> None:
         """End the worker threads."""
-        self._crew.close()
+        self._workers.close()
 
     def _start(self, i: int, rng: np.random.Generator) -> None:
         model, data = self._models[i], self._data[0]
@@ -179,8 +178,8 @@ class MujocoVectorEnv(VectorEnv[Array, NDArray[np.float32], Any]):
         for name in self.task.reads:
             self._readings[name][i] = getattr(data, name)
 
-    def _work(self, queue: Iterator[int], member: int) -> Errors:
-        data = self._data[member]
+    def _work(self, queue: Iterator[int], worker: int) -> Errors:
+        data = self._data[worker]
         models, states, skip = self._models, self._rows, self.task.frame_skip
         copied = [(getattr(data, name), self._readings[name]) for name in self.task.reads]
         contact_forces = self.task.contact_forces

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
-from numpy.typing import NDArray
 
-from lrs_lightning.envs.crew import Crew, Errors
+from lrs_lightning.envs.contract import Array, Flags, Model, Models
 from lrs_lightning.envs.failures import describe_failure, failure_info
 from lrs_lightning.envs.seeds import Seeds, spread_seeds
+from lrs_lightning.envs.worker_pool import Errors, WorkerPool
 from lrs_lightning.errors import ArgumentError
 
-Array = NDArray[Any]
-Flags = NDArray[np.bool_]
+SetModel = Callable[[gym.Env[Any, Any], Model], None]
 
 
 class ThreadedVectorEnv(VectorEnv[Array, Array, Any]):
@@ -33,6 +32,8 @@ class ThreadedVectorEnv(VectorEnv[Array, Array, Any]):
         max_episode_steps: steps after which an episode is cut, beside what the environments do
             themselves.
         base_model: the physics that `set_models` may replace; `None` if it cannot be replaced.
+        set_model: how an environment is given another physics; by default its attribute `model` is
+            set, as MuJoCo environments have one.
     """
 
     metadata = {"autoreset_mode": AutoresetMode.DISABLED}  # noqa: RUF012
@@ -42,7 +43,8 @@ class ThreadedVectorEnv(VectorEnv[Array, Array, Any]):
         envs: Sequence[gym.Env[Any, Any]],
         threads: int | None = 1,
         max_episode_steps: int | None = None,
-        base_model: Any = None,
+        base_model: Model = None,
+        set_model: SetModel | None = None,
     ) -> None:
         self.envs, self.num_envs, self.base_model = list(envs), len(envs), base_model
         self.spec = self.envs[0].spec
@@ -55,9 +57,10 @@ class ThreadedVectorEnv(VectorEnv[Array, Array, Any]):
         self._horizon = max_episode_steps or np.iinfo(np.int64).max
         self._elapsed = np.zeros(self.num_envs, np.int64)
         self._resting = np.ones(self.num_envs, bool)
-        self._crew = Crew(threads, self.num_envs)
+        self._set_model = set_model or _set_attribute
+        self._workers = WorkerPool(threads, self.num_envs)
 
-    def set_models(self, models: Mapping[int, Any]) -> None:
+    def set_models(self, models: Models) -> None:
         """Give rows another physics, from their next step on; what they are doing goes on.
 
         Args:
@@ -69,10 +72,10 @@ class ThreadedVectorEnv(VectorEnv[Array, Array, Any]):
         if models and self.base_model is None:
             raise ArgumentError("models: the dynamics of this environment cannot be edited")
         for row, model in models.items():
-            self.envs[row].unwrapped.model = model  # type: ignore[attr-defined]
+            self._set_model(self.envs[row], model)
 
     def reset(
-        self, *, seed: Seeds = None, options: dict[str, Any] | None = None
+        self, *, seed: Seeds = None, options: Mapping[str, Any] | None = None
     ) -> tuple[Array, dict[str, Any]]:
         """Start episodes.
 
@@ -100,7 +103,7 @@ class ThreadedVectorEnv(VectorEnv[Array, Array, Any]):
         reward = np.zeros(self.num_envs)
         terminated, truncated = np.zeros(self.num_envs, bool), np.zeros(self.num_envs, bool)
 
-        def work(queue: Iterator[int], member: int) -> Errors:
+        def work(queue: Iterator[int], worker: int) -> Errors:
             errors = {}
             for i in queue:
                 try:
@@ -111,7 +114,7 @@ class ThreadedVectorEnv(VectorEnv[Array, Array, Any]):
             return errors
 
         active = ~self._resting
-        errors = self._crew.run(np.flatnonzero(active).tolist(), work)
+        errors = self._workers.run(np.flatnonzero(active).tolist(), work)
         self._elapsed[active] += 1
         truncated |= active & (self._elapsed >= self._horizon)
         terminated[list(errors)] = True
@@ -121,6 +124,10 @@ class ThreadedVectorEnv(VectorEnv[Array, Array, Any]):
 
     def close_extras(self, **kwargs: Any) -> None:
         """End the threads and close every environment."""
-        self._crew.close()
+        self._workers.close()
         for env in self.envs:
             env.close()
+
+
+def _set_attribute(env: gym.Env[Any, Any], model: Model) -> None:
+    env.unwrapped.model = model  # type: ignore[attr-defined]

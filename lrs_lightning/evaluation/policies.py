@@ -41,6 +41,7 @@ class Candidate:
         about: what `summary.json` says of it.
         env: the task it was made for, where known.
         context: mean and deviation of its training data, where known.
+        run: the run folder it is from, whose references it is judged by.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Candidate:
     about: dict[str, Any] = field(default_factory=dict)
     env: str | None = None
     context: ShiftContext | None = None
+    run: Path | None = None
 
 
 CheckpointLoader = Callable[[Path], Candidate]

@@ -1,35 +1,147 @@
-"""What a random policy and the expert earn in the clean world: 0 and 1 of normalised returns."""
+"""What a random policy and the expert earn in the clean world: 0 and 1 of normalised returns.
+
+Both play the very episodes that are judged. What they earned is kept beside the results, a line an
+episode, and used again wherever the task, the seeds, the player and the simulator are the same: so
+`evaluate` of a run has the scale that `fit` had.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from lrs_lightning import envs
-from lrs_lightning.experts import load_expert, shipped_experts
-from lrs_lightning.rollout import RandomPolicy, rollout
+from lrs_lightning.errors import LrsError
+from lrs_lightning.evaluation.identity import fingerprint, simulator_changes
+from lrs_lightning.evaluation.provenance import provenance, row_columns
+from lrs_lightning.experts import SHIPPED, load_expert
+from lrs_lightning.rollout import Policy, RandomPolicy, rollout
 from lrs_lightning.shifts import CLEAN
+from lrs_lightning.statistics.results import ResultsWriter, Row, episode_row, latest, read_results
 
-EPISODES = 20
+FILE = "references.jsonl"
+EXPERT, RANDOM = "expert", "random"
 
 
-def references(env_id: str, seeds: Sequence[int], threads: int | None = None) -> dict[str, float]:
-    """Mean clean returns `random` and, where an expert ships with the package, `expert`.
+@dataclass(frozen=True)
+class _Player:
+    """Who plays a reference: the policy, what tells it from others, and where it is from."""
 
-    The expert's is the one on its card, measured when it was made; the random policy is played now,
-    on up to 20 of the seeds.
+    policy: Policy
+    fingerprint: str | None
+    source: str
+
+
+class References:
+    """Clean returns of the expert and of a random policy; each plays each seed once.
+
+    The expert is whoever demonstrated, if it can be loaded, else the one that ships with the
+    package, else nobody.
+
+    Args:
+        env_id: the task.
+        expert: who demonstrated: `"shipped"`, or the path of an expert. None takes the one that a
+            folder of `known` names.
+        out: folder where the episodes are kept; None keeps them in memory.
+        known: run folders whose references may be used.
+        threads: of the environments; no result depends on it.
     """
-    found = {} if (expert := expert_return(env_id)) is None else {"expert": expert}
-    policy = RandomPolicy(envs.describe(env_id).action_space)
-    played = rollout({"random": policy}, env_id, [CLEAN], seeds[:EPISODES], threads=threads)
-    returns = [episode.return_ for episode in played if episode.status == "ok"]
-    return found | ({"random": float(np.mean(returns))} if returns else {})
+
+    def __init__(
+        self,
+        env_id: str,
+        expert: str | None = None,
+        out: str | Path | None = None,
+        known: Iterable[str | Path] = (),
+        threads: int | None = None,
+    ) -> None:
+        self.env_id, self.threads = envs.describe(env_id).env_id, threads
+        self._file = None if out is None else Path(out) / FILE
+        self._kept = _read(self._file) if self._file else []
+        self._rows = [*self._kept, *(row for folder in known for row in _read(Path(folder) / FILE))]
+        self._players = _players(self.env_id, expert or _source(self._rows))
+
+    @property
+    def expert(self) -> str | None:
+        """Where the expert is from; None where there is none."""
+        return self._players[EXPERT].source if EXPERT in self._players else None
+
+    def over(self, seeds: Sequence[int]) -> dict[str, float]:
+        """Mean returns `expert` and `random` on these seeds; who is missing is left out.
+
+        Raises:
+            DataError: the folder cannot be written.
+        """
+        wanted = set(seeds)
+        rows = [row for row in latest(self._rows) if row["seed"] in wanted and self._fits(row)]
+        done = {(row["policy"], row["seed"]) for row in rows}
+        played = self._play(seeds, done)
+        self._keep(rows, played)
+        self._rows += played
+        ok = [row for row in (*rows, *played) if row["status"] == "ok"]
+        by_seed = sorted(ok, key=lambda row: row["seed"])
+        returns = {n: [r["return"] for r in by_seed if r["policy"] == n] for n in self._players}
+        return {name: float(np.mean(values)) for name, values in returns.items() if values}
+
+    def _fits(self, row: Row) -> bool:
+        player = self._players.get(row["policy"])
+        same = player is not None and row.get("policy_id") == player.fingerprint
+        in_place = row["env"] == self.env_id and row["shift"] == CLEAN and row["status"] == "ok"
+        return same and in_place and not simulator_changes(row)
+
+    def _play(self, seeds: Sequence[int], done: set[tuple[str, int]]) -> list[Row]:
+        missing = {
+            name: player.policy
+            for name, player in self._players.items()
+            if any((name, seed) not in done for seed in seeds)
+        }
+        if not missing:
+            return []
+        keys = [(n, CLEAN, 0, k) for n in missing for k, s in enumerate(seeds) if (n, s) in done]
+        origin = row_columns(provenance())
+        return [
+            episode_row(
+                episode,
+                **origin,
+                policy_id=self._players[episode.policy].fingerprint,
+                source=self._players[episode.policy].source,
+            )
+            for episode in rollout(
+                missing, self.env_id, [CLEAN], seeds, threads=self.threads, done=keys
+            )
+        ]
+
+    def _keep(self, used: list[Row], played: list[Row]) -> None:
+        new = [row for row in (*used, *played) if row not in self._kept]
+        if self._file is not None and new:
+            with ResultsWriter(self._file) as writer:
+                writer.write_rows(new)
+            self._kept += new
 
 
-def expert_return(env_id: str) -> float | None:
-    """The return on the card of the shipped expert; None where there is none."""
-    if env_id not in shipped_experts():
-        return None
-    value = load_expert("shipped", env_id).card.get("evaluation", {}).get("return_mean")
-    return None if value is None else float(value)
+def _players(env_id: str, expert: str | None) -> dict[str, _Player]:
+    found = {}
+    for source in dict.fromkeys((expert or SHIPPED, SHIPPED)):
+        try:
+            policy = load_expert(source, env_id)
+        except LrsError:  # imported demonstrations come without their expert
+            continue
+        found[EXPERT] = _Player(policy, fingerprint(policy), source)
+        break
+    try:
+        random = RandomPolicy(envs.describe(env_id).action_space)
+    except LrsError:  # a box without bounds
+        return found
+    return {**found, RANDOM: _Player(random, f"{RANDOM} {random.seed}", RANDOM)}
+
+
+def _source(rows: Iterable[Row]) -> str | None:
+    """Where the expert of a run is from."""
+    return next((row.get("source") for row in rows if row["policy"] == EXPERT), None)
+
+
+def _read(file: Path) -> list[Row]:
+    return read_results(file) if file.is_file() else []

@@ -11,24 +11,29 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any, TypeAlias
 
-import yaml
+import numpy as np
 
+from lrs_lightning import envs
+from lrs_lightning.documents import read_yaml
+from lrs_lightning.envs import EnvInfo
 from lrs_lightning.errors import (
     ArgumentError,
     DataError,
     EnvironmentMismatchError,
+    LrsError,
     UnknownNameError,
 )
-from lrs_lightning.shifts import Condition
+from lrs_lightning.rollout.playing import completed
+from lrs_lightning.shifts import Condition, ShiftContext, without_effect
 
 ANY = "any"  # the domain of a plain list, which is for whatever task its author had in mind
-DOMAINS = ("mujoco", "atari", "vector")
+VECTOR = "vector"  # any domain that the suite does not name, if it has a vector of sensors
 _RANGE = re.compile(r"(?P<shift>[^+@]+)@(?P<first>\d+)-(?P<last>\d+)")
 
 SuiteLike: TypeAlias = "Suite | str | Path | Sequence[Condition | str | Mapping[str, Any]]"
@@ -40,12 +45,14 @@ class Suite:
 
     Args:
         name: for tables and result files.
-        domains: `"mujoco"`, `"atari"`, `"vector"` (any other task with a vector of sensors) or
+        domains: the name of a domain, `"vector"` (any other task with a vector of sensors) or
             `"any"` -> conditions, the clean one first.
+        shipped: whether it came with the package, so that nobody chose its conditions for a task.
     """
 
     name: str
     domains: Mapping[str, tuple[Condition, ...]]
+    shipped: bool = False
 
     @classmethod
     def load(cls, source: SuiteLike) -> Suite:
@@ -66,7 +73,7 @@ class Suite:
             return cls("custom", {ANY: conditions(source)})
         shipped, path = shipped_suites(), Path(source)
         if str(source) in shipped:
-            return _read(shipped[str(source)], str(source))
+            return replace(_read(shipped[str(source)], str(source)), shipped=True)
         if path.is_file():
             return _read(path, path.stem)
         if path.suffix in (".yaml", ".yml"):
@@ -80,18 +87,47 @@ class Suite:
 
         Args:
             domain: whose dynamics the task has: `envs.describe(env_id).domain`. A domain that the
-                suite does not name is played as `"vector"`.
+                suite does not name is played as `"vector"`, or as `"atari"` if it shows pictures.
 
         Raises:
             EnvironmentMismatchError: the suite has nothing for it.
         """
-        for name in (domain, "vector" if domain != "atari" else domain, ANY):
+        kin = "atari" if domain in envs.domains() and envs.get_domain(domain).pixels else VECTOR
+        for name in (domain, kin, ANY):
             if name in self.domains:
                 return list(self.domains[name])
         raise EnvironmentMismatchError(
             f"suite {self.name!r} has conditions for {', '.join(self.domains)}, none for a task of "
             f"domain {domain!r}: choose another suite, or add a list {domain!r} to its file"
         )
+
+    def playable(self, info: EnvInfo) -> tuple[list[Condition], dict[str, str]]:
+        """The conditions for a task, and why others of a shipped suite are left out.
+
+        A condition that a task cannot have, or that would change nothing in it, is left out of a
+        shipped suite; one that somebody has chosen himself is not, and the rollout refuses it.
+
+        Returns:
+            Conditions, the clean one first; and the sentence of each that is left out.
+        """
+        every = self.conditions(info.domain)
+        if not self.shipped:
+            return every, {}
+        unit = np.ones(info.observation_space.shape or ())  # any: the data's own is not known yet
+        context = completed(ShiftContext(observation_mean=unit, observation_std=unit), info)
+        sentences = {condition: _why_not(condition, context) for condition in every}
+        left_out = {str(c): sentence for c, sentence in sentences.items() if sentence is not None}
+        return [c for c in every if sentences[c] is None], left_out
+
+
+def _why_not(condition: Condition, context: ShiftContext) -> str | None:
+    try:
+        return without_effect(condition, context)
+    except LrsError as error:
+        return str(error)
+
+
+_FORMS: Any = list[Any] | dict[str, Any]  # conditions, or lists of them by domain
 
 
 def shipped_suites() -> dict[str, Traversable]:
@@ -121,21 +157,14 @@ def _expand(source: Condition | str | Mapping[str, Any]) -> list[Condition]:
 
 
 def _read(file: Traversable | Path, name: str) -> Suite:
-    try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        reason = " ".join(str(error).split())
-        raise DataError(f"{file} is no YAML file: {reason}") from error
-    if isinstance(content, list):
-        content = {ANY: content}
-    if not isinstance(content, dict):
-        raise DataError(f"{file} is no suite: write a list of conditions such as 'mass@3'")
-    content = dict(content)
+    read: Any = read_yaml(file, _FORMS, "write a list such as [clean, mass@3]")
+    content = {ANY: read} if isinstance(read, list) else read
     name = str(content.pop("name", name))
     lists = {ANY if key == "conditions" else str(key): entry for key, entry in content.items()}
-    unknown = [key for key in lists if key not in (*DOMAINS, ANY)]
+    known = (*envs.domains(), VECTOR)
+    unknown = [key for key in lists if key not in (*known, ANY)]
     if unknown:
-        raise UnknownNameError("domain in a suite", unknown[0], (*DOMAINS, "conditions"))
+        raise UnknownNameError("domain in a suite", unknown[0], (*known, "conditions"))
     if not lists or not all(isinstance(entry, list) for entry in lists.values()):
         raise DataError(f"{file} is no suite: each domain needs a list of conditions")
     return Suite(name, {key: conditions(entry) for key, entry in lists.items()})

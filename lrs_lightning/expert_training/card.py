@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from lrs_lightning.envs import describe
+from lrs_lightning.envs import domain_of
 from lrs_lightning.errors import ArgumentError
 from lrs_lightning.files import write_whole
 from lrs_lightning.rollout import Episode, Policy, rollout
@@ -48,7 +48,7 @@ def score(
         if on_episode is not None:
             on_episode(episode)
     returns = np.array([episode.return_ for episode in played if episode.status == "ok"])
-    simulator = "ale-py" if describe(env_id).domain == "atari" else "mujoco"
+    simulator = domain_of(env_id).simulator
     return {
         "episodes": len(returns),
         "failed": len(played) - len(returns),

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import save
 
-from lrs_lightning.envs import describe
+from lrs_lightning.envs import domain_of
 from lrs_lightning.errors import ArgumentError, DataError, EnvironmentMismatchError
 from lrs_lightning.expert_training.card import score, write_card
 from lrs_lightning.expert_training.sac_config import SACConfig
@@ -50,7 +50,7 @@ def train_sac(
         ArgumentError: the extra `expert` is not installed, or the folder holds an expert already.
         EnvironmentMismatchError: the task has no continuous actions.
     """
-    if describe(env_id).domain != "mujoco":
+    if domain_of(env_id).expert_trainer != "sac":
         raise EnvironmentMismatchError(f"{env_id} is no MuJoCo task: SAC trains experts of those")
     sac, make_vec_env = _library()
     if (folder / EXPERT).exists():

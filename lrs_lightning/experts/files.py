@@ -20,7 +20,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as load_arrays
 from safetensors.numpy import save as save_arrays
 
-from lrs_lightning.envs import EnvInfo, describe
+from lrs_lightning.envs import EnvInfo, describe, get_domain
 from lrs_lightning.errors import DataError, EnvironmentMismatchError
 from lrs_lightning.experts.mlp import MLPExpert
 from lrs_lightning.experts.pixels import PixelExpert
@@ -59,7 +59,12 @@ def _mlp_expert(
             f"{file} has no tensor {missing}: expected layers.0.weight, layers.0.bias, ... "
             f"and found {', '.join(sorted(arrays))}"
         ) from None
-    return mlp_expert(info, file, layers=layers, card=card)
+    used = {f"layers.{i}.{part}" for i in range(count) for part in ("weight", "bias")}
+    left = sorted(arrays.keys() - used)
+    if left:
+        raise DataError(f"{file} has tensors that have no place in a chain of layers: {left}")
+    activation = str(card.get("activation", "relu"))
+    return mlp_expert(info, file, layers=layers, card=card, activation=activation)
 
 
 def mlp_expert(info: EnvInfo, file: Traversable | Path, **parts: Any) -> MLPExpert:
@@ -69,24 +74,30 @@ def mlp_expert(info: EnvInfo, file: Traversable | Path, **parts: Any) -> MLPExpe
         EnvironmentMismatchError: the spaces of expert and task differ.
     """
     observation, action = info.observation_space, info.action_space
-    if not isinstance(observation, gym.spaces.Box) or len(observation.shape) != 1:
+    if not isinstance(observation, gym.spaces.Box) or _is_image(observation):
         raise EnvironmentMismatchError(
             f"{file} reads a vector and {info.env_id} shows {observation}: load an expert of "
             "this task"
         )
     if not isinstance(action, gym.spaces.Box | gym.spaces.Discrete):
         raise EnvironmentMismatchError(f"{info.env_id} has actions {action}: no expert gives them")
-    if isinstance(action, gym.spaces.Box) and not np.isfinite([action.low, action.high]).all():
+    bounded = isinstance(action, gym.spaces.Discrete) or action.is_bounded()
+    if not bounded and parts.get("squash", True):
         raise EnvironmentMismatchError(
             f"{info.env_id} has unbounded actions, which tanh cannot reach"
         )
     expert = MLPExpert(action_space=action, env_id=info.env_id, **parts)
-    if expert.observation_size != observation.shape[0]:
+    channels = int(np.prod(observation.shape))
+    if expert.observation_size != channels:
         raise EnvironmentMismatchError(
             f"{file} reads {expert.observation_size} channels and {info.env_id} has "
-            f"{observation.shape[0]}: load an expert of this task"
+            f"{channels}: load an expert of this task"
         )
     return expert
+
+
+def _is_image(space: gym.spaces.Box) -> bool:
+    return space.dtype == np.uint8 and len(space.shape) > 1
 
 
 def _pixel_expert(
@@ -111,9 +122,10 @@ def pixel_expert(
         EnvironmentMismatchError: the task is no game, or has another number of actions.
         DataError: the tensors do not fit the network.
     """
-    if info.domain != "atari" or not isinstance(info.action_space, gym.spaces.Discrete):
+    pixels = get_domain(info.domain).pixels
+    if not pixels or not isinstance(info.action_space, gym.spaces.Discrete):
         raise EnvironmentMismatchError(
-            f"{file} sees pixels and {info.env_id} is no Atari game: load an expert of this task"
+            f"{file} sees pixels and {info.env_id} shows no pictures: load an expert of this task"
         )
     try:
         actions = len(state["head.bias"])

@@ -6,7 +6,7 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
-from lrs_lightning.envs import canonical_id, is_atari
+from lrs_lightning.envs import canonical_id
 from lrs_lightning.errors import ArgumentError, UnknownNameError
 from lrs_lightning.experts.files import expert_from_safetensors
 from lrs_lightning.experts.hub import download, is_hub_name
@@ -28,15 +28,17 @@ def shipped_experts() -> dict[str, Traversable]:
     }
 
 
-def load_expert(source: str | Path, env_id: str) -> Expert:
+def load_expert(source: str | Path, env_id: str, statistics: str | Path | None = None) -> Expert:
     """Load an expert for a task.
 
     Args:
         source: `"shipped"` for the one inside the package; the path of a `.safetensors` file (a
             `.json` beside it is its card); the path of a `.zip` of Stable-Baselines3 (DQN, QR-DQN,
-            PPO, A2C, SAC, TD3, TQC); or the name of such a zip's repository on a hub, e.g.
-            `"sb3/sac-HalfCheetah-v3"`.
+            PPO, A2C, TRPO, SAC, TD3, DDPG, TQC); or the name of such a zip's repository on a hub,
+            e.g. `"sb3/sac-HalfCheetah-v3"`.
         env_id: the task, e.g. `"HalfCheetah-v5"` or `"Seaquest"`.
+        statistics: of a zip: the pickle of its `VecNormalize`; `"none"` where there was none; by
+            default the one beside the zip, if there is one.
 
     Raises:
         UnknownNameError: no expert for this task ships with the package.
@@ -44,7 +46,7 @@ def load_expert(source: str | Path, env_id: str) -> Expert:
         EnvironmentMismatchError: the expert was made for another task or has other spaces.
         ArgumentError: there is no such file.
     """
-    env_id = canonical_id(env_id) if is_atari(env_id) else env_id
+    env_id = canonical_id(env_id)
     if str(source) == SHIPPED:
         shipped = shipped_experts()
         if env_id not in shipped:
@@ -58,6 +60,8 @@ def load_expert(source: str | Path, env_id: str) -> Expert:
             f"no expert at {path}: give the path of a .safetensors or .zip file, or 'shipped' for "
             f"one of {', '.join(sorted(shipped_experts()))}"
         )
+    if statistics is not None and path.suffix != ".zip":
+        raise ArgumentError(f"{path} brings its own statistics: leave --statistics out")
     if path.suffix == ".zip":
-        return expert_from_zip(path, env_id)
+        return expert_from_zip(path, env_id, statistics)
     return expert_from_safetensors(path, env_id)

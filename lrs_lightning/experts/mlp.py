@@ -5,7 +5,7 @@ It needs no torch, so that collecting demonstrations and scoring an expert start
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import gymnasium as gym
@@ -13,14 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lrs_lightning.errors import DataError, EnvironmentMismatchError
+from lrs_lightning.experts.activations import find_activation
+from lrs_lightning.experts.normalisation import Normalisation
 
 Array = NDArray[np.float32]
-
-
-_ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
-    "relu": lambda x: np.maximum(x, 0.0),
-    "tanh": np.tanh,
-}
 
 
 class MLPExpert:
@@ -32,12 +28,15 @@ class MLPExpert:
             largest output is the action.
         card: where the weights come from and what they earn.
         env_id: the task it was made for.
-        activation: between the layers, `relu` or `tanh`.
+        activation: between the layers, a name of `ACTIVATIONS`.
         squash: tanh onto the bounds of a box; else the outputs are actions, clipped to the bounds.
+        clip_output: largest magnitude of an output before it is squashed; None for no limit.
+        normalisation: of the observations, before the first layer.
 
     Raises:
-        DataError: if consecutive layers do not fit, or a weight is not finite.
-        EnvironmentMismatchError: if the last layer does not fit the action space.
+        DataError: consecutive layers or statistics that do not fit, a weight that is not finite, an
+            unknown activation.
+        EnvironmentMismatchError: the last layer does not fit the action space.
     """
 
     def __init__(
@@ -48,6 +47,8 @@ class MLPExpert:
         env_id: str = "",
         activation: str = "relu",
         squash: bool = True,
+        clip_output: float | None = None,
+        normalisation: Normalisation | None = None,
     ) -> None:
         _check(layers)
         wanted = _outputs(action_space)
@@ -58,7 +59,13 @@ class MLPExpert:
             )
         self.layers = [(np.ascontiguousarray(w.T), b) for w, b in layers]  # (in, out) for x @ W
         self.card, self.env_id = dict(card or {}), env_id
-        self._activation, self._squash = _ACTIVATIONS[activation], squash
+        self._activation, self._squash = find_activation(activation), squash
+        self._clip, self._normalisation = clip_output, normalisation
+        if normalisation is not None and len(normalisation.mean) != self.observation_size:
+            raise DataError(
+                f"the statistics are of {len(normalisation.mean)} channels and the expert reads "
+                f"{self.observation_size}: give those of this expert"
+            )
         self._space = action_space
         if isinstance(action_space, gym.spaces.Discrete):
             return
@@ -77,8 +84,11 @@ class MLPExpert:
     def step(
         self, observations: NDArray[Any], state: Any = None, starts: NDArray[np.bool_] | None = None
     ) -> tuple[NDArray[Any], Any]:
-        """Actions `(N, A)`, or `(N,)` discrete ones, for observations `(N, O)`."""
-        hidden = observations.astype(np.float32, copy=False)
+        """Actions `(N, *A)`, or `(N,)` discrete ones, for observations `(N, *O)`."""
+        flat = observations.reshape(len(observations), -1)
+        if self._normalisation is not None:
+            flat = self._normalisation(flat)
+        hidden = flat.astype(np.float32, copy=False)
         for weight, bias in self.layers[:-1]:
             hidden = self._activation(hidden @ weight + bias)
         weight, bias = self.layers[-1]
@@ -88,6 +98,9 @@ class MLPExpert:
         if isinstance(self._space, gym.spaces.Discrete):
             chosen: NDArray[np.int64] = outputs.argmax(axis=-1) + self._space.start
             return chosen
+        if self._clip is not None:
+            outputs = np.clip(outputs, -self._clip, self._clip)
+        outputs = outputs.reshape(-1, *self._space.shape)
         if self._squash:
             return np.tanh(outputs) * self._scale + self._middle
         return np.clip(outputs, self._space.low, self._space.high)

@@ -78,6 +78,13 @@ class OnnxPolicy:
             actions = actions.argmax(-1)
         return actions, state
 
+    def state_arrays(self, state: list[Array]) -> dict[str, Array]:
+        """The model's own state inputs by name, a row for each environment, `(N, ...)`."""
+        return {
+            i.name: np.moveaxis(s, _batch_axis(i.shape), 0)
+            for i, s in zip(self._state, state, strict=True)
+        }
+
 
 def _open(path: Path) -> Any:
     try:

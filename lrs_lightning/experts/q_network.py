@@ -7,7 +7,7 @@ import numpy as np
 from torch import Tensor, nn
 
 from lrs_lightning.errors import UnknownNameError
-from lrs_lightning.nn.encoders_pixels import PixelEncoder, pixel_encoder
+from lrs_lightning.nn.encoders import PixelEncoder, pixel_encoder
 
 STACK, SIZE = 4, 84
 FEATURES = {"small": 256, "nature": 512}

@@ -1,39 +1,38 @@
 """Experts from Stable-Baselines3 zips, without Stable-Baselines3 and without running a pickle.
 
-Only two members are read: `policy.pth`, as bare tensors, and `data`, as JSON (its pickled parts are
-base64 texts in there and stay texts).
+Only two members are read: `policy.pth`, as bare tensors, and `data`, as JSON. Of the pickled parts
+in there one is looked into, for the name of the policy's class, and nothing that it names is run.
 """
 
 from __future__ import annotations
 
 import io
-import json
 import pickle
-import re
 import warnings
 import zipfile
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from lrs_lightning.errors import DataError
+from lrs_lightning.experts.sb3_options import Options, read_options
 
 # The largest policy of a Nature network has seven million numbers; nothing useful is larger.
 _LARGEST = 512 << 20
 
 
-def read_zip(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """The tensors of the policy, and what the zip says of itself: algorithm, activation, versions.
+def read_zip(path: Path) -> tuple[dict[str, Tensor], Options]:
+    """The tensors of the policy, and what else decides its action.
 
     Raises:
-        DataError: no zip of Stable-Baselines3, a damaged one, or one whose tensors hold code.
+        DataError: no zip of Stable-Baselines3, a damaged one, one whose tensors hold code, or
+            one with an option that is not known.
     """
     try:
         with zipfile.ZipFile(path) as archive:
             weights = _member(archive, "policy.pth")
-            about = _about(_member(archive, "data").decode("utf-8", "replace"))
+            data = _member(archive, "data")
     except (zipfile.BadZipFile, KeyError, OSError, NotImplementedError, RuntimeError) as error:
         raise DataError(
             f"{path} is no zip of Stable-Baselines3 with data and policy.pth ({error}): give what "
@@ -41,7 +40,11 @@ def read_zip(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         ) from None
     except ValueError as error:
         raise DataError(f"{path}: {error}") from None
-    return _tensors(weights, path), about
+    tensors = _tensors(weights, path)
+    try:
+        return tensors, read_options(data)
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from None
 
 
 def _member(archive: zipfile.ZipFile, name: str) -> bytes:
@@ -70,13 +73,3 @@ def _tensors(content: bytes, path: Path) -> dict[str, Tensor]:
     if not isinstance(state, dict) or not all(isinstance(t, Tensor) for t in state.values()):
         raise DataError(f"{path}: policy.pth holds no tensors by name")
     return state
-
-
-def _about(data: str) -> dict[str, Any]:
-    try:
-        values = json.loads(data)
-        module = str(values["policy_class"]["__module__"])
-    except (ValueError, KeyError, TypeError):
-        return {"module": "", "activation": ""}
-    activation = re.search(r"activation\.(\w+)", str(values.get("policy_kwargs", "")))
-    return {"module": module, "activation": activation[1].lower() if activation else ""}

@@ -14,31 +14,46 @@ from lrs_lightning.experts.files import mlp_expert, pixel_expert
 from lrs_lightning.experts.mlp import MLPExpert
 from lrs_lightning.experts.pixels import PixelExpert
 from lrs_lightning.experts.sb3 import read_zip
-from lrs_lightning.experts.sb3_layers import Found, find_actor
+from lrs_lightning.experts.sb3_layers import Actor, find_actor
+from lrs_lightning.experts.sb3_options import Options
+from lrs_lightning.experts.sb3_statistics import find_statistics, read_statistics
 
 _NATURE = ((32, 8), (64, 4), (64, 3))
 
 
-def expert_from_zip(path: Path, env_id: str) -> MLPExpert | PixelExpert:
+def expert_from_zip(
+    path: Path, env_id: str, statistics: str | Path | None = None
+) -> MLPExpert | PixelExpert:
     """Read what `model.save()` of Stable-Baselines3 wrote, as a deterministic expert.
 
-    Statistics of a `VecNormalize` lie in another file, a pickle, and are not read: a policy that
-    was trained with one does not act as it did.
+    Args:
+        path: the zip.
+        env_id: the task.
+        statistics: what `VecNormalize.save()` wrote; `"none"` where there was none; by default the
+            file beside the zip, if there is one.
 
     Raises:
-        DataError: the zip is damaged, holds code, or a policy that cannot be read.
+        DataError: the zip is damaged, holds code, or a policy that cannot be read to the last
+            tensor and option; or it was trained under a `VecNormalize` whose file is missing.
         EnvironmentMismatchError: its spaces are not those of the task.
+        ArgumentError: no such statistics, or several beside the zip.
     """
     info = describe(env_id)
-    state, about = read_zip(path)
+    state, options = read_zip(path)
     actions = info.action_space
     number = int(actions.n) if isinstance(actions, gym.spaces.Discrete) else 1
     try:
-        found = find_actor(state, about, number)
+        found = find_actor(state, options, number)
     except DataError as error:
         raise DataError(f"{path}: {error}") from None
-    card = {"env": info.env_id, "algorithm": found.algorithm, "source": path.name}
+    file = _statistics_file(path, statistics, options)
+    card = {"env": info.env_id, "algorithm": options.algorithm, "source": path.name}
+    if file is not None:
+        card["statistics"] = file.name
+    normalisation = None if file is None else read_statistics(file)
     if found.convolutions:
+        if normalisation is not None or not options.normalize_images:
+            raise DataError(f"{path}: pixels that are normalised other than by 255 are not read")
         return _pixels(found, info, path, card)
     layers = [(w.numpy().astype(np.float32), b.numpy().astype(np.float32)) for w, b in found.layers]
     return mlp_expert(
@@ -46,12 +61,27 @@ def expert_from_zip(path: Path, env_id: str) -> MLPExpert | PixelExpert:
         path,
         layers=layers,
         card=card,
-        activation=found.activation,
+        activation=options.activation,
         squash=found.squash,
+        clip_output=found.clip_output,
+        normalisation=normalisation,
     )
 
 
-def _pixels(found: Found, info: EnvInfo, path: Path, card: dict[str, Any]) -> PixelExpert:
+def _statistics_file(path: Path, given: str | Path | None, options: Options) -> Path | None:
+    if given is not None:
+        return None if str(given) == "none" else Path(given)
+    found = find_statistics(path)
+    if found is None and options.normalised:
+        raise DataError(
+            f"{path} was trained under VecNormalize, whose statistics lie in another file (often "
+            "vecnormalize.pkl): put it beside the zip or name it with --statistics; 'none' if only "
+            "rewards were normalised"
+        )
+    return found
+
+
+def _pixels(found: Actor, info: EnvInfo, path: Path, card: dict[str, Any]) -> PixelExpert:
     sizes = tuple((w.shape[0], w.shape[-1]) for w, _ in found.convolutions)
     if sizes != _NATURE or len(found.layers) != 2:
         raise DataError(

@@ -54,6 +54,14 @@ def seed(name: str, value: int) -> None:
         raise ArgumentError(f"{name} is {value!r}: give a whole number of at least 0.")
 
 
+def tensor(name: str, value: object) -> None:
+    """Refuse what is no tensor; None stands for an argument that was left out."""
+    if value is not None and not isinstance(value, Tensor):
+        raise ArgumentError(
+            f"{name} is a {type(value).__name__}: give a torch.Tensor, e.g. by torch.as_tensor."
+        )
+
+
 def shape(name: str, tensor: Tensor, expected: Sequence[int], meaning: str) -> None:
     """Refuse a tensor of another shape; `meaning` names the letters, e.g. `"(layers, B, H)"`."""
     if tuple(tensor.shape) != tuple(expected):
@@ -77,7 +85,7 @@ def timespans(values: Tensor) -> None:
 
     Looking at values needs them on the host; while a graph is being captured there are none.
     """
-    if torch.compiler.is_compiling():
+    if torch.compiler.is_compiling() or values.is_meta:
         return
     if bool((values >= 0).all()):
         return

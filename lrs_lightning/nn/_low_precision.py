@@ -6,30 +6,36 @@ there the parameters are float32 already, and the scans lift what it lowered.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from lrs_kernels import Cell, recurrent_scan
+from lrs_lightning.nn.parameters import Weight
+
 LOW = (torch.bfloat16, torch.float16)
 
 
-def run_scan(scan: Callable[..., Any], x_proj: Tensor, *tensors: Any, **options: Any) -> Any:
-    """Call a scan; where `x_proj` is of a low type, in float32 and back.
+def run_scan(
+    cell: Cell, x_proj: Tensor, weight: Weight, states: tuple[Tensor, ...], **options: Any
+) -> tuple[Tensor, tuple[Tensor, ...]]:
+    """Call `recurrent_scan`; where `x_proj` is of a low type, in float32 and back.
 
     Args:
-        scan: one of `lrs_kernels`.
-        x_proj: its first argument.
-        *tensors: its further ones, tensors or tuples of tensors.
-        **options: its options, tensors among them.
+        cell: which recurrence.
+        x_proj: `(T, B, G H)`.
+        weight: dense, or a pair of factors.
+        states: initial ones.
+        **options: the others of `recurrent_scan`.
     """
     if x_proj.dtype not in LOW or torch.is_autocast_enabled(x_proj.device.type):
-        return scan(x_proj, *tensors, **options)
+        return recurrent_scan(cell, x_proj, weight, states, **options)
     low = x_proj.dtype
-    lifted = {name: _to(value, LOW, torch.float32) for name, value in options.items()}
-    results = scan(*(_to(value, LOW, torch.float32) for value in (x_proj, *tensors)), **lifted)
-    return _to(results, (torch.float32,), low)
+    lifted = (_to(value, LOW, torch.float32) for value in (x_proj, weight, states))
+    options = {name: _to(value, LOW, torch.float32) for name, value in options.items()}
+    y, final = recurrent_scan(cell, *lifted, **options)
+    return y.to(low), tuple(part.to(low) for part in final)
 
 
 def _to(value: Any, types: tuple[torch.dtype, ...], wanted: torch.dtype) -> Any:

@@ -16,14 +16,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lrs_kernels import cfc_scan
+from lrs_kernels.cells import cfc
 from lrs_lightning.nn import _checks
-from lrs_lightning.nn._low_precision import run_scan
 from lrs_lightning.nn.gate import GateMean, check_gate, hold_gate
 from lrs_lightning.nn.recurrent import LRSLayer
 
-MODES = {"paper": 3, "default": 4, "no_gate": 4, "pure": 1}
-"""Cell equations and their number of recurrent matrices."""
+MODES = tuple(cfc.CELL.variants)
+"""Cell equations."""
 
 
 class LRSCfC(LRSLayer):
@@ -40,6 +39,8 @@ class LRSCfC(LRSLayer):
         bias: whether the layers have biases.
         batch_first: input and output are `(B, T, ...)`, not `(T, B, ...)`; states stay as they are.
         dropout: probability of dropping outputs between layers, in training.
+        bidirectional: refused; it stands here for the order of torch.nn's arguments.
+        proj_size: refused; a CfC has no projection.
         device: where the parameters live.
         dtype: their type.
         rank: rank r of every recurrent matrix; None for a dense one.
@@ -47,13 +48,16 @@ class LRSCfC(LRSLayer):
         init: `"orthogonal"`, `"glorot"` or `"uniform"`.
         mask_seed: seed of the masks alone.
         share_mask: the same mask for all gates of a layer.
+        factor_full_rank: keep two factors even where the rank is full.
+        recurrent_scale: factor on the initial recurrent matrices.
+        eval_rank: cut the trained matrices to this rank in evaluation mode.
+        eval_sparsity: prune this fraction of their smallest entries in evaluation mode.
+        backend: what runs the scan; see `LRSLayer`.
         mode: `"paper"` (G, H and F as above), or ncps' `"default"` (f = sigmoid(dt z_a + z_b)),
             `"no_gate"` (h' = g + f h~) or `"pure"` (h' = A - A exp(-dt (|w_tau| + |z|)) z).
         gate: `"learned"`; `"removed"`: no F at all, f = 1/2; `"frozen"`: F learns, but evaluation
             replaces it by its mean over the training data, unit by unit. Both are ablations of mode
             `"paper"`.
-        **options: further options of `LRSLayer`: `factor_full_rank`, `recurrent_scale`,
-            `eval_rank`, `eval_sparsity`.
 
     Raises:
         ArgumentError: a size below 1, a rank outside 1 ... H, a sparsity outside [0, 1), an unknown
@@ -66,8 +70,8 @@ class LRSCfC(LRSLayer):
         (torch.Size([4, 10, 64]), torch.Size([1, 4, 64]), torch.Size([3, 64, 64]))
     """
 
+    cell = cfc.CELL
     biases = 1
-    knows_time = True
 
     def __init__(
         self,
@@ -77,23 +81,27 @@ class LRSCfC(LRSLayer):
         bias: bool = True,
         batch_first: bool = False,
         dropout: float = 0.0,
-        *,
+        bidirectional: bool = False,
+        proj_size: int = 0,
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
+        *,
         rank: int | None = None,
         sparsity: float = 0.0,
         init: str = "orthogonal",
         mask_seed: int = 0,
         share_mask: bool = False,
+        factor_full_rank: bool = False,
+        recurrent_scale: float = 1.0,
+        eval_rank: int | None = None,
+        eval_sparsity: float = 0.0,
+        backend: str = "auto",
         mode: str = "paper",
         gate: str = "learned",
-        **options: Any,
     ) -> None:
         _checks.choice("CfC mode", mode, MODES)
         check_gate(gate, mode)
         self.mode, self.gate = mode, gate
-        # The number of recurrent matrices must be known before the base class makes them.
-        self.gates = 2 if gate == "removed" else MODES[mode]
         super().__init__(
             input_size,
             hidden_size,
@@ -101,26 +109,32 @@ class LRSCfC(LRSLayer):
             bias,
             batch_first,
             dropout,
-            device=device,
-            dtype=dtype,
+            bidirectional,
+            proj_size,
+            device,
+            dtype,
             rank=rank,
             sparsity=sparsity,
             init=init,
             mask_seed=mask_seed,
             share_mask=share_mask,
-            **options,
+            factor_full_rank=factor_full_rank,
+            recurrent_scale=recurrent_scale,
+            eval_rank=eval_rank,
+            eval_sparsity=eval_sparsity,
+            backend=backend,
         )
         if gate == "frozen":
             self.gate_means = nn.ModuleList(
                 GateMean(hidden_size, device, dtype) for _ in range(num_layers)
             )
 
-    def _register(self, layer: int, kind: dict[str, Any]) -> None:
-        super()._register(layer, kind)
+    def make_parameters(self, layer: int, kind: dict[str, Any]) -> None:
+        """Make the parameters of one layer, without values; `"pure"` has two of its own."""
+        super().make_parameters(layer, kind)
         if self.mode == "pure":
             for name in ("w_tau", "amplitude"):
-                parameter = nn.Parameter(torch.empty(self.hidden_size, **kind))
-                self.register_parameter(f"{name}_l{layer}", parameter)
+                self.add_parameter(name, layer, (self.hidden_size,), kind)
 
     @torch.no_grad()
     def reset_parameters(self) -> None:
@@ -129,6 +143,23 @@ class LRSCfC(LRSLayer):
         for layer in range(self.num_layers if self.mode == "pure" else 0):
             self.part("w_tau", layer).zero_()
             self.part("amplitude", layer).fill_(1)
+        for mean in getattr(self, "gate_means", ()):
+            mean.reset_parameters()
+
+    @property
+    def variant(self) -> str:
+        """The mode."""
+        return self.mode
+
+    @property
+    def gates(self) -> int:
+        """Number of recurrent matrices: 2 where F is removed, which a constant then replaces."""
+        return 2 if self.gate == "removed" else super().gates
+
+    def extras(self, layer: int) -> dict[str, Tensor]:
+        """The two constants of mode `"pure"`."""
+        names = ("w_tau", "amplitude") if self.mode == "pure" else ()
+        return {name: self.part(name, layer) for name in names}
 
     def gate_mean(self, layer: int = 0) -> GateMean:
         """The running mean of the gate F of one layer (with `gate="frozen"`)."""
@@ -153,20 +184,17 @@ class LRSCfC(LRSLayer):
             held = self.gate_mean(layer).mean
             x_proj, weight, mask = hold_gate(x_proj, weight, mask, held)
             timespans = None  # the mean is that of the gate as it acted, elapsed times included
-        options: dict[str, Any] = {}
-        if self.mode in ("no_gate", "pure"):
-            options["mode"] = self.mode
-        if self.mode == "pure":
-            options["w_tau"] = self.part("w_tau", layer)
-            options["amplitude"] = self.part("amplitude", layer)
-        (h0,) = state
-        y, h_n = run_scan(
-            cfc_scan, x_proj, weight, h0, mask=mask, timespans=timespans, resets=resets, **options
-        )
+        options = {"mask": mask, "timespans": timespans, "resets": resets}
+        y, final = self.run_cell(x_proj, weight, state, layer, **options)
         if self.gate == "frozen" and self.training:
-            gate = self._gate_values(x_proj, y, h0, timespans, resets, layer)
-            self.gate_mean(layer).update(gate)
-        return y, (h_n,)
+            gate = self._gate_values(x_proj, y, state[0], timespans, resets, layer)
+            self.gate_mean(layer).add(gate)
+        return y, final
+
+    def _call_ends(self) -> None:
+        if self.gate == "frozen" and self.training:
+            for layer in range(self.num_layers):
+                self.gate_mean(layer).take_in()
 
     @torch.no_grad()
     def _gate_values(

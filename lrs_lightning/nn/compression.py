@@ -6,7 +6,7 @@ then truncated to rank r (by singular values) or pruned to sparsity s (by magnit
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -36,6 +36,7 @@ def magnitude_mask(weight: Tensor, sparsity: float) -> Tensor:
     return mask.view_as(weight)
 
 
+@dataclass
 class Compression:
     """Rank and sparsity that a layer's recurrent matrices take in evaluation mode only.
 
@@ -45,42 +46,56 @@ class Compression:
         limit: largest rank possible.
     """
 
-    def __init__(self, rank: int | None, sparsity: float, limit: int) -> None:
-        _checks.rank(rank, limit, "eval_rank")
-        _checks.fraction("eval_sparsity", sparsity)
-        self.rank, self.sparsity = rank, sparsity
-        self._cache: dict[tuple[object, ...], Tensor] = {}
+    rank: int | None
+    sparsity: float
+    limit: int
+    _kept: dict[int, tuple[Tensor, Tensor]] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        _checks.rank(self.rank, self.limit, "eval_rank")
+        _checks.fraction("eval_sparsity", self.sparsity)
 
     @property
     def active(self) -> bool:
         """Whether evaluation differs from training at all."""
         return self.rank is not None or self.sparsity > 0
 
-    def apply(self, weight: Callable[[], Tensor], watched: tuple[Tensor, ...]) -> Tensor:
-        """The compressed weight, kept for as long as the tensors in `watched` do not change."""
-        if torch.compiler.is_compiling() or any(tensor.is_inference() for tensor in watched):
-            # Neither has versions to tell a change by.
-            return self._compress(weight())
-        key = tuple(part for tensor in watched for part in _fingerprint(tensor))
-        if key not in self._cache:
-            self._forget(watched)
-            self._cache[key] = self._compress(weight())
-        return self._cache[key]
+    def apply(self, weight: Tensor, layer: int) -> Tensor:
+        """The compressed weight `(G, H, H)` of one layer, without gradient.
 
-    def _forget(self, watched: tuple[Tensor, ...]) -> None:
-        addresses = {tensor.data_ptr() for tensor in watched}
-        self._cache = {key: kept for key, kept in self._cache.items() if key[0] not in addresses}
+        The last result is kept and handed out for as long as the numbers are the same. Nothing
+        less than the numbers tells: an address can be used again, and a change through `.data`
+        leaves no trace.
+        """
+        if not _comparable(weight):
+            return self.compress(weight)
+        seen, result = self._kept.get(layer, (None, None))
+        if seen is None or result is None or not _same(seen, weight):
+            # A tensor of inference mode could not be used where gradients are wanted later.
+            with torch.inference_mode(False):
+                seen, result = weight.detach().clone(), self.compress(weight)
+            self._kept[layer] = seen, result
+        return result
 
     @torch.no_grad()
-    def _compress(self, weight: Tensor) -> Tensor:
+    def compress(self, weight: Tensor) -> Tensor:
+        """Truncate and prune; a low type has no singular values, so float32 stands in for it."""
+        wide = weight.to(torch.promote_types(weight.dtype, torch.float32))
         if self.rank is not None:
-            weight = truncate(weight, self.rank)
-        return weight * magnitude_mask(weight, self.sparsity) if self.sparsity else weight
+            wide = truncate(wide, self.rank)
+        if self.sparsity:
+            wide = wide * magnitude_mask(wide, self.sparsity)
+        return wide.to(weight.dtype)
 
     def __getstate__(self) -> dict[str, object]:
-        return {"rank": self.rank, "sparsity": self.sparsity, "_cache": {}}
+        return self.__dict__ | {"_kept": {}}
 
 
-def _fingerprint(tensor: Tensor) -> tuple[object, ...]:
-    # An optimiser's step, a loaded checkpoint and a move to another device all change one of these.
-    return tensor.data_ptr(), tensor._version, tensor.device, tensor.dtype
+def _comparable(weight: Tensor) -> bool:
+    """Whether the numbers can be looked at: not in a graph, under vmap, or where there are none."""
+    wrapped = torch._C._functorch.is_functorch_wrapped_tensor(weight)
+    return not (torch.compiler.is_compiling() or weight.is_meta or wrapped)
+
+
+def _same(one: Tensor, other: Tensor) -> bool:
+    return one.dtype == other.dtype and one.device == other.device and torch.equal(one, other)

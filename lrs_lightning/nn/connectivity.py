@@ -42,8 +42,8 @@ class Connectivity:
         ArgumentError: rank outside 1 ... min(rows, columns), sparsity outside [0, 1), unknown init.
 
     Example:
-        >>> wiring = Connectivity(rows=64, columns=64, gates=3, rank=8, sparsity=0.5)
-        >>> wiring.factored, wiring.stored
+        >>> connectivity = Connectivity(rows=64, columns=64, gates=3, rank=8, sparsity=0.5)
+        >>> connectivity.factored, connectivity.stored
         (True, 3072)
     """
 

@@ -73,20 +73,18 @@ def count_parameters(module: nn.Module) -> ParameterCount:
             effective += acting
             free += stored if layer.connectivity.factored else acting
             inputs += layer.part("weight_ih", depth).numel()
-            if layer.bias:
-                names = ("bias_ih", "bias_hh")[: layer.biases]
-                biases += sum(layer.part(name, depth).numel() for name in names)
+            biases += sum(layer.part(name, depth).numel() for name in layer.bias_names)
     total = sum(parameter.numel() for parameter in module.parameters())
     other = total - recurrent - inputs - biases
     return ParameterCount(recurrent, effective, free, inputs, biases, other)
 
 
 def _connections(layer: LRSLayer, depth: int) -> int:
-    wiring, mask = layer.connectivity, layer.mask(depth)
+    wired, mask = layer.connectivity, layer.mask(depth)
     if mask is None:
-        return wiring.gates * wiring.rows * wiring.columns
-    if mask.is_meta:  # no values there, but the same ones can be drawn again
-        mask = wiring.draw_mask(depth)
+        return wired.gates * wired.rows * wired.columns
+    if mask.is_meta:  # no values there, but the same ones can be drawn
+        mask = wired.draw_mask(depth)
         assert mask is not None
     return int(mask.sum())
 

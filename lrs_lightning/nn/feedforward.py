@@ -14,7 +14,7 @@ from lrs_lightning.nn import _checks
 from lrs_lightning.nn.core import Core
 
 
-class Memoryless(Core):
+class FeedForward(Core):
     """Two dense layers with ReLU on the features of the present alone.
 
     Args:
@@ -23,7 +23,7 @@ class Memoryless(Core):
         num_layers: how many.
 
     Example:
-        >>> y, state = Memoryless(8, 16)(torch.randn(5, 2, 8))
+        >>> y, state = FeedForward(8, 16)(torch.randn(5, 2, 8))
         >>> y.shape, state.shape
         (torch.Size([5, 2, 16]), torch.Size([1, 2, 0]))
     """
@@ -76,7 +76,7 @@ class Memoryless(Core):
         return x, state
 
 
-class FrameStack(Memoryless):
+class FrameStack(FeedForward):
     """Dense layers on the features of the last k steps: a memory of fixed length, not learned.
 
     Args:

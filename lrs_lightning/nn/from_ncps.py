@@ -102,6 +102,11 @@ def _refuse_extras(module: nn.Module, cell: nn.Module, projection: bool) -> None
             "the module has mixed memory: an LSTM rewrites the state before each step, which no "
             "LRS layer does. Train it with mixed_memory=False."
         )
+    if not module.return_sequences:
+        raise ArgumentError(
+            "the module returns its last output only (return_sequences=False), an LRS layer all of "
+            "them: set module.return_sequences = True, import it, and take the last output."
+        )
     if projection and not isinstance(module.fc, nn.Identity):
         raise ArgumentError(
             "the module projects its output by fc: call from_ncps(module, projection=False) and "

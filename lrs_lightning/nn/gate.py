@@ -64,8 +64,8 @@ def _two_gates_and_zeros(part: Tensor) -> Tensor:
 class GateMean(nn.Module):
     """Running mean of a gate, unit by unit, over the batches of training.
 
-    The first `window` batches weigh the same; from then on the mean forgets, since the network
-    changes.
+    Within a batch every step of every sequence weighs the same. The first `window` batches weigh
+    the same too; from then on the mean forgets, since the network changes.
     """
 
     mean: Tensor
@@ -80,13 +80,28 @@ class GateMean(nn.Module):
     ) -> None:
         super().__init__()
         self.window = window
-        self.register_buffer("mean", torch.full((hidden_size,), 0.5, device=device, dtype=dtype))
-        self.register_buffer("batches", torch.zeros((), device=device, dtype=torch.long))
+        self.register_buffer("mean", torch.empty(hidden_size, device=device, dtype=dtype))
+        self.register_buffer("batches", torch.empty((), device=device, dtype=torch.long))
+        self._spans: list[tuple[Tensor, int]] = []
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Forget everything: a mean of 1/2 over no batch."""
+        self.mean.fill_(0.5)
+        self.batches.zero_()
 
     @torch.no_grad()
-    def update(self, gate: Tensor) -> None:
-        """Take in the gate's values of one batch, `(..., H)`."""
+    def add(self, gate: Tensor) -> None:
+        """Note the gate's values in one span of a batch, `(T, B, H)`."""
+        steps = gate.flatten(0, -2)  # (T B, H)
+        self._spans.append((steps.sum(0), steps.shape[0]))
+
+    @torch.no_grad()
+    def take_in(self) -> None:
+        """The batch is complete: let its mean into the running one."""
+        sums, counts = zip(*self._spans, strict=True)
+        self._spans = []
         self.batches += 1
         share = 1 / self.batches.clamp(max=self.window).to(self.mean.dtype)
-        batch = gate.flatten(0, -2).mean(0).to(self.mean.dtype)
+        batch = (torch.stack(sums).sum(0) / sum(counts)).to(self.mean.dtype)
         self.mean += share * (batch - self.mean)

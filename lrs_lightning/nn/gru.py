@@ -9,8 +9,7 @@ from __future__ import annotations
 from torch import Tensor
 from torch.nn import functional
 
-from lrs_kernels import gru_scan
-from lrs_lightning.nn._low_precision import run_scan
+from lrs_kernels.cells import gru
 from lrs_lightning.nn.recurrent import LRSLayer
 
 
@@ -20,8 +19,26 @@ class LRSGRU(LRSLayer):
     Gates stand in torch's order r, z, n.
 
     Args:
-        *args: those of `LRSLayer`, in the order of `torch.nn.GRU`.
-        **options: those of `LRSLayer`: `rank`, `sparsity`, `init`, `mask_seed` and the others.
+        input_size: I.
+        hidden_size: H.
+        num_layers: layers stacked in depth.
+        bias: whether the layers have biases.
+        batch_first: input and output are `(B, T, ...)`, not `(T, B, ...)`; states stay as they are.
+        dropout: probability of dropping outputs between layers, in training.
+        bidirectional: refused; it stands here for the order of torch.nn's arguments.
+        proj_size: refused; a GRU has no projection.
+        device: where the parameters live.
+        dtype: their type.
+        rank: rank r of every recurrent matrix; None for a dense one.
+        sparsity: fraction s of zeros in the fixed masks.
+        init: `"orthogonal"`, `"glorot"` or `"uniform"`.
+        mask_seed: seed of the masks alone.
+        share_mask: the same mask for all gates of a layer.
+        factor_full_rank: keep two factors even where the rank is full.
+        recurrent_scale: factor on the initial recurrent matrices.
+        eval_rank: cut the trained matrices to this rank in evaluation mode.
+        eval_sparsity: prune this fraction of their smallest entries in evaluation mode.
+        backend: what runs the scan; see `LRSLayer`.
 
     Example:
         >>> import torch
@@ -30,7 +47,7 @@ class LRSGRU(LRSLayer):
         (torch.Size([7, 2, 16]), torch.Size([1, 2, 16]))
     """
 
-    gates = 3
+    cell = gru.CELL
 
     def project_input(self, x: Tensor, layer: int) -> Tensor:
         """`W_ih x` and all biases but that of the candidate n, which the reset gate multiplies."""
@@ -40,26 +57,6 @@ class LRSGRU(LRSLayer):
             bias = self.part("bias_ih", layer) + functional.pad(hidden, (0, self.hidden_size))
         return functional.linear(x, self.part("weight_ih", layer), bias)
 
-    def scan(
-        self,
-        x: Tensor,
-        state: tuple[Tensor, ...],
-        timespans: Tensor | None,
-        resets: Tensor | None,
-        layer: int,
-    ) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """One layer over time, `(T, B, I)` -> `(T, B, H)` and its final state `(B, H)`."""
-        weight, mask = self.weight_for_scan(layer)
-        bias_n: Tensor | None = None
-        if self.bias:
-            bias_n = self.part("bias_hh", layer)[2 * self.hidden_size :]
-        y, h_n = run_scan(
-            gru_scan,
-            self.project_input(x, layer),
-            weight,
-            state[0],
-            bias_n=bias_n,
-            mask=mask,
-            resets=resets,
-        )
-        return y, (h_n,)
+    def extras(self, layer: int) -> dict[str, Tensor]:
+        """The candidate's bias inside the reset gate."""
+        return {"bias_n": self.part("bias_hh", layer)[2 * self.hidden_size :]} if self.bias else {}

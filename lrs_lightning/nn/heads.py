@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import gymnasium as gym
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from lrs_lightning.errors import ArgumentError
+
+if TYPE_CHECKING:
+    import gymnasium as gym
 
 
 class BoxHead(nn.Module):
@@ -20,7 +22,8 @@ class BoxHead(nn.Module):
         space: a one-dimensional `Box`, each component bounded on both sides or not at all.
 
     Example:
-        >>> head = BoxHead(64, gym.spaces.Box(-2, 2, (3,)))
+        >>> from gymnasium.spaces import Box
+        >>> head = BoxHead(64, Box(-2, 2, (3,)))
         >>> head(torch.full((5, 64), 1e6)).abs().max() <= 2
         tensor(True)
     """
@@ -41,12 +44,23 @@ class BoxHead(nn.Module):
                 f"actions of {space} are bounded in part: bound all components or none."
             )
         self.bounded = bool(finite.all())
-        bounds = (low, high) if self.bounded else (np.zeros_like(low), np.zeros_like(low))
+        self._bounds = (low, high) if self.bounded else (np.zeros_like(low), np.zeros_like(low))
         self.outputs = int(space.shape[0])
         self.dense = nn.Linear(features, self.outputs)
         # Not saved: the action space already says it.
-        self.register_buffer("middle", _buffer((bounds[0] + bounds[1]) / 2), persistent=False)
-        self.register_buffer("reach", _buffer((bounds[1] - bounds[0]) / 2), persistent=False)
+        for name in ("middle", "reach"):
+            self.register_buffer(name, torch.empty(self.outputs), persistent=False)
+        self._set_bounds()
+
+    def reset_parameters(self) -> None:
+        """Draw the weights anew, and take the bounds from the action space."""
+        self.dense.reset_parameters()
+        self._set_bounds()
+
+    def _set_bounds(self) -> None:
+        low, high = self._bounds
+        self.middle.copy_(torch.from_numpy((low + high) / 2))
+        self.reach.copy_(torch.from_numpy((high - low) / 2))
 
     def forward(self, x: Tensor) -> Tensor:
         """`(..., H)` -> actions `(..., A)`."""
@@ -66,7 +80,8 @@ class DiscreteHead(nn.Module):
         space: a `Discrete` space.
 
     Example:
-        >>> DiscreteHead(64, gym.spaces.Discrete(18))(torch.zeros(5, 64)).shape
+        >>> from gymnasium.spaces import Discrete
+        >>> DiscreteHead(64, Discrete(18))(torch.zeros(5, 64)).shape
         torch.Size([5, 18])
     """
 
@@ -94,12 +109,10 @@ def make_head(features: int, space: gym.Space[Any]) -> Head:
     Raises:
         ArgumentError: the space is neither a `Box` nor `Discrete`.
     """
-    if isinstance(space, gym.spaces.Box):
+    from gymnasium.spaces import Box, Discrete
+
+    if isinstance(space, Box):
         return BoxHead(features, space)
-    if isinstance(space, gym.spaces.Discrete):
+    if isinstance(space, Discrete):
         return DiscreteHead(features, space)
     raise ArgumentError(f"actions of {space} are not supported: give a Box or a Discrete space.")
-
-
-def _buffer(values: np.ndarray) -> Tensor:
-    return torch.from_numpy(values).to(torch.get_default_dtype())

@@ -11,8 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lrs_kernels import lstm_scan
-from lrs_lightning.nn._low_precision import run_scan
+from lrs_kernels.cells import lstm
 from lrs_lightning.nn.recurrent import LRSLayer
 
 
@@ -23,11 +22,28 @@ class LRSLSTM(LRSLayer):
     `"uniform"`, torch's own scheme.
 
     Args:
-        *args: those of `LRSLayer`, in the order of `torch.nn.LSTM`. With a `proj_size` P the hidden
-            state is projected to `(B, P)` by `weight_hr_l0 (P, H)`, and the recurrent matrices
-            are H x P.
+        input_size: I.
+        hidden_size: H.
+        num_layers: layers stacked in depth.
+        bias: whether the layers have biases.
+        batch_first: input and output are `(B, T, ...)`, not `(T, B, ...)`; states stay as they are.
+        dropout: probability of dropping outputs between layers, in training.
+        bidirectional: refused; it stands here for the order of torch.nn's arguments.
+        proj_size: P; the hidden state is projected to `(B, P)` by `weight_hr_l0 (P, H)`, and the
+            recurrent matrices are H x P. 0 for no projection.
+        device: where the parameters live.
+        dtype: their type.
+        rank: rank r of every recurrent matrix; None for a dense one.
+        sparsity: fraction s of zeros in the fixed masks.
+        init: `"orthogonal"`, `"glorot"` or `"uniform"`.
+        mask_seed: seed of the masks alone.
+        share_mask: the same mask for all gates of a layer.
+        factor_full_rank: keep two factors even where the rank is full.
+        recurrent_scale: factor on the initial recurrent matrices.
+        eval_rank: cut the trained matrices to this rank in evaluation mode.
+        eval_sparsity: prune this fraction of their smallest entries in evaluation mode.
+        backend: what runs the scan; see `LRSLayer`.
         forget_bias: initial bias of the forget gate.
-        **options: those of `LRSLayer`: `rank`, `sparsity`, `init`, `mask_seed` and the others.
 
     Example:
         >>> y, (h, c) = LRSLSTM(5, 16, rank=4)(torch.randn(7, 2, 5))
@@ -35,23 +51,67 @@ class LRSLSTM(LRSLayer):
         (torch.Size([7, 2, 16]), torch.Size([1, 2, 16]), torch.Size([1, 2, 16]))
     """
 
-    gates = 4
-    states = 2
+    cell = lstm.CELL
     projects = True
 
-    def __init__(self, *args: Any, forget_bias: float = 1.0, **options: Any) -> None:
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        proj_size: int = 0,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+        *,
+        rank: int | None = None,
+        sparsity: float = 0.0,
+        init: str = "orthogonal",
+        mask_seed: int = 0,
+        share_mask: bool = False,
+        factor_full_rank: bool = False,
+        recurrent_scale: float = 1.0,
+        eval_rank: int | None = None,
+        eval_sparsity: float = 0.0,
+        backend: str = "auto",
+        forget_bias: float = 1.0,
+    ) -> None:
         self.forget_bias = forget_bias
-        super().__init__(*args, **options)
+        super().__init__(
+            input_size,
+            hidden_size,
+            num_layers,
+            bias,
+            batch_first,
+            dropout,
+            bidirectional,
+            proj_size,
+            device,
+            dtype,
+            rank=rank,
+            sparsity=sparsity,
+            init=init,
+            mask_seed=mask_seed,
+            share_mask=share_mask,
+            factor_full_rank=factor_full_rank,
+            recurrent_scale=recurrent_scale,
+            eval_rank=eval_rank,
+            eval_sparsity=eval_sparsity,
+            backend=backend,
+        )
 
-    def _register(self, layer: int, kind: dict[str, Any]) -> None:
-        super()._register(layer, kind)
+    def make_parameters(self, layer: int, kind: dict[str, Any]) -> None:
+        """Make the parameters of one layer, without values, the projection's included."""
+        super().make_parameters(layer, kind)
         if self.proj_size:
-            projection = nn.Parameter(torch.empty(self.proj_size, self.hidden_size, **kind))
-            self.register_parameter(f"weight_hr_l{layer}", projection)
+            self.add_parameter("weight_hr", layer, (self.proj_size, self.hidden_size), kind)
 
     @torch.no_grad()
     def reset_parameters(self) -> None:
-        """Draw all weights anew from torch's global generator; masks stay."""
+        """Draw all weights anew from torch's global generator, and the masks from their seed."""
         super().reset_parameters()
         if next(self.parameters()).is_meta:
             return
@@ -75,13 +135,9 @@ class LRSLSTM(LRSLayer):
         layer: int,
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
         """One layer over time, `(T, B, I)` -> `(T, B, H or P)`, and its final h and c."""
-        x_proj = self.project_input(x, layer)
         if self.proj_size:
-            return self._scan_projected(x_proj, state, resets, layer)
-        weight, mask = self.weight_for_scan(layer)
-        h0, c0 = state
-        y, final = run_scan(lstm_scan, x_proj, weight, (h0, c0), mask=mask, resets=resets)
-        return y, final
+            return self._scan_projected(self.project_input(x, layer), state, resets, layer)
+        return super().scan(x, state, timespans, resets, layer)
 
     def _scan_projected(
         self, x_proj: Tensor, state: tuple[Tensor, ...], resets: Tensor | None, layer: int
@@ -99,6 +155,7 @@ class LRSLSTM(LRSLayer):
             first = first.masked_fill(resets[0].unsqueeze(-1) != 0, 0)
         x_proj = torch.cat([(x_proj[0] + first).unsqueeze(0), x_proj[1:]])
         m0 = torch.zeros_like(c0)
-        m, (_, c_n) = run_scan(lstm_scan, x_proj, recurrent @ projection, (m0, c0), resets=resets)
-        y = functional.linear(m, projection)
+        weight = recurrent @ projection  # (G, H, H)
+        m, (_, c_n) = self.run_cell(x_proj, weight, (m0, c0), layer, resets=resets)
+        y = functional.linear(m, projection).to(m.dtype)  # autocast lowers products, not states
         return y, (y[-1], c_n)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal, overload
 
-import torch
 from torch import Tensor, nn
 
+from lrs_lightning.errors import ArgumentError
 from lrs_lightning.nn import _checks
 from lrs_lightning.nn.config import PolicyConfig
 from lrs_lightning.nn.core import Core
-from lrs_lightning.nn.encoders import Encoder
+from lrs_lightning.nn.encoders.base import Encoder
 from lrs_lightning.nn.heads import Head
 
 PolicyState = Tensor | tuple[Tensor, ...]
@@ -29,9 +28,10 @@ class RecurrentPolicy(nn.Module):
         config: what the policy was built from.
 
     Example:
+        >>> import torch
         >>> from gymnasium.spaces import Box
         >>> from lrs_lightning.nn import build_policy
-        >>> policy = build_policy({"cell": "cfc"}, Box(-1, 1, (17,)), Box(-1, 1, (6,)))
+        >>> policy = build_policy({"core": "cfc"}, Box(-1, 1, (17,)), Box(-1, 1, (6,)))
         >>> window = torch.randn(4, 10, 17)
         >>> actions, _ = policy.unroll(window)
         >>> state = policy.initial_state(4)
@@ -53,13 +53,37 @@ class RecurrentPolicy(nn.Module):
         parts = self.core.initial_state(batch, parameter)
         return parts[0] if len(parts) == 1 else parts
 
+    @overload
     def unroll(
         self,
         observations: Tensor,
         state: PolicyState | None = None,
         resets: Tensor | None = None,
         timespans: Tensor | None = None,
-    ) -> tuple[Tensor, Any]:
+        *,
+        return_states: Literal[False] = False,
+    ) -> tuple[Tensor, Any]: ...
+
+    @overload
+    def unroll(
+        self,
+        observations: Tensor,
+        state: PolicyState | None = None,
+        resets: Tensor | None = None,
+        timespans: Tensor | None = None,
+        *,
+        return_states: Literal[True],
+    ) -> tuple[Tensor, Any, Any]: ...
+
+    def unroll(
+        self,
+        observations: Tensor,
+        state: PolicyState | None = None,
+        resets: Tensor | None = None,
+        timespans: Tensor | None = None,
+        *,
+        return_states: bool = False,
+    ) -> tuple[Any, ...]:
         """Run over whole windows.
 
         Args:
@@ -67,14 +91,25 @@ class RecurrentPolicy(nn.Module):
             state: before the first step; zero by default.
             resets: bool `(B, T)`; the state is zeroed before a marked step.
             timespans: elapsed times `(B, T)`; one by default.
+            return_states: hand out the states after all steps too, which is slower for an LSTM.
 
         Returns:
-            Actions or logits `(B, T, A)`, and the state after the last step.
+            Actions or logits `(B, T, A)`, and the state after the last step. With `return_states`
+            also those after every step, `(layers, B, T, H)`, for an LSTM the pair (h, c).
+
+        Raises:
+            ArgumentError: resets or timespans have another shape.
+            EnvironmentMismatchError: the observations are those of another task.
         """
+        self._check(observations, resets, timespans, "(B, T)")
         # Time comes first already here, where the tensors are smallest.
         x = self.encoder(observations.transpose(0, 1))  # (T, B, features)
-        y, state = self.core(x, state, resets=_time_first(resets), timespans=_time_first(timespans))
-        return self.head(y).transpose(0, 1), state
+        options = {"resets": _time_first(resets), "timespans": _time_first(timespans)}
+        if not return_states:
+            y, state = self.core(x, state, **options)
+            return self.head(y).transpose(0, 1), state
+        y, state, states = self.core.record(x, state, **options)
+        return self.head(y).transpose(0, 1), state, _batch_second(states)
 
     def step(
         self,
@@ -93,7 +128,12 @@ class RecurrentPolicy(nn.Module):
 
         Returns:
             Actions or logits `(N, A)`, and the state after the step.
+
+        Raises:
+            ArgumentError: resets or timespans have another shape.
+            EnvironmentMismatchError: the observations are those of another task.
         """
+        self._check(observations, resets, timespans, "(N,)")
         x = self.encoder(observations).unsqueeze(0)  # (1, N, features)
         y, state = self.core(
             x,
@@ -107,20 +147,33 @@ class RecurrentPolicy(nn.Module):
         """The action to take: the output itself, or the likeliest of logits."""
         return self.head.decide(outputs)
 
-    @property
-    def state_sizes(self) -> Sequence[int]:
-        """Numbers of each part of the state, for one episode."""
-        state = self.initial_state(1)
-        parts = (state,) if isinstance(state, Tensor) else state
-        return [part.numel() for part in parts]
+    def _check(
+        self,
+        observations: Tensor,
+        resets: Tensor | None,
+        timespans: Tensor | None,
+        leading: Literal["(B, T)", "(N,)"],
+    ) -> None:
+        """Refuse shapes that do not fit, in the letters of the caller."""
+        self.encoder.check(observations)
+        axes = 2 if leading == "(B, T)" else 1
+        own = len(self.encoder.observation_shape)
+        if observations.dim() != axes + own:
+            raise ArgumentError(
+                f"observations have shape {tuple(observations.shape)}: expected {leading} and "
+                f"then that of one observation, {tuple(self.encoder.observation_shape)}."
+            )
+        for name, part in (("resets", resets), ("timespans", timespans)):
+            if part is not None:
+                _checks.shape(name, part, observations.shape[:axes], leading)
 
 
 def _time_first(part: Tensor | None) -> Tensor | None:
     return None if part is None else part.transpose(0, 1)
 
 
-def forget(state: Any, starts: Tensor) -> Any:
-    """A state with the rows marked in `starts` (N,) zeroed."""
-    if isinstance(state, Tensor):
-        return state.masked_fill(starts.view(1, -1, 1), 0)
-    return tuple(torch.as_tensor(forget(part, starts)) for part in state)
+def _batch_second(states: Any) -> Any:
+    """States of all steps, `(layers, T, B, H)` -> `(layers, B, T, H)`."""
+    if isinstance(states, Tensor):
+        return states.transpose(1, 2)
+    return tuple(part.transpose(1, 2) for part in states)

@@ -1,7 +1,7 @@
 """Controls made from a trained layer: compress it, or hold its gate, and see what is left.
 
-The same controls as options of a configuration: `control: truncated`, `control: pruned`, `gate:
-frozen`. Every function here returns a new layer and leaves the given one alone.
+The same controls as options of a configuration: `controls.Truncated`, `controls.Pruned`,
+`cores.CfC(gate="frozen")`. Every function here returns a new layer and leaves the given one alone.
 """
 
 from __future__ import annotations

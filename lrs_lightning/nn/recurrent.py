@@ -1,35 +1,34 @@
-"""What the four LRS layers share: parameters, layers stacked in depth, and the shapes of torch.nn.
+"""How an LRS layer runs: the arguments of torch.nn, layers stacked in depth, calls of any shape.
 
-A leaf class says how many gates it has and which scan runs over time; everything else is here.
-Names and shapes of the parameters are those of `torch.nn.LSTM`, so that a dense layer loads torch's
-state dict: `weight_ih_l0 (G H, I)`, `weight_hh_l0 (G H, H)`, `bias_ih_l0 (G H,)`, `bias_hh_l0 (G
-H,)`. A low-rank layer has `weight_hh_w1_l0 (G, H, r)` and `weight_hh_w2_l0 (G, r, H)` in place of
-`weight_hh_l0`, and a sparse one the buffer `mask_hh_l0 (G, H, H)`.
+A leaf class names its cell, a descriptor of `lrs_kernels`; everything else is here, and in
+`parameters.py` what the layer computes with.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 from torch.nn.utils.rnn import PackedSequence
 
+from lrs_kernels import Cell
+from lrs_kernels.dispatch import BACKENDS
 from lrs_lightning.errors import ArgumentError
-from lrs_lightning.nn import _checks, _initialise, _sequences
-from lrs_lightning.nn._arguments import Frame, arrange, restore
-from lrs_lightning.nn._sequences import State
+from lrs_lightning.nn import _calls, _checks, _ragged
+from lrs_lightning.nn._calls import Call, State, Surface
+from lrs_lightning.nn._low_precision import run_scan
 from lrs_lightning.nn.compression import Compression
 from lrs_lightning.nn.connectivity import Connectivity
-from lrs_lightning.nn.core import Core
-
-Weight = Tensor | tuple[Tensor, Tensor]
-"""What a scan takes: the dense `(G, H, H)`, or W1 `(G, H, r)` and W2 `(G, r, H)`."""
+from lrs_lightning.nn.parameters import LayerParameters, Weight
 
 
-class LRSLayer(Core):
-    """Base of `LRSCfC`, `LRSLSTM`, `LRSGRU` and `LRSRNN`.
+class LRSLayer(LayerParameters):
+    """Base of `LRSCfC`, `LRSLSTM`, `LRSGRU` and `LRSRNN`, and of a layer for a cell of one's own.
+
+    A subclass names its `cell`. Parameters beside those of every cell are made in
+    `make_parameters`, filled in `reset_parameters` and handed to the cell by `extras`.
 
     Args:
         input_size: I.
@@ -51,16 +50,18 @@ class LRSLayer(Core):
         recurrent_scale: factor on the initial recurrent matrices.
         eval_rank: cut the trained matrices to this rank in evaluation mode.
         eval_sparsity: prune this fraction of their smallest entries in evaluation mode.
+        backend: what runs the scan: `"auto"`, `"triton"`, `"native"`, `"cpu"` or `"reference"`,
+            which is slow and can be differentiated twice.
 
     Raises:
         ArgumentError: a value that cannot be used; the sentence names the argument.
     """
 
-    gates: int = 1
-    states: int = 1
-    biases: int = 2
-    projects: bool = False
-    knows_time: bool = False
+    cell: ClassVar[Cell]
+    biases: ClassVar[int] = 2
+    """Vectors of biases, 2 as in torch.nn or 1."""
+    projects: ClassVar[bool] = False
+    """Whether there can be a `proj_size`."""
 
     def __init__(
         self,
@@ -84,28 +85,22 @@ class LRSLayer(Core):
         recurrent_scale: float = 1.0,
         eval_rank: int | None = None,
         eval_sparsity: float = 0.0,
+        backend: str = "auto",
     ) -> None:
-        super().__init__()
-        for name, size in (
-            ("input_size", input_size),
-            ("hidden_size", hidden_size),
-            ("num_layers", num_layers),
-        ):
+        for name, size in (("input_size", input_size), ("hidden_size", hidden_size)):
             _checks.positive(name, size)
+        _checks.positive("num_layers", num_layers)
         if bidirectional:
             raise ArgumentError(
                 "bidirectional is True, but an LRS layer runs forward in time only: a policy "
                 "cannot see the future. Use two layers and flip the input of one."
             )
         _checks.probability("dropout", dropout)
+        _checks.choice("backend", backend, BACKENDS)
         self._check_projection(proj_size, hidden_size)
-        self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
-        self.bias, self.batch_first, self.dropout = bias, batch_first, float(dropout)
-        self.bidirectional, self.proj_size = False, proj_size
-        self.output_size = proj_size or hidden_size
-        self.connectivity = Connectivity(
+        connectivity = Connectivity(
             rows=hidden_size,
-            columns=self.output_size,
+            columns=proj_size or hidden_size,
             gates=self.gates,
             rank=rank,
             sparsity=sparsity,
@@ -115,9 +110,12 @@ class LRSLayer(Core):
             factor_full_rank=factor_full_rank,
             scale=recurrent_scale,
         )
-        self.compression = Compression(eval_rank, eval_sparsity, limit=self.output_size)
-        for layer in range(num_layers):
-            self._register(layer, {"device": device, "dtype": dtype})
+        compression = Compression(eval_rank, eval_sparsity, limit=connectivity.columns)
+        self.batch_first, self.dropout = batch_first, float(dropout)
+        self.bidirectional, self.proj_size, self.backend = False, proj_size, backend
+        super().__init__(
+            input_size, num_layers, bias, self.biases, connectivity, compression, device, dtype
+        )
         self.reset_parameters()
 
     def _check_projection(self, proj_size: int, hidden_size: int) -> None:
@@ -132,98 +130,29 @@ class LRSLayer(Core):
                 f"hidden_size = {hidden_size}."
             )
 
-    def _register(self, layer: int, kind: dict[str, Any]) -> None:
-        """Make the parameters and the mask of one layer, without values."""
-        wiring, stacked = self.connectivity, self.gates * self.hidden_size
+    @property
+    def variant(self) -> str:
+        """Which of the cell's equations; the first by default."""
+        return next(iter(self.cell.variants))
 
-        def add(name: str, *shape: int) -> None:
-            parameter = nn.Parameter(torch.empty(*shape, **kind))
-            self.register_parameter(f"{name}_l{layer}", parameter)
+    @property
+    def gates(self) -> int:
+        """Number of recurrent matrices G."""
+        return self.cell.variants[self.variant].gates[0]
 
-        add("weight_ih", stacked, self.output_size if layer else self.input_size)
-        if wiring.factored and wiring.rank is not None:
-            add("weight_hh_w1", self.gates, wiring.rows, wiring.rank)
-            add("weight_hh_w2", self.gates, wiring.rank, wiring.columns)
-        else:
-            add("weight_hh", stacked, wiring.columns)
-        if self.bias:
-            for name in ("bias_ih", "bias_hh")[: self.biases]:
-                add(name, stacked)
-        mask = wiring.draw_mask(layer)
-        if mask is not None:
-            mask = mask.to(kind["device"], kind["dtype"] or torch.get_default_dtype())
-        self.register_buffer(f"mask_hh_l{layer}", mask)
+    @property
+    def states(self) -> int:
+        """Parts of the state: 1, or 2 where there is a c beside h."""
+        return len(self.cell.states)
 
-    @torch.no_grad()
-    def reset_parameters(self) -> None:
-        """Draw all weights anew from torch's global generator; masks stay."""
-        if next(self.parameters()).is_meta:
-            return
-        wiring = self.connectivity
-        for layer in range(self.num_layers):
-            _initialise.input_weight_(self.part("weight_ih", layer), self.gates, wiring.init)
-            for stored, drawn in zip(self.stored_weight(layer), wiring.draw_weight(), strict=True):
-                stored.copy_(drawn.reshape(stored.shape))
-            if self.bias:
-                for name in ("bias_ih", "bias_hh")[: self.biases]:
-                    _initialise.bias_(self.part(name, layer), self.gates, wiring.init)
+    @property
+    def knows_time(self) -> bool:
+        """Whether the cell takes the time between steps."""
+        return "timespans" in self.cell.variants[self.variant].extras
 
-    def part(self, name: str, layer: int) -> Tensor:
-        """The parameter `<name>_l<layer>`."""
-        found: Tensor = getattr(self, f"{name}_l{layer}")
-        return found
-
-    def mask(self, layer: int = 0) -> Tensor | None:
-        """The fixed mask of one layer, `(G, H, H)` of 0 and 1, or None where nothing is masked."""
-        found: Tensor | None = getattr(self, f"mask_hh_l{layer}")
-        return found
-
-    def stored_weight(self, layer: int = 0) -> tuple[Tensor, ...]:
-        """The recurrent parameters as stored: `(W1, W2)`, or `(weight_hh (G H, H),)`."""
-        if self.connectivity.factored:
-            return self.part("weight_hh_w1", layer), self.part("weight_hh_w2", layer)
-        return (self.part("weight_hh", layer),)
-
-    def recurrent_weight(self, layer: int = 0) -> Tensor:
-        """The recurrent matrices as they act: `W1 W2 ⊙ M` per gate, `(G, H, H)`.
-
-        In evaluation mode this includes `eval_rank` and `eval_sparsity`, where given.
-        """
-        if self.training or not self.compression.active:
-            return self._trained_weight(layer)
-        return self.compression.apply(lambda: self._trained_weight(layer), self._watched(layer))
-
-    def _trained_weight(self, layer: int) -> Tensor:
-        weight, mask = self._stored_for_scan(layer)
-        dense = weight if isinstance(weight, Tensor) else weight[0] @ weight[1]
-        return dense if mask is None else dense * mask
-
-    def _watched(self, layer: int) -> tuple[Tensor, ...]:
-        mask = self.mask(layer)
-        return self.stored_weight(layer) + (() if mask is None else (mask,))
-
-    def _stored_for_scan(self, layer: int) -> tuple[Weight, Tensor | None]:
-        stored = self.stored_weight(layer)
-        mask = self.mask(layer)
-        if len(stored) == 2:
-            return (stored[0], stored[1]), mask
-        # (G H, K) -> (G, H, K)
-        return stored[0].view(self.gates, self.hidden_size, -1), mask
-
-    def weight_for_scan(self, layer: int) -> tuple[Weight, Tensor | None]:
-        """Recurrent weight and mask in the form that `lrs_kernels` takes."""
-        if self.training or not self.compression.active:
-            return self._stored_for_scan(layer)
-        return self.recurrent_weight(layer), None
-
-    def project_input(self, x: Tensor, layer: int) -> Tensor:
-        """`W_ih x + b` for all steps in one GEMM: `(T, B, I)` -> `(T, B, G H)`."""
-        bias: Tensor | None = None
-        if self.bias:
-            bias = self.part("bias_ih", layer)
-            if self.biases == 2:
-                bias = bias + self.part("bias_hh", layer)
-        return functional.linear(x, self.part("weight_ih", layer), bias)
+    def extras(self, layer: int) -> dict[str, Tensor]:
+        """Further inputs of the cell, by the names of its descriptor: none by default."""
+        return {}
 
     def scan(
         self,
@@ -234,26 +163,31 @@ class LRSLayer(Core):
         layer: int,
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
         """One layer over time, `(T, B, I)` -> `(T, B, H)` and its final state, each `(B, H)`."""
-        raise NotImplementedError
+        weight, mask = self.weight_for_scan(layer)
+        options = {"mask": mask, "timespans": timespans, "resets": resets}
+        return self.run_cell(self.project_input(x, layer), weight, state, layer, **options)
 
-    def run(
+    def run_cell(
         self,
-        x: Tensor,
+        x_proj: Tensor,
+        weight: Weight,
         state: tuple[Tensor, ...],
-        timespans: Tensor | None,
-        resets: Tensor | None,
+        layer: int,
+        **options: Tensor | None,
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """All layers over time: `(T, B, I)`, states `(L, B, H)` -> `(T, B, H)`, states."""
-        finals: list[tuple[Tensor, ...]] = []
-        for layer in range(self.num_layers):
-            if layer and self.dropout and self.training:
-                x = functional.dropout(x, self.dropout)
-            before = tuple(part[layer] for part in state)
-            x, after = self.scan(x, before, timespans, resets, layer)
-            finals.append(after)
-        if self.num_layers == 1:
-            return x, tuple(part.unsqueeze(0) for part in finals[0])
-        return x, tuple(torch.stack(parts) for parts in zip(*finals, strict=True))
+        """The cell over time on projected inputs `(T, B, G H)`; `options` of `recurrent_scan`."""
+        if options.get("timespans") is None:
+            options.pop("timespans", None)
+        return run_scan(
+            self.cell,
+            x_proj,
+            weight,
+            state,
+            variant=self.variant,
+            backend=self.backend,
+            **self.extras(layer),
+            **options,
+        )
 
     def forward(
         self,
@@ -263,7 +197,7 @@ class LRSLayer(Core):
         lengths: Tensor | list[int] | None = None,
         timespans: Tensor | None = None,
         resets: Tensor | None = None,
-    ) -> tuple[Any, State]:
+    ) -> tuple[Any, Any]:
         """Run over whole sequences.
 
         Args:
@@ -286,31 +220,137 @@ class LRSLayer(Core):
         Raises:
             ArgumentError: a shape or a value does not fit; the sentence names the argument.
         """
-        if timespans is not None and not self.knows_time:
-            raise ArgumentError(
-                f"timespans of shape {tuple(timespans.shape)} given to {type(self).__name__}, "
-                "which knows no time between steps: leave them out, or use LRSCfC."
-            )
+        self._check_timespans(timespans)
+        surface = self._surface()
         if isinstance(input, PackedSequence):
-            return _sequences.run_packed(self, input, hx, lengths, timespans, resets)
-        frame = arrange(self, input, hx, timespans, resets)
+            if lengths is not None or timespans is not None or resets is not None:
+                raise ArgumentError(
+                    "a PackedSequence carries its own lengths and no timespans or resets: "
+                    "give a padded tensor with lengths instead."
+                )
+            call, counts = _ragged.unpack(surface, input, hx)
+            y, state = _ragged.run_ragged(self.run, call, counts)
+            self._call_ends()
+            return _ragged.pack_like(input, y, counts), _calls.pack_state(state)
+        call = _calls.arrange(surface, input, hx, timespans, resets)
         if lengths is None:
-            y, state = self.run(frame.x, frame.state, frame.timespans, frame.resets)
+            y, state = self.run(call.x, call.state, call.timespans, call.resets)
         else:
-            y, state = self._run_lengths(frame, lengths)
-        return restore(self, frame, y, state)
+            y, state = self._run_lengths(call, lengths)
+        self._call_ends()
+        return _calls.restore(surface, call.batched, y, state)
+
+    def record(
+        self,
+        input: Tensor,
+        hx: State | None = None,
+        *,
+        timespans: Tensor | None = None,
+        resets: Tensor | None = None,
+    ) -> tuple[Tensor, Any, Any]:
+        """Run as `forward` does, and keep the state after every step.
+
+        Where the state has parts that are no output (an LSTM's c) this goes step by step, and is
+        slower.
+
+        Returns:
+            Output, final state, and the states of all steps: `(layers, T, B, H)` for each part, in
+            the order of the input's axes; an LSTM has the pair (h, c).
+        """
+        self._check_timespans(timespans)
+        surface = self._surface()
+        call = _calls.arrange(surface, input, hx, timespans, resets)
+        states: tuple[Tensor, ...]
+        if self.states == 1:
+            outputs, final = self._through_layers(*call[:4])
+            y, states = outputs[-1], (torch.stack(outputs),)
+        else:
+            y, final, states = self._step_by_step(call)
+        self._call_ends()
+        if not call.batched:
+            states = tuple(part.squeeze(2) for part in states)
+        elif self.batch_first:
+            states = tuple(part.transpose(1, 2) for part in states)
+        return (
+            *_calls.restore(surface, call.batched, y, final),
+            _calls.pack_state(states),
+        )
+
+    def _step_by_step(self, call: Call) -> tuple[Tensor, tuple[Tensor, ...], tuple[Tensor, ...]]:
+        state, outputs, seen = call.state, [], []
+        for t in range(call.x.shape[0]):
+            dt, reset = (
+                None if part is None else part[t : t + 1] for part in (call.timespans, call.resets)
+            )
+            y, state = self.run(call.x[t : t + 1], state, dt, reset)
+            outputs.append(y)
+            seen.append(state)
+        # each part (layers, B, size) a step -> (layers, T, B, size)
+        states = tuple(torch.stack(parts, dim=1) for parts in zip(*seen, strict=True))
+        return torch.cat(outputs), state, states
+
+    def run(
+        self,
+        x: Tensor,
+        state: tuple[Tensor, ...],
+        timespans: Tensor | None,
+        resets: Tensor | None,
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """All layers over time: `(T, B, I)`, states `(layers, B, H)` -> `(T, B, H)`, states."""
+        outputs, final = self._through_layers(x, state, timespans, resets)
+        return outputs[-1], final
+
+    def _through_layers(
+        self,
+        x: Tensor,
+        state: tuple[Tensor, ...],
+        timespans: Tensor | None,
+        resets: Tensor | None,
+    ) -> tuple[list[Tensor], tuple[Tensor, ...]]:
+        """The output of every layer, before any dropout, and the final states."""
+        if x.shape[1] == 0:  # no sequence at all, as torch.nn allows
+            return [x.new_zeros(x.shape[0], 0, self.output_size)] * self.num_layers, state
+        outputs: list[Tensor] = []
+        finals: list[tuple[Tensor, ...]] = []
+        for layer in range(self.num_layers):
+            if layer and self.dropout and self.training:
+                x = functional.dropout(x, self.dropout)
+            before = tuple(part[layer] for part in state)
+            x, after = self.scan(x, before, timespans, resets, layer)
+            outputs.append(x)
+            finals.append(after)
+        if self.num_layers == 1:
+            return outputs, tuple(part.unsqueeze(0) for part in finals[0])
+        return outputs, tuple(torch.stack(parts) for parts in zip(*finals, strict=True))
 
     def _run_lengths(
-        self, frame: Frame, lengths: Tensor | list[int]
+        self, call: Call, lengths: Tensor | list[int]
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
-        if not frame.batched:
+        if not call.batched:
             raise ArgumentError("lengths given with one unbatched sequence: cut the input instead.")
-        checked = _sequences.check_lengths(lengths, *frame.x.shape[:2])
-        return _sequences.run_ragged(self, frame, checked)
+        checked = _ragged.check_lengths(lengths, *call.x.shape[:2])
+        return _ragged.run_ragged(self.run, call, checked) if checked else self.run(*call[:4])
+
+    def _call_ends(self) -> None:
+        """Once after every call, which may have run in several spans."""
+
+    def _surface(self) -> Surface:
+        sizes = (self.output_size, *[self.hidden_size] * (self.states - 1))
+        dtype = self.part("weight_ih", 0).dtype
+        return Surface(
+            type(self).__name__, self.input_size, sizes, self.num_layers, self.batch_first, dtype
+        )
+
+    def _check_timespans(self, timespans: Tensor | None) -> None:
+        if timespans is not None and not self.knows_time:
+            raise ArgumentError(
+                f"timespans given to {type(self).__name__}, which knows no time between steps: "
+                "leave them out, or use LRSCfC."
+            )
 
     def initial_state(self, batch: int, like: Tensor) -> tuple[Tensor, ...]:
         """Zeros, each `(layers, B, H)`: h, and c for an LSTM."""
-        sizes = (self.output_size, self.hidden_size)[: self.states]
+        sizes = self._surface().state_sizes
         return tuple(like.new_zeros(self.num_layers, batch, size) for size in sizes)
 
     def flatten_parameters(self) -> None:
@@ -318,9 +358,8 @@ class LRSLayer(Core):
 
     def extra_repr(self) -> str:
         """Sizes and the prior, as `print(layer)` shows them."""
-        wiring = self.connectivity
-        words = [f"{self.input_size}, {self.hidden_size}", f"rank={wiring.rank}"]
-        words.append(f"sparsity={wiring.sparsity:g}")
+        words = [f"{self.input_size}, {self.hidden_size}", f"rank={self.connectivity.rank}"]
+        words.append(f"sparsity={self.connectivity.sparsity:g}")
         if self.num_layers > 1:
             words.append(f"num_layers={self.num_layers}")
         if self.proj_size:

@@ -59,6 +59,8 @@ def default_of(action: argparse.Action) -> str:
     value = action.default
     if value is None or value is argparse.SUPPRESS or action.nargs == 0:
         return ""
+    if getattr(value, "class_path", None):  # a choice among classes
+        return str(value.class_path).rpartition(".")[2]
     if isinstance(value, list | tuple):
         return shlex.join(map(str, value))
     return str(value).lower() if isinstance(value, bool) else str(value)

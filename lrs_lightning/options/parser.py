@@ -23,5 +23,10 @@ class Parser(ArgumentParser):
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         """Raise `ArgumentError`: one sentence, with the nearest right word for a wrong one."""
         parser = getattr(ex, "subcommand_parser", None) or self
+        text = self.reword(message) if parser is self else parser.reword(message)
         program = parser.prog.replace(" [options]", "")  # which argparse puts before a subcommand
-        raise ArgumentError(f"{sentence(message, parser)} (see {program} --help)") from ex
+        raise ArgumentError(f"{text or sentence(message, parser)} (see {program} --help)") from ex
+
+    def reword(self, message: str) -> str | None:
+        """A sentence for what only this parser knows; None leaves it to `sentence`."""
+        return None

@@ -134,7 +134,7 @@ _KINDS: list[tuple[re.Pattern[str], _Reword]] = [
         re.compile(r"""Parser key "(?P<key>[\w.]+)": File does not exist: '(?P<path>.*)'"""),
         _no_file,
     ),
-    (re.compile(r"Unexpected config: "), _no_mapping),
+    (re.compile(r"Unexpected config: |Key must be a string"), _no_mapping),
     (re.compile(r"Problems parsing config: (?P<reason>.*)"), _no_yaml),
     (re.compile(r'Parser key "(?P<key>[\w.]+)"(?: element \d+)?: (?P<rest>.*)'), _wrong_value),
     (re.compile(r"argument (?P<option>\S+): expected (?:at least )?one argument"), _no_value),

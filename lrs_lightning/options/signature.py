@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any, get_args, get_origin
+from typing import Any, get_args, get_origin, get_type_hints
 
 import docstring_parser
 
@@ -64,12 +64,13 @@ def add_options(
         skip: parameters that are no options.
         also: parameter -> a second name for it.
     """
-    docs = docstring_parser.parse_from_object(source)
-    texts = {param.arg_name: param.description for param in docs.params}
+    texts = _texts(source)
     groups: dict[str, Any] = {}
-    for name, parameter in inspect.signature(source, eval_str=True).parameters.items():
+    hints = get_type_hints(source)  # of a class, in the modules of its bases as well
+    for name, parameter in inspect.signature(source).parameters.items():
         if name in skip:
             continue
+        parameter = parameter.replace(annotation=hints[name])
         required = parameter.default is inspect.Parameter.empty
         group = "required" if required else title
         if group not in groups:
@@ -83,6 +84,16 @@ def add_options(
         )
     general = parser._optionals  # stays below whatever is added
     parser._action_groups = sorted(parser._action_groups, key=lambda group: group is general)
+
+
+def _texts(source: Callable[..., Any]) -> dict[str, str | None]:
+    """What each parameter means; a class inherits the fields of its bases with their texts."""
+    owners = reversed(inspect.getmro(source)[:-1]) if inspect.isclass(source) else [source]
+    return {
+        param.arg_name: param.description
+        for owner in owners
+        for param in docstring_parser.parse_from_object(owner).params
+    }
 
 
 def _names(parameter: inspect.Parameter, more: Collection[str]) -> list[str]:

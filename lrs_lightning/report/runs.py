@@ -13,7 +13,7 @@ from lrs_lightning.errors import ArgumentError, DataError, EnvironmentMismatchEr
 from lrs_lightning.statistics.comparison import Difference, compare
 from lrs_lightning.statistics.results import Row, condition_name, latest, read_results
 from lrs_lightning.statistics.returns import CLEAN, Returns
-from lrs_lightning.statistics.summary import Summary, summarize
+from lrs_lightning.statistics.summary import Summary, summarize, summarize_each
 
 
 @dataclass(frozen=True)
@@ -86,13 +86,28 @@ def read_run(path: str | Path) -> Run:
             "results file"
         )
     rows.sort(key=lambda row: row.get("condition") != CLEAN)
-    names = dict.fromkeys(name for name in (*known, *(row["policy"] for row in rows)))
-    summaries = [
-        summarize(own, references, known.get(name), provenance or _of_rows(own))
-        for name in names
-        if (own := [row for row in rows if row["policy"] == name])
+    order = {name: i for i, name in enumerate(known)}
+    rows.sort(key=lambda row: order.get(row["policy"], len(order)))
+    summaries = summarize_each(rows, references, known, provenance)
+    if not provenance:
+        own = {one.name: [r for r in rows if r["policy"] == one.name] for one in summaries}
+        summaries = [replace(one, provenance=_of_rows(own[one.name])) for one in summaries]
+    return Run(folder, summaries, rows, _films(folder))
+
+
+def _films(folder: Path) -> list[Path]:
+    """GIFs that lie in a run folder; a link could put any file of the reader's into the page."""
+    inside = folder.resolve()
+    return [
+        path
+        for path in sorted(folder.rglob("*.gif"))
+        if path.is_file() and path.resolve() == inside / path.relative_to(folder) and _is_gif(path)
     ]
-    return Run(folder, summaries, rows, sorted(folder.rglob("*.gif")))
+
+
+def _is_gif(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(4) == b"GIF8"
 
 
 def gather(runs: Sequence[Run]) -> Comparison:

@@ -27,6 +27,7 @@ from lrs_lightning.report.runs import Comparison
 from lrs_lightning.report.svg import inline
 from lrs_lightning.report.table import between, number, share
 from lrs_lightning.statistics.comparison import OVERALL, mean_ranks
+from lrs_lightning.statistics.condition_summary import ConditionSummary
 from lrs_lightning.statistics.returns import CLEAN
 from lrs_lightning.statistics.summary import Summary
 
@@ -199,9 +200,11 @@ def provenance(comparison: Comparison) -> Part:
 
 
 def _card(summary: Summary, index: int) -> Markup:
-    clean = _find(summary, CLEAN) or {}
-    lines = [("clean return", number(clean.get("return_mean")), between(_ends(clean)))]
-    if clean.get("expert_normalized") is not None:
+    clean = _find(summary, CLEAN)
+    lines = [("clean return", number(None), between([None, None]))]
+    if clean:
+        lines = [("clean return", number(clean["return_mean"]), between(_ends(clean)))]
+    if clean and clean["expert_normalized"] is not None:
         lines.append(("of the expert, clean", share(clean["expert_normalized"]), ""))
     if summary.aggregate:
         ends = between_shares(summary.aggregate["iqm_ci95"])
@@ -210,7 +213,7 @@ def _card(summary: Summary, index: int) -> Markup:
         lines.append(("optimality gap", share(gap[0]), between_shares(gap[1])))
     shifted = [c for c in summary.conditions if c["retention"] is not None]
     if len(shifted) > 1:
-        worst = min(shifted, key=lambda c: float(c["retention"]))
+        worst = min(shifted, key=lambda c: c["retention"] or 0.0)
         kept = f"{share(worst['retention'])} of its clean return"
         lines.append(("hardest shift", worst["condition"], kept))
     facts = [
@@ -233,7 +236,7 @@ def _what(summary: Summary) -> str:
     return ", ".join(parts)
 
 
-def _numbers(condition: dict[str, Any], failed: bool) -> list[Cell]:
+def _numbers(condition: ConditionSummary, failed: bool) -> list[Cell]:
     numbers: list[Cell] = [
         number(condition["return_mean"]),
         between(condition["return_ci95"]),
@@ -266,11 +269,11 @@ def _rank(rank: float, policies: int) -> Markup | None:
     return Markup(f'<span class="rank" style="{style}">{rank:g}</span>')
 
 
-def _find(summary: Summary, name: str) -> dict[str, Any] | None:
+def _find(summary: Summary, name: str) -> ConditionSummary | None:
     return next((c for c in summary.conditions if c["condition"] == name), None)
 
 
-def _ends(condition: dict[str, Any]) -> list[float | None]:
+def _ends(condition: ConditionSummary) -> list[float | None]:
     return list(condition.get("return_ci95") or [None, None])
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from lrs_lightning.statistics.returns import Returns
 from lrs_lightning.statistics.summary import Summary
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PREFIX = "closed_loop"
-_SCALARS = {
+_SCALARS: dict[str, Literal["return_mean", "expert_normalized", "retention"]] = {
     "return": "return_mean",
     "of_expert": "expert_normalized",
     "of_own_clean": "retention",
@@ -53,7 +53,7 @@ def log_summary(
 
 def scalars(summary: Summary) -> dict[str, float]:
     """Everything that is known, by name, e.g. `return/mass@3`."""
-    found = {
+    found: dict[str, float | None] = {
         f"{name}/{condition['condition']}": condition[key]
         for condition in summary.conditions
         for name, key in _SCALARS.items()

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from lrs_lightning.envs import EnvInfo
 from lrs_lightning.errors import EnvironmentMismatchError, LrsError
 from lrs_lightning.rollout.policy import Policy
+from lrs_lightning.rollout.slots import Slots
 
 Array = NDArray[Any]
 
@@ -51,11 +52,17 @@ def first_step(name: str, policy: Policy) -> Callable[[Array, Any, Array], tuple
 
 
 def check_actions(name: str, actions: Array, wanted: Array, env_id: str) -> None:
-    """The first actions must have the shape the environment takes.
+    """The first actions must have the shape the environment takes, and be whole numbers for a list.
 
     Raises:
-        EnvironmentMismatchError: if they have not.
+        EnvironmentMismatchError: if they have not, or are not.
     """
+    given = np.asarray(actions).dtype
+    if wanted.dtype.kind in "iu" and given.kind not in "iub":
+        raise EnvironmentMismatchError(
+            f"policy {name!r} gives actions of type {given}, and {env_id} takes whole numbers: "
+            "give the action's number, e.g. the argmax of its scores"
+        )
     if np.shape(actions) != wanted.shape:
         raise EnvironmentMismatchError(
             f"policy {name!r} gives actions of shape {np.shape(actions)}, and {env_id} takes "
@@ -63,7 +70,18 @@ def check_actions(name: str, actions: Array, wanted: Array, env_id: str) -> None
         )
 
 
+def not_finite(who: str, actions: Array, slots: Slots) -> dict[int, str]:
+    """Running slots whose action `(N, ...)` is NaN or infinite: slot -> sentence."""
+    if actions.dtype.kind != "f":
+        return {}
+    finite = np.isfinite(actions.reshape(slots.count, -1)).all(axis=1)
+    return {
+        row: f"the {who}'s action of step {slots.times[row]} is not finite"
+        for row in np.flatnonzero(~finite & slots.running).tolist()
+    }
+
+
 def _same(one: gym.Space[Any], other: gym.Space[Any]) -> bool:
     if isinstance(one, gym.spaces.Discrete) and isinstance(other, gym.spaces.Discrete):
-        return bool(one.n == other.n)
+        return bool(one.n == other.n and one.start == other.start)
     return type(one) is type(other) and one.shape == other.shape

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from numpy.typing import NDArray
@@ -19,11 +20,17 @@ class Trajectory:
     observations: Array
     """What the policy saw, shifts included, `(L, ...)`."""
     actions: Array
-    """What was executed, exploration and shifts included, `(L, ...)`."""
+    """What was executed: within bounds, exploration and shifts included, `(L, ...)`."""
+    wanted: Array
+    """What the acting policy itself wanted, `(L, ...)`."""
     labels: Array
-    """What the policy itself wanted, `(L, ...)`."""
+    """What should have been done, for training: what the labeller would have done on the same
+    observations, `(L, ...)`; `wanted` where nobody else labels."""
     rewards: Array
     """`(L,)`, float64."""
+    states: Mapping[str, Array] = field(default_factory=dict)
+    """What the acting policy remembered after each step, if that was asked for: name -> `(L, ...)`;
+    a recurrent layer has `h (L, H)`, an LSTM `c` too. Empty for a policy that remembers nothing."""
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,7 @@ Letters: N slots (rows of the vector environment), n of them at a time.
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,12 +15,12 @@ from lrs_lightning import envs
 from lrs_lightning.envs import EnvInfo
 from lrs_lightning.envs.failures import describe_failure
 from lrs_lightning.errors import LrsError
-from lrs_lightning.rollout.checks import check_actions, first_step
+from lrs_lightning.rollout.checks import not_finite
+from lrs_lightning.rollout.decisions import Decided, Decisions
 from lrs_lightning.rollout.episode import Episode
 from lrs_lightning.rollout.exploration import Exploration
 from lrs_lightning.rollout.jobs import Job
 from lrs_lightning.rollout.physics import Physics
-from lrs_lightning.rollout.policy import Policy
 from lrs_lightning.rollout.progress import Reporter
 from lrs_lightning.rollout.recorder import Recorder
 from lrs_lightning.rollout.slots import Rows, Slots
@@ -36,36 +35,28 @@ class Loop:
     """See, decide, act, for all slots at once, until every job is done.
 
     Args:
-        policies: name -> policy.
         info: the task.
         worlds: the conditions.
-        jobs: the episodes of each policy.
-        shares: how many slots each policy has.
+        slots: what is played where.
+        decisions: the policies, and who labels.
         exploration: noise on executed actions.
-        record: whether episodes carry their trajectory.
+        recorder: keeps the steps, where episodes shall carry their trajectory.
         reporter: is told how far we are.
     """
 
     def __init__(
         self,
-        policies: Mapping[str, Policy],
         info: EnvInfo,
         worlds: Sequence[ShiftedWorld],
-        jobs: Mapping[str, deque[Job]],
-        shares: Mapping[str, int],
+        slots: Slots,
+        decisions: Decisions,
         exploration: Exploration | None,
-        record: bool,
+        recorder: Recorder | None,
         reporter: Reporter,
     ) -> None:
-        self._info, self._worlds, self._policies = info, worlds, policies
-        self._slots, self._physics = Slots(jobs, shares), Physics(worlds)
-        self._exploration, self._reporter = exploration, reporter
-        self._recorder = Recorder(self._slots.count) if record else None
-        self._states = {
-            name: policies[name].initial_state(of.stop - of.start)
-            for name, of in self._slots.of_policy.items()
-        }
-        self._checked = False
+        self._info, self._worlds, self._slots, self._decisions = info, worlds, slots, decisions
+        self._physics = Physics(worlds)
+        self._exploration, self._recorder, self._reporter = exploration, recorder, reporter
 
     def run(self, threads: int | None, env_kwargs: dict[str, Any]) -> Iterator[Episode]:
         """Yield every episode as soon as it ends."""
@@ -105,7 +96,7 @@ class Loop:
                 return observations, broken
 
     def _begin(self, taken: list[tuple[int, Job]]) -> None:
-        """Tell everybody who remembers anything that episodes start in these slots."""
+        """Start episodes in these slots: exploration, recorder and shifts forget the old ones."""
         rows = np.array([i for i, _ in taken], np.int64)
         jobs = [job for _, job in taken]
         if self._exploration is not None:
@@ -123,8 +114,8 @@ class Loop:
         """One step of everything: see, decide, act, and end what has ended."""
         slots = self._slots
         seen = self._see(observations)
-        labels = self._decide(seen)
-        executed, errors = self._execute(labels)
+        decided = self._decisions.decide(seen, slots)
+        executed, errors = self._execute(decided.wanted), self._not_finite(decided)
         changes = self._physics.changes(slots.rows_of, slots.times)
         if changes:
             env.set_models(changes)
@@ -132,7 +123,7 @@ class Loop:
         errors = {**broken, **errors}
         if self._recorder is not None:
             earned = np.asarray(rewards, np.float64)
-            self._recorder.append(seen, executed, labels, earned, slots.running)
+            self._recorder.append(seen, executed, decided, earned, slots.running)
         self._reporter.steps += int(slots.running.sum())
         good = slots.running.copy()
         good[list(errors)] = False
@@ -175,30 +166,11 @@ class Loop:
                 seen[rows] = world.observe(observations[rows], rows, times[rows])
         return seen
 
-    def _decide(self, seen: Array) -> Array:
-        """What the policies want `(N, ...)`: one call each."""
-        slots, space = self._slots, self._info.action_space
-        wanted = np.zeros((slots.count, *(space.shape or ())), space.dtype)
-        for name, of in slots.of_policy.items():
-            if not slots.running[of].any():
-                continue
-            policy = self._policies[name]
-            step = policy.step if self._checked else first_step(name, policy)
-            actions, self._states[name] = step(seen[of], self._states[name], slots.starts[of])
-            if not self._checked:
-                check_actions(name, actions, wanted[of], self._info.env_id)
-            wanted[of] = actions
-        self._checked = True
-        return wanted
-
-    def _execute(self, labels: Array) -> tuple[Array, Errors]:
+    def _execute(self, wanted: Array) -> Array:
         """What is done `(N, ...)`: within bounds, with exploration, shifted by each condition."""
-        slots, executed, errors = self._slots, labels, {}
+        slots, executed = self._slots, wanted
         if executed.dtype.kind == "f":
             space: Any = self._info.action_space
-            finite = np.isfinite(executed.reshape(slots.count, -1)).all(axis=1)
-            for i in np.flatnonzero(~finite & slots.running).tolist():
-                errors[i] = f"the policy's action of step {slots.times[i]} is not finite"
             executed = np.clip(np.nan_to_num(executed), space.low, space.high)
         if self._exploration is not None:
             every: Rows = np.arange(slots.count)
@@ -206,9 +178,16 @@ class Loop:
         for condition, rows in slots.rows_of.items():
             world = self._worlds[condition]
             if world.acts:
-                executed = executed.copy() if executed is labels else executed
+                executed = executed.copy() if executed is wanted else executed
                 executed[rows] = world.act(executed[rows], rows, slots.times[rows])
-        return executed, errors
+        return executed
+
+    def _not_finite(self, decided: Decided) -> Errors:
+        """An action or a label that is not finite ends its episode."""
+        errors = not_finite("policy", decided.wanted, self._slots)
+        if decided.labels is not decided.wanted:
+            errors |= not_finite("labeller", decided.labels, self._slots)
+        return errors
 
     def _end(self, i: int, error: str | None, terminated: bool) -> Episode:
         job, length = self._slots.playing[i], int(self._slots.times[i])

@@ -27,8 +27,6 @@ class Physics:
 
     def at_start(self, conditions: Mapping[int, int]) -> dict[int, Any]:
         """The models of slots that start an episode: slot -> condition to slot -> model."""
-        for row in conditions:
-            self._levels.pop(row, None)
         return {row: self._worlds[condition].model() for row, condition in conditions.items()}
 
     def changes(self, rows_of: Mapping[int, Rows], times: Rows) -> dict[int, Any]:

@@ -10,12 +10,15 @@ from lrs_lightning import envs
 from lrs_lightning.envs import EnvInfo
 from lrs_lightning.errors import ArgumentError
 from lrs_lightning.rollout.checks import check_spaces
+from lrs_lightning.rollout.decisions import Decisions
 from lrs_lightning.rollout.episode import Episode
 from lrs_lightning.rollout.exploration import Exploration
 from lrs_lightning.rollout.jobs import Key, plan, share_slots
 from lrs_lightning.rollout.loop import Loop
 from lrs_lightning.rollout.policy import Policy
 from lrs_lightning.rollout.progress import Progress, Reporter
+from lrs_lightning.rollout.recorder import Recorder
+from lrs_lightning.rollout.slots import Slots
 from lrs_lightning.shifts import Condition, ShiftContext, ShiftedWorld
 
 # Side by side at most; beyond, memory grows and nothing gets faster. Many policies share them, but
@@ -33,6 +36,8 @@ def rollout(
     exploration: Sequence[float] | None = None,
     record: bool = False,
     *,
+    labeller: Policy | None = None,
+    record_states: bool = False,
     num_envs: int | None = None,
     threads: int | None = None,
     done: Collection[Key] = (),
@@ -53,6 +58,9 @@ def rollout(
         context: the training data's mean and deviation, for shifts that are measured in them.
         exploration: strength of the noise on executed actions, one for each episode.
         record: whether episodes carry their trajectory.
+        labeller: says at every step what it would do on the same observations, and never acts: the
+            `labels` of the trajectories. What it remembers follows what is observed.
+        record_states: whether trajectories hold what the acting policies remember after each step.
         num_envs: environments side by side, at least one for each policy (default: all episodes, at
             most 256, or 32 with pictures; more for many policies).
         threads: worker threads of the environments (default: all cores, at most 8).
@@ -71,22 +79,29 @@ def rollout(
         raise ArgumentError("conditions: one is listed twice")
     env_kwargs = dict(env_kwargs or {})
     info = envs.describe(env_id, **env_kwargs)
+    if (labeller is not None or record_states) and not record:
+        raise ArgumentError(
+            "rollout: labels and states are kept in trajectories: give record=True as well"
+        )
     for name, policy in policies.items():
         check_spaces(name, policy, info)
+    if labeller is not None:
+        check_spaces("labeller", labeller, info)
     jobs = plan(list(policies), parsed, seeds, set(done))
     total = sum(map(len, jobs.values()))
     limit = num_envs or default_slots(info, len(policies))
-    shares = share_slots(jobs, min(total, limit)) if total else {}
-    slots = sum(shares.values())
+    slots = Slots(jobs, share_slots(jobs, min(total, limit)) if total else {})
     context = completed(context, info)
-    worlds = [ShiftedWorld(condition, context, max(slots, 1)) for condition in parsed]
+    worlds = [ShiftedWorld(condition, context, max(slots.count, 1)) for condition in parsed]
     noise = None
     if exploration is not None:
-        noise = Exploration(exploration, len(seeds), info.action_space, max(slots, 1))
-    if not slots:
+        noise = Exploration(exploration, len(seeds), info.action_space, max(slots.count, 1))
+    if not slots.count:
         return iter(())
+    decisions = Decisions(policies, slots.of_policy, info, labeller, record_states)
+    recorder = Recorder(slots.count, slots.of_policy) if record else None
     reporter = Reporter(total, info.max_episode_steps, on_progress)
-    loop = Loop(policies, info, worlds, jobs, shares, noise, record, reporter)
+    loop = Loop(info, worlds, slots, decisions, noise, recorder, reporter)
     return loop.run(threads, env_kwargs)
 
 
@@ -107,5 +122,6 @@ def completed(context: ShiftContext | None, info: EnvInfo) -> ShiftContext:
         dynamics=info.domain,
         base_model=info.base_model,
         velocity_channels=context.velocity_channels or info.velocity_channels,
+        max_episode_steps=info.max_episode_steps,
         env_id=info.env_id,
     )

@@ -20,7 +20,8 @@ class Policy(Protocol):
     """NumPy in, NumPy out: experts, students, users' own.
 
     Attributes `observation_space` and `action_space` are compared with the environment's where a
-    policy has them.
+    policy has them. A policy whose state is neither arrays nor a mapping of them may have a method
+    `state_arrays(state) -> {name: (N, ...)}`, which is what `rollout(record_states=True)` keeps.
     """
 
     def initial_state(self, num_envs: int) -> Any:
@@ -90,3 +91,7 @@ class RandomPolicy:
             return space.start + (drawn * space.n).astype(np.int64), state
         low, high = space.low, space.high  # type: ignore[attr-defined]
         return (low + drawn * (high - low)).astype(space.dtype), state
+
+    def state_arrays(self, state: _RandomState) -> dict[str, Array]:
+        """Nothing: counters of random numbers are no memory of what was seen."""
+        return {}

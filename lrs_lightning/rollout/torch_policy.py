@@ -11,6 +11,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from lrs_lightning.rollout.states import StateArrays, state_names
+
 Array = NDArray[Any]
 
 
@@ -60,6 +62,22 @@ class TorchPolicy:
             )
             actions: Array = self._decide(out).cpu().numpy()
         return actions, state
+
+    def state_arrays(self, state: Any) -> StateArrays:
+        """The state as arrays `(N, H)`, or `(N, layers, H)` of several: `h`, and `c` of an LSTM.
+
+        Parts have torch's layout, `(layers, N, H)`; a module with another one has a method
+        `state_arrays(state)` of its own.
+        """
+        if hasattr(self.module, "state_arrays"):
+            offered: StateArrays = self.module.state_arrays(state)
+            return offered
+        parts = () if state is None else state if isinstance(state, tuple) else (state,)
+        arrays = (part.detach().movedim(1, 0).cpu().numpy() for part in parts)
+        return {
+            name: array[:, 0] if array.shape[1] == 1 else array
+            for name, array in zip(state_names(len(parts)), arrays, strict=True)
+        }
 
     def _decide(self, out: torch.Tensor) -> torch.Tensor:
         if hasattr(self.module, "decide"):

@@ -27,6 +27,21 @@ class ActionShift(Shift):
         """Whether actions are numbers of a list, rather than vectors."""
         return isinstance(self.space, gym.spaces.Discrete)
 
+    def check(self) -> None:
+        """Half a range, or its middle, takes bounds."""
+        if not self.is_discrete and not self.space.is_bounded():
+            raise EnvironmentMismatchError(
+                f"shift {self.name!r} is measured in the range of the actions, and those of "
+                f"{self.context.env_id} have no bounds: take sensor shifts, or wrap it in "
+                "RescaleAction of gymnasium.wrappers"
+            )
+
+    def without_effect(self) -> str | None:
+        """Where there is only one action, it stays."""
+        if self.is_discrete and self.space.n == 1:
+            return f"{self.context.env_id} has a single action"
+        return None
+
     def neutral(self) -> Array:
         """An action that does little: the middle of a box, the first of a list (Atari's no-op)."""
         if self.is_discrete:
@@ -74,6 +89,7 @@ class ActionGain(ActionShift):
                 f"shift 'action_gain' scales actions, and {self.context.env_id} has a list of "
                 "them; take action_noise or action_sticky"
             )
+        super().check()
 
     def act(self, actions: Array, now: Moment) -> Array:
         """Scale what exceeds the middle of the range."""

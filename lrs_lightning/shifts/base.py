@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 
 from lrs_lightning.shifts.draws import Draws, Rows
+from lrs_lightning.shifts.physics import same_physics
 
 Array = NDArray[Any]
-Domain = Literal["frames", "sensors", "actions", "mujoco", "atari"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,9 +25,10 @@ class ShiftContext:
             noise and bias.
         observation_space: what the environment shows.
         action_space: what the environment takes.
-        dynamics: whose physics can be edited: `"mujoco"`, `"atari"` or `"other"`.
-        base_model: the unedited physics.
+        dynamics: the domain of the environment, whose physics can be edited (`EnvInfo.domain`).
+        base_model: the unedited physics; `None` where nothing can be edited.
         velocity_channels: the observation channels that hold velocities.
+        max_episode_steps: steps of a whole episode, where there is such a limit.
         env_id: the task's name, for messages.
     """
 
@@ -38,6 +39,7 @@ class ShiftContext:
     dynamics: str = "other"
     base_model: Any = None
     velocity_channels: tuple[int, ...] = ()
+    max_episode_steps: int | None = None
     env_id: str = "this environment"
 
     @property
@@ -100,9 +102,11 @@ class Shift:
     """
 
     name: ClassVar[str]
-    domain: ClassVar[Domain]
-    """What it changes: `"frames"` (the newest before stacking, float32 in [0, 1], `(n, H, W)` or
-    `(n, H, W, 3)`), `"sensors"` (`(n, O)`), `"actions"`, the dynamics of `"mujoco"`, `"atari"`."""
+    domain: ClassVar[str]
+    """What it changes, and by which method. By `observe`: `"frames"` (the newest before stacking,
+    float32 in [0, 1], `(n, H, W)` or `(n, H, W, 3)`) or `"sensors"` (`(n, O)`). By `act`:
+    `"actions"`. By `edit`: the physics of a domain of environments: `"mujoco"`, `"atari"`,
+    `"other"`, or the name of one that is registered."""
     strengths: ClassVar[tuple[float, ...]]
     """The strength of severities 1, 2, ..."""
     fades: ClassVar[bool] = True
@@ -129,3 +133,14 @@ class Shift:
 
     def check(self) -> None:
         """Raise an `LrsError` if the task lacks what this shift needs."""
+
+    def without_effect(self) -> str | None:
+        """Why this shift changes nothing in this task, in a sentence; `None` where it may.
+
+        A condition of which this is known is not played: what nobody shifted is no robustness. Here
+        a physics that an edit leaves as it was is found; override it where more can be known.
+        """
+        base = self.context.base_model
+        if type(self).edit is Shift.edit or not same_physics(base, self.edit(base, 1.0)):
+            return None
+        return f"{self.name} leaves the physics of {self.context.env_id} as it was"

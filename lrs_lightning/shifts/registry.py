@@ -5,13 +5,13 @@ from __future__ import annotations
 from functools import cache
 from importlib.metadata import entry_points
 
-import gymnasium as gym
+import numpy as np
 
-from lrs_lightning.errors import ArgumentError, EnvironmentMismatchError, UnknownNameError
+from lrs_lightning.errors import ArgumentError, EnvironmentMismatchError, LrsError, UnknownNameError
 from lrs_lightning.shifts import (
     actions,
-    dynamics,
-    flavours,
+    atari,
+    mujoco,
     pixel_light,
     pixel_noise,
     pixel_occlusion,
@@ -20,6 +20,7 @@ from lrs_lightning.shifts import (
 )
 from lrs_lightning.shifts.base import Shift, ShiftContext
 from lrs_lightning.shifts.condition import Component
+from lrs_lightning.shifts.kinds import METHODS, domains_of, kind_of
 
 ENTRY_POINTS = "lrs_lightning.shifts"
 
@@ -45,14 +46,14 @@ _OURS: tuple[type[Shift], ...] = (
     actions.ActionGain,
     actions.ActionDelay,
     actions.ActionSticky,
-    dynamics.Gravity,
-    dynamics.Mass,
-    dynamics.Friction,
-    dynamics.Damping,
-    dynamics.Gear,
-    dynamics.Wind,
-    flavours.AleMode,
-    flavours.AleDifficulty,
+    mujoco.Gravity,
+    mujoco.Mass,
+    mujoco.Friction,
+    mujoco.Damping,
+    mujoco.Gear,
+    mujoco.Wind,
+    atari.AleMode,
+    atari.AleDifficulty,
 )
 _BY_NAME: dict[str, type[Shift]] = {shift.name: shift for shift in _OURS}
 
@@ -61,15 +62,34 @@ def register(shift: type[Shift]) -> type[Shift]:
     """Add a shift of one's own (also as a class decorator).
 
     Raises:
-        ArgumentError: if it lacks `name`, `domain` or `strengths`, or the name is taken.
+        ArgumentError: if it lacks `name`, `domain` or `strengths`, the name is taken, or it does
+            not override the one method that its domain calls.
+        UnknownNameError: there is no such domain.
     """
     for attribute in ("name", "domain", "strengths"):
         if not getattr(shift, attribute, None):
             raise ArgumentError(f"shift {shift.__name__} has no {attribute}: set it on the class")
+    _check_methods(shift)
     if _BY_NAME.get(shift.name, shift) is not shift:
         raise ArgumentError(f"shift {shift.name!r} exists already: choose another name")
     _BY_NAME[shift.name] = shift
     return shift
+
+
+def _check_methods(shift: type[Shift]) -> None:
+    """A shift of which nothing is called, or that overrides what is not, would be played as if."""
+    called = kind_of(shift.domain).method
+    overridden = {m for m in METHODS if getattr(shift, m) is not getattr(Shift, m)}
+    if called not in overridden:
+        raise ArgumentError(
+            f"shift {shift.name!r} acts on {kind_of(shift.domain).meaning} and has no method "
+            f"{called!r}, by which that is done: define it"
+        )
+    if overridden - {called}:
+        raise ArgumentError(
+            f"shift {shift.name!r} has a method {min(overridden - {called})!r}, which is never "
+            f"called in the domain {shift.domain!r}: make a second shift of it, and join both by +"
+        )
 
 
 @cache
@@ -86,7 +106,8 @@ def shift_types() -> dict[str, type[Shift]]:
 
 def applicable(context: ShiftContext) -> list[str]:
     """Names of the shifts that this task allows."""
-    return [name for name, shift in shift_types().items() if shift.domain in _domains(context)]
+    domains = domains_of(context)
+    return [name for name, shift in shift_types().items() if shift.domain in domains]
 
 
 def build(component: Component, context: ShiftContext, rows: int) -> Shift:
@@ -101,10 +122,10 @@ def build(component: Component, context: ShiftContext, rows: int) -> Shift:
     if component.name not in types:
         raise UnknownNameError("shift", component.name, {*types, "clean"})
     shift = types[component.name]
-    if shift.domain not in _domains(context):
+    if shift.domain not in domains_of(context):
         raise EnvironmentMismatchError(
-            f"shift {component.name!r} acts on {_MEANING[shift.domain]}, which {context.env_id} "
-            f"does not have; choose among {', '.join(applicable(context))}"
+            f"shift {component.name!r} acts on {kind_of(shift.domain).meaning}, which "
+            f"{context.env_id} does not have; choose among {', '.join(applicable(context))}"
         )
     if not 1 <= component.severity <= len(shift.strengths):
         raise ArgumentError(
@@ -121,21 +142,24 @@ def build(component: Component, context: ShiftContext, rows: int) -> Shift:
     return built
 
 
-_MEANING = {
-    "frames": "pictures",
-    "sensors": "a vector of sensors",
-    "actions": "actions of a box or a list",
-    "mujoco": "MuJoCo's physics",
-    "atari": "Atari's modes and difficulties",
-}
+def without_effect(component: Component, shift: Shift) -> str | None:
+    """Why a shift, as a component of a condition, changes nothing; `None` where it may.
 
-
-def _domains(context: ShiftContext) -> set[str]:
-    domains = {context.dynamics}
-    if context.sees_frames:
-        domains.add("frames")
-    elif isinstance(context.observation_space, gym.spaces.Box):
-        domains.add("sensors")
-    if isinstance(context.action_space, gym.spaces.Box | gym.spaces.Discrete):
-        domains.add("actions")
-    return domains
+    Raises:
+        EnvironmentMismatchError: it cannot edit this physics.
+    """
+    context, horizon = shift.context, shift.context.max_episode_steps
+    if horizon is not None and not component.schedule.level(np.arange(horizon)).any():
+        return (
+            f"{component} acts from step {component.schedule.onset} on, and an episode of "
+            f"{context.env_id} has {horizon}"
+        )
+    try:
+        return shift.without_effect()
+    except LrsError:
+        raise
+    except Exception as error:
+        raise EnvironmentMismatchError(
+            f"shift {shift.name!r} cannot edit the physics of {context.env_id}: "
+            f"{type(error).__name__}: {' '.join(str(error).split())}"
+        ) from error

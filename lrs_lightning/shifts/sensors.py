@@ -24,6 +24,10 @@ class SensorNoise(Shift):
         """The unit must be known."""
         training_deviation(self)
 
+    def without_effect(self) -> str | None:
+        """A unit of zero is no noise."""
+        return _no_unit(self)
+
     def observe(self, observations: Array, now: Moment) -> Array:
         """Fresh noise at every step."""
         sigma = self.strength * training_deviation(self)
@@ -45,6 +49,10 @@ class SensorBias(Shift):
     def check(self) -> None:
         """The unit must be known."""
         training_deviation(self)
+
+    def without_effect(self) -> str | None:
+        """A unit of zero is no offset."""
+        return _no_unit(self)
 
     def begin(self, now: Moment) -> None:
         """Draw the signs."""
@@ -83,9 +91,9 @@ class SensorDropout(Shift):
     def observe(self, observations: Array, now: Moment) -> Array:
         """Lost channels hold their last value or are zero; the first observation arrives whole."""
         lost = now.uniform(*observations.shape[1:]) < self.strength * now.per_row(observations)
+        lost[now.times == 0] = False
         if not self._hold:
             return np.where(lost, 0.0, observations)
-        lost[now.times == 0] = False
         seen = np.where(lost, self._last[now.rows], observations)
         self._last[now.rows] = seen
         return seen
@@ -127,6 +135,7 @@ class VelocityRemoved(Shift):
     def __init__(self, strength: float, context: ShiftContext, rows: int) -> None:
         super().__init__(strength, context, rows)
         self._removed = np.zeros((rows, *observation_shape(context)), bool)
+        self._count = round(strength * len(context.velocity_channels))
 
     def check(self) -> None:
         """The task must tell which channels are velocities, and their mean fit."""
@@ -141,11 +150,18 @@ class VelocityRemoved(Shift):
                 "velocities; pass context=ShiftContext(velocity_channels=...)"
             )
 
+    def without_effect(self) -> str | None:
+        """A small share of few channels is none."""
+        total = len(self.context.velocity_channels)
+        if self._count:
+            return None
+        return f"{self.strength:.0%} of {total} velocity channels of {self.context.env_id} are none"
+
     def begin(self, now: Moment) -> None:
         """Choose the channels."""
         channels = np.array(self.context.velocity_channels)
         order = np.argsort(now.episode_uniform(len(channels)), axis=1)
-        chosen = channels[order[:, : round(self.strength * len(channels))]]
+        chosen = channels[order[:, : self._count]]
         self._removed[now.rows] = False
         self._removed[now.rows[:, None], chosen] = True
 
@@ -159,6 +175,14 @@ def observation_shape(context: ShiftContext) -> tuple[int, ...]:
     """Shape of one observation."""
     space = context.observation_space
     return tuple(space.shape or ()) if space is not None else ()
+
+
+def _no_unit(shift: Shift) -> str | None:
+    if training_deviation(shift).any():
+        return None
+    return (
+        f"the training data's deviation, its unit, is 0 in all channels of {shift.context.env_id}"
+    )
 
 
 def training_deviation(shift: Shift) -> NDArray[Any]:

@@ -12,11 +12,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lrs_lightning.errors import EnvironmentMismatchError
 from lrs_lightning.shifts.base import Array, Moment, Shift, ShiftContext
 from lrs_lightning.shifts.condition import Component, Condition
 from lrs_lightning.shifts.draws import Draws, Rows, episode_key
 from lrs_lightning.shifts.frames import FrameAdapter
-from lrs_lightning.shifts.registry import build
+from lrs_lightning.shifts.kinds import kind_of
+from lrs_lightning.shifts.registry import build, without_effect
 
 # A changing physics needs a model for each level: ramps move in tenths of the severity.
 _DYNAMICS_LEVELS = 10
@@ -27,6 +29,7 @@ class _Active:
 
     def __init__(self, component: Component, shift: Shift, rows: int, occurrence: int) -> None:
         self.shift, self.schedule = shift, component.schedule
+        self.method = kind_of(shift.domain).method
         self.names = (component.name, component.severity, occurrence)
         self.draws = Draws(rows, np.float32 if shift.domain == "frames" else np.float64)
 
@@ -60,6 +63,14 @@ class _Active:
         return np.where(up, shifted, clean)
 
 
+def _refuse_without_effect(part: Component, shift: Shift) -> None:
+    reason = without_effect(part, shift)
+    if reason is not None:
+        raise EnvironmentMismatchError(
+            f"condition {part} would be played without any effect: {reason}; leave it out"
+        )
+
+
 class ShiftedWorld:
     """The shifts of a condition, for N slots.
 
@@ -72,7 +83,8 @@ class ShiftedWorld:
         rows: number of slots N.
 
     Raises:
-        LrsError: an unknown shift, a severity out of range, a shift this task does not allow.
+        LrsError: an unknown shift, a severity out of range, a shift this task does not allow, or
+            one that would change nothing in it.
     """
 
     def __init__(self, condition: Condition, context: ShiftContext, rows: int) -> None:
@@ -83,35 +95,37 @@ class ShiftedWorld:
             # Severity 0 does nothing, but its name and domain must exist like any other's.
             shift = build(replace(part, severity=part.severity or 1), context, rows)
             if part.severity:
+                _refuse_without_effect(part, shift)
                 active.append(_Active(part, shift, rows, seen[part.name]))
             seen[part.name] += 1
         self._active = active
-        self._frames = [a for a in active if a.shift.domain == "frames"]
-        self._sensors = [a for a in active if a.shift.domain == "sensors"]
-        self._actions = [a for a in active if a.shift.domain == "actions"]
-        self._dynamics = [a for a in active if a.shift.domain in ("mujoco", "atari")]
-        self._adapter = FrameAdapter(context, rows) if self._frames else None
+        # What an observation is decides how it is handed over: only the newest frame of a stack.
+        self._observing = [a for a in active if a.method == "observe"]
+        self._acting = [a for a in active if a.method == "act"]
+        self._editing = [a for a in active if a.method == "edit"]
+        frames = any(a.shift.domain == "frames" for a in self._observing)
+        self._adapter = FrameAdapter(context, rows) if frames else None
         self._models: dict[tuple[float, ...], Any] = {}
 
     @property
     def observes(self) -> bool:
         """Whether observations are shifted."""
-        return bool(self._frames or self._sensors)
+        return bool(self._observing)
 
     @property
     def acts(self) -> bool:
         """Whether actions are shifted."""
-        return bool(self._actions)
+        return bool(self._acting)
 
     @property
     def edits(self) -> bool:
         """Whether the physics is edited."""
-        return bool(self._dynamics)
+        return bool(self._editing)
 
     @property
     def edits_over_time(self) -> bool:
         """Whether the physics changes within an episode."""
-        return any(not a.schedule.constant for a in self._dynamics)
+        return any(not a.schedule.constant for a in self._editing)
 
     def begin(self, rows: Rows, seeds: list[int], episodes: list[int]) -> None:
         """Slots `rows (n,)` start these episodes."""
@@ -122,23 +136,23 @@ class ShiftedWorld:
         """What is seen instead of `observations (n, ...)` in slots `rows`, at steps `times`."""
         if self._adapter is not None:
             frames = self._adapter.newest(observations)
-            for active in self._frames:
+            for active in self._observing:
                 frames = active.observe(frames, rows, times)
             return self._adapter.restore(frames, observations, rows, times)
-        for active in self._sensors:
+        for active in self._observing:
             observations = active.observe(observations, rows, times)
         return observations
 
     def act(self, actions: Array, rows: Rows, times: Rows) -> Array:
         """What is executed instead of `actions (n, ...)` in slots `rows`, at steps `times`."""
-        for active in self._actions:
+        for active in self._acting:
             actions = active.act(actions, rows, times)
         return actions
 
     def levels(self, times: Rows) -> NDArray[np.float64]:
         """The level of each dynamics shift, `(n, K)`, in tenths."""
-        levels = np.empty((len(times), len(self._dynamics)))
-        for k, active in enumerate(self._dynamics):
+        levels = np.empty((len(times), len(self._editing)))
+        for k, active in enumerate(self._editing):
             levels[:, k] = active.schedule.level(times)
         return np.round(levels * _DYNAMICS_LEVELS) / _DYNAMICS_LEVELS
 
@@ -148,7 +162,7 @@ class ShiftedWorld:
             levels = tuple(self.levels(np.zeros(1, np.int64))[0].tolist())
         if levels not in self._models:
             model = self.context.base_model
-            for active, level in zip(self._dynamics, levels, strict=True):
+            for active, level in zip(self._editing, levels, strict=True):
                 model = active.shift.edit(model, level) if level > 0 else model
             self._models[levels] = model
         return self._models[levels]

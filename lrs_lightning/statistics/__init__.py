@@ -2,7 +2,7 @@
 
 from lrs_lightning.statistics.results import ResultsWriter, merge_results, read_results
 from lrs_lightning.statistics.returns import Returns
-from lrs_lightning.statistics.summary import Summary, summarize
+from lrs_lightning.statistics.summary import Summary, summarize, summarize_all
 
 __all__ = [
     "ResultsWriter",
@@ -11,4 +11,5 @@ __all__ = [
     "merge_results",
     "read_results",
     "summarize",
+    "summarize_all",
 ]

@@ -68,15 +68,6 @@ def compare(returns: Returns, seed: int = 0) -> list[Difference]:
     return [d for d in found if d.episodes]
 
 
-def paired_difference(a: Array, b: Array, seed: int = 0) -> tuple[float, tuple[float, float]]:
-    """Mean of `a - b` over the seeds `(E,)` that both have, and its 95 % interval."""
-    d = finite(a - b)
-    if not d.size:
-        return np.nan, (np.nan, np.nan)
-    low, high = percentile_interval(replicate(d, [d.size], mean, seed=seed), [d.size])
-    return float(d.mean()), (float(low), float(high))
-
-
 def paired_retention(
     shifted: Array, clean: Array, seed: int = 0
 ) -> tuple[float, tuple[float, float]]:

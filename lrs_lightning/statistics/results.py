@@ -3,7 +3,8 @@
 A line is written in one go and ends in a newline, so that a killed evaluation leaves whole lines
 and at most one torn one at the end. Reading drops that one; the writer cuts it off and goes on. A
 line is flat and complete in itself: `pandas.read_json(path, lines=True)` or
-`polars.read_ndjson(path)` give a tidy table, and files are merged by concatenation.
+`polars.read_ndjson(path)` give a tidy table, and files are merged by concatenation. It carries a
+checksum of its content, so that a flipped byte is told from a result.
 """
 
 from __future__ import annotations
@@ -12,10 +13,14 @@ import json
 import logging
 import math
 import os
+import zlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Annotated, Any, Literal, Self
+
+import msgspec
+from msgspec import Meta, Struct, field
 
 from lrs_lightning.errors import DataError, LrsError
 from lrs_lightning.files import cannot_write, make_folder, write_whole
@@ -27,8 +32,31 @@ COLUMNS = (
     "policy", "env", "shift", "severity", "episode", "seed", "return", "length", "status"
 )  # fmt: skip
 
+CHECKSUM = "crc32"
+"""Column with the checksum of the others; a line without it is read unchecked."""
+
 Row = dict[str, Any]
 log = logging.getLogger(__name__)
+
+_Name = Annotated[str, Meta(min_length=1, max_length=256)]
+_Count = Annotated[int, Meta(ge=0, le=(1 << 63) - 1)]
+_Number = Annotated[float, Meta(ge=-1e100, le=1e100)]
+
+
+class _Columns(Struct):
+    """The types of the columns that every line has; further ones are kept as they are."""
+
+    policy: _Name
+    env: _Name
+    shift: _Name
+    severity: _Count
+    episode: _Count
+    seed: _Count
+    return_: _Number | None = field(name="return")
+    length: _Count
+    status: Literal["ok", "failed"]
+    condition: _Name | None = None
+    step: _Count | None = None
 
 
 def episode_row(episode: Episode, **columns: Any) -> Row:
@@ -174,6 +202,8 @@ def read_results(path: str | Path) -> list[Row]:
     """
     path = Path(path)
     path = path / "results.jsonl" if path.is_dir() else path
+    if path.is_symlink():  # a run folder of somebody else's shows what lies in it, and nothing else
+        raise DataError(f"{path} is a link: give the file that it leads to")
     try:
         lines = path.read_bytes().split(b"\n")
     except OSError as error:
@@ -201,33 +231,51 @@ def merge_results(paths: Iterable[str | Path], out: str | Path) -> list[Row]:
         The rows that were written, in the order of the files.
     """
     rows = [row for path in paths for row in read_results(path)]
-    lines = dict.fromkeys(_line(row) for row in rows)
+    lines = {_line(row): row for row in rows}
     write_whole(out, b"".join(lines))
-    return [json.loads(line) for line in lines]
+    return list(lines.values())
 
 
 def _line(row: Row) -> bytes:
-    return json.dumps(row, allow_nan=False, separators=(", ", ": ")).encode() + b"\n"
+    marked = {**row, CHECKSUM: _checksum(row)}
+    return json.dumps(marked, allow_nan=False, separators=(", ", ": ")).encode() + b"\n"
+
+
+def _checksum(row: Row) -> str:
+    """CRC-32 of a row's content, whatever the order of its columns."""
+    content = {name: value for name, value in row.items() if name != CHECKSUM}
+    return f"{zlib.crc32(msgspec.json.encode(content, order='deterministic')):08x}"
 
 
 def _parse(line: bytes) -> Row | None:
     try:
-        row = json.loads(line)
-    except ValueError:
+        row = msgspec.json.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     return row if isinstance(row, dict) else None
 
 
 def _checked(row: Row, path: Path, number: int) -> Row:
+    where = f"line {number} of {path}"
     schema = row.get("schema", SCHEMA)
     if schema != SCHEMA:
         raise DataError(
-            f"line {number} of {path} has schema {schema} and this version reads {SCHEMA}: "
+            f"{where} has schema {schema} and this version reads {SCHEMA}: "
             "install the version of lrs_lightning that wrote it"
         )
     missing = [name for name in COLUMNS if name not in row]
     if missing:
+        raise DataError(f"{where} lacks {', '.join(missing)}: it is no line of a results file")
+    if row.pop(CHECKSUM, expected := _checksum(row)) != expected:
         raise DataError(
-            f"line {number} of {path} lacks {', '.join(missing)}: it is no line of a results file"
+            f"{where} was altered (its {CHECKSUM} is not that of its content): delete it, and the "
+            "episode is played again"
         )
+    try:
+        columns = msgspec.convert(row, _Columns)
+    except msgspec.ValidationError as error:
+        reason = str(error).replace("`", "")
+        raise DataError(f"{where}: {reason}: delete it, the others can stay") from None
+    if columns.status == "ok" and columns.return_ is None:
+        raise DataError(f"{where} is ok and has no return: delete it, the others can stay")
     return row

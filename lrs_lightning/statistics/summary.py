@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,12 @@ from lrs_lightning.errors import ArgumentError, DataError
 from lrs_lightning.files import write_whole
 from lrs_lightning.statistics import estimates
 from lrs_lightning.statistics.bootstrap import interval
-from lrs_lightning.statistics.comparison import paired_retention, plain
+from lrs_lightning.statistics.comparison import compare, plain
+from lrs_lightning.statistics.condition_summary import (
+    ConditionSummary,
+    Scale,
+    summarize_condition,
+)
 from lrs_lightning.statistics.estimates import Array
 from lrs_lightning.statistics.results import SCHEMA, Row, latest
 from lrs_lightning.statistics.returns import CLEAN, Column, Returns, finite
@@ -35,11 +40,7 @@ class Summary:
         env: environment id.
         policy: what was played: `name`, and for our own policies `cell`, `hidden_size`, `rank`, ...
         references: mean clean return of the `expert` and of a `random` policy, where known.
-        conditions: a dict for each condition, the clean one first: `shift`, `severity`,
-            `condition`, `episodes` (those that count), `failed`, `return_mean`, `return_ci95`,
-            `return_iqm`, `return_median`, `return_std`, `length_mean`, `expert_normalized` and
-            `retention` with their `..._ci95`, and `retention_normalized` (both returns counted from
-            the random policy's). What cannot be told (one episode, no reference) is None.
+        conditions: what was earned in each, the clean one first.
         aggregate: over all shifted conditions, expert-normalised: `iqm`, `mean`, `median`,
             `optimality_gap` and their `..._ci95`; empty without references.
         severity_auc: for each shift played at two or more severities, the mean height of its curve
@@ -52,7 +53,7 @@ class Summary:
     env: str
     policy: dict[str, Any]
     references: dict[str, float]
-    conditions: list[dict[str, Any]]
+    conditions: list[ConditionSummary]
     aggregate: dict[str, Any] = field(default_factory=dict)
     severity_auc: dict[str, dict[str, Any]] = field(default_factory=dict)
     provenance: dict[str, Any] = field(default_factory=dict)
@@ -139,28 +140,63 @@ def summarize(
             f"{sorted(names)} in {sorted(envs)}: select the rows first"
         )
     known = {k: float(v) for k, v in (references or {}).items() if v is not None}
-    returns = Returns.from_rows(rows)
-    values = returns.values[0]  # (C, E)
+    returns, scale = Returns.from_rows(rows), Scale.of(known)
     clean = _clean(returns)
-    conditions = [
-        _condition(column, values[c], clean, rows, known)
-        for c, column in enumerate(returns.conditions)
-    ]
     return Summary(
         env=envs.pop(),
         policy={"name": names.pop(), **(policy or {})},
         references=known,
-        conditions=plain(conditions),
-        aggregate=plain(_aggregate(returns.shifted().values[0], known)),
-        severity_auc=plain(_severity_auc(returns, known)),
+        conditions=[
+            summarize_condition(column, values, clean, rows, scale)
+            for column, values in zip(returns.conditions, returns.values[0], strict=True)
+        ],
+        aggregate=plain(_aggregate(returns.shifted().values[0], scale)),
+        severity_auc=plain(_severity_auc(returns, scale)),
         provenance=dict(provenance or {}),
     )
 
 
-def normalizer(references: Mapping[str, float]) -> tuple[float, float] | None:
-    """`(expert, random)` where both are known and differ, else None."""
-    expert, random = references.get("expert"), references.get("random")
-    return None if expert is None or random is None or expert == random else (expert, random)
+def summarize_each(
+    rows: Sequence[Row],
+    references: Mapping[str, float | None] | None = None,
+    about: Mapping[str, Mapping[str, Any]] | None = None,
+    provenance: Mapping[str, Any] | None = None,
+) -> list[Summary]:
+    """A summary of each policy, in the order in which they first appear.
+
+    Args:
+        rows: lines of `results.jsonl` of one environment.
+        references: as `summarize` takes them.
+        about: policy name -> what describes it.
+        provenance: of these rows.
+    """
+    by_policy: dict[str, list[Row]] = {}
+    for row in rows:
+        by_policy.setdefault(row["policy"], []).append(row)
+    return [
+        summarize(own, references, (about or {}).get(name), provenance)
+        for name, own in by_policy.items()
+    ]
+
+
+def summarize_all(
+    rows: Sequence[Row],
+    references: Mapping[str, float | None] | None = None,
+    about: Mapping[str, Mapping[str, Any]] | None = None,
+    provenance: Mapping[str, Any] | None = None,
+) -> Summary:
+    """The summary of the first policy, with the `others` and the paired `differences` of all.
+
+    The arguments are those of `summarize_each`.
+
+    Raises:
+        ArgumentError: no rows, or rows of several environments.
+    """
+    first, *others = summarize_each(rows, references, about, provenance) or [summarize(rows)]
+    if not others:
+        return first
+    differences = [difference.to_dict() for difference in compare(Returns.from_rows(rows))]
+    return replace(first, others=others, differences=differences)
 
 
 def _clean(returns: Returns) -> Array:
@@ -169,56 +205,11 @@ def _clean(returns: Returns) -> Array:
     return values if first.name == CLEAN else np.full(values.shape, np.nan)
 
 
-def _condition(
-    column: Column, values: Array, clean: Array, rows: list[Row], references: Mapping[str, float]
-) -> dict[str, Any]:
-    played = [row for row in rows if _is(row, column)]
-    x = finite(values)
-    kept, kept_ci95 = (1.0, (1.0, 1.0)) if column.name == CLEAN else paired_retention(values, clean)
-    scale = normalizer(references)
-    nan = (np.nan, np.nan)
-    ci95 = interval([x], estimates.mean) if x.size else nan
-    found: dict[str, Any] = {
-        "shift": column.shift,
-        "severity": column.severity,
-        "condition": column.name,
-        "episodes": x.size,
-        "failed": sum(row["status"] != "ok" for row in played),
-        "return_mean": x.mean() if x.size else np.nan,
-        "return_ci95": ci95,
-        "return_iqm": float(estimates.iqm(x)) if x.size else np.nan,
-        "return_median": float(estimates.median(x)) if x.size else np.nan,
-        "return_std": x.std(ddof=1) if x.size > 1 else np.nan,
-        "length_mean": np.mean([r["length"] for r in played if r["status"] == "ok"] or [np.nan]),
-        "expert_normalized": np.nan,
-        "expert_normalized_ci95": nan,
-        "retention": kept,
-        "retention_ci95": kept_ci95,
-        "retention_normalized": np.nan,
-    }
-    if scale and x.size:
-        found["expert_normalized"] = _scaled(found["return_mean"], scale)
-        found["expert_normalized_ci95"] = sorted(_scaled(end, scale) for end in ci95)
-        found["retention_normalized"] = paired_retention(values - scale[1], clean - scale[1])[0]
-    return found
-
-
-def _is(row: Row, column: Column) -> bool:
-    return row.get("condition", column.name) == column.name and (
-        (row["shift"], row["severity"]) == (column.shift, column.severity)
-    )
-
-
-def _scaled(value: float, scale: tuple[float, float]) -> float:
-    return float(estimates.expert_normalized(value, *scale))
-
-
-def _aggregate(values: Array, references: Mapping[str, float]) -> dict[str, Any]:
-    scale = normalizer(references)
+def _aggregate(values: Array, scale: Scale | None) -> dict[str, Any]:
     strata = [s for s in map(finite, values) if s.size]
     if scale is None or not strata:
         return {}
-    strata = [estimates.expert_normalized(s, *scale) for s in strata]
+    strata = [scale.normalized(s) for s in strata]
     pooled = np.concatenate(strata)
     found: dict[str, Any] = {"episodes": pooled.size, "conditions": len(strata)}
     for name, statistic in AGGREGATES.items():
@@ -227,8 +218,8 @@ def _aggregate(values: Array, references: Mapping[str, float]) -> dict[str, Any]
     return found
 
 
-def _severity_auc(returns: Returns, references: Mapping[str, float]) -> dict[str, dict[str, Any]]:
-    scale, found = normalizer(references), {}
+def _severity_auc(returns: Returns, scale: Scale | None) -> dict[str, dict[str, Any]]:
+    found = {}
     means = {c: finite(v) for c, v in zip(returns.conditions, returns.values[0], strict=True)}
     for shift in dict.fromkeys(c.shift for c in returns.shifted().conditions):
         curve = severity_curve(list(means), shift)
@@ -239,7 +230,7 @@ def _severity_auc(returns: Returns, references: Mapping[str, float]) -> dict[str
         found[shift] = {
             "severities": severities,
             "return_mean": height,
-            "expert_normalized": _scaled(height, scale) if scale else np.nan,
+            "expert_normalized": scale.share(height) if scale else np.nan,
         }
     return found
 

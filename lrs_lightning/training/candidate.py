@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 
 from lrs_lightning.evaluation.policies import Candidate
 from lrs_lightning.nn import count_parameters
 from lrs_lightning.rollout import TorchPolicy
-from lrs_lightning.shifts import ShiftContext
 from lrs_lightning.training.loading import load_policy
+from lrs_lightning.training.playable import context_of
 
 
 def load_candidate(path: Path) -> Candidate:
@@ -20,18 +19,15 @@ def load_candidate(path: Path) -> Candidate:
         DataError: the file is damaged, is no checkpoint of ours, or holds code.
     """
     trained = load_policy(path)
-    policy, encoder = trained.policy, trained.policy.encoder
-    about = {} if policy.config is None else asdict(policy.config)
-    mean, std = getattr(encoder, "mean", None), getattr(encoder, "std", None)
-    context = None
-    if mean is not None and std is not None:
-        context = ShiftContext(observation_mean=mean.numpy(), observation_std=std.numpy())
+    policy = trained.policy
+    about = {} if policy.config is None else policy.config.describe()
     return Candidate(
         run_name(path),
         TorchPolicy(policy, trained.task.action_space),
         {**about, "parameters": count_parameters(policy).total, "source": str(path)},
         trained.task.env,
-        context,
+        context_of(policy),
+        trained.path.parent.parent,
     )
 
 

@@ -1,21 +1,15 @@
-"""Expert trajectories for training: collected on first use, split by episode, cut into windows."""
+"""Expert trajectories for training: Lightning's side of `lrs_lightning.data`."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 from functools import cached_property
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
-import numpy as np
-import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from lrs_kernels.cache import cache_folder
 from lrs_lightning.data import (
     Demonstration,
     DemonstrationStore,
@@ -24,10 +18,16 @@ from lrs_lightning.data import (
     RandomBatches,
     Task,
     Windows,
-    favour,
+    observation_statistics,
+    oversample,
+    split_episodes,
 )
-from lrs_lightning.envs import canonical_id, is_atari
+from lrs_lightning.data.manifest import read_manifest
+from lrs_lightning.data.recipe import Recipe, find_or_collect
+from lrs_lightning.envs import canonical_id
 from lrs_lightning.errors import ArgumentError
+
+DEFAULT_ENV = "HalfCheetah-v5"
 
 Loader = DataLoader[Any]
 
@@ -36,26 +36,26 @@ class ExpertTrajectories(pl.LightningDataModule):
     """Windows of an expert's demonstrations.
 
     Args:
-        env: environment id.
+        env: environment id; where absent, that of the store at `path`, or HalfCheetah-v5.
         path: folder of a store; where absent, demonstrations are collected on first use into the
             user's cache and found there again.
         expert: who demonstrates, if they must be collected: `"shipped"` or a path.
         episodes: how many episodes to collect.
-        noise: standard deviation of the noise on executed actions: a ladder over the episodes such
-            as `"0:0.4"`, or one value.
+        noise: standard deviation of the noise on executed actions: a schedule over the episodes
+            such as `"0:0.4"`, or one value.
         window: steps of a window T.
         burn_in: steps at the start of a window that are not learned.
         batch_size: windows in a batch B.
         batches: batches in a training epoch.
         start_share: share of the windows of a batch, on average, that begin an episode; why, see
-            `data.windows.favour`.
-        val_fraction: share of the episodes held out; they are spread over the ladder.
+            `data.sampling.oversample`.
+        val_fraction: share of the episodes held out; they are spread over the noise schedule.
         seed: data seed: which episodes are collected, and the order of the windows.
     """
 
     def __init__(
         self,
-        env: str = "HalfCheetah-v5",
+        env: str | None = None,
         path: str | None = None,
         expert: str = "shipped",
         episodes: int = 20,
@@ -78,42 +78,32 @@ class ExpertTrajectories(pl.LightningDataModule):
         ):
             if number < 1:
                 raise ArgumentError(f"{name} is {number}, expected at least 1")
-        env = canonical_id(env) if is_atari(env) else env
-        self.env, self.path, self.expert, self.episodes, self.noise = (
-            env,
-            path,
-            expert,
-            episodes,
-            noise,
-        )
-        self.window, self.burn_in, self.batch_size, self.batches = (
-            window,
-            burn_in,
-            batch_size,
-            batches,
-        )
+        self.env, self.path = env_of(env, path), path
+        self.recipe = Recipe(self.env, expert, episodes, noise, seed)
+        self.window, self.burn_in = window, burn_in
+        self.batch_size, self.batches = batch_size, batches
         self.start_share, self.val_fraction, self.seed = start_share, val_fraction, seed
 
     @property
     def folder(self) -> Path:
         """Where the store is, or will be."""
-        return Path(self.path) if self.path else self._cache_folder()
+        return Path(self.path) if self.path else self.recipe.folder
 
     def prepare_data(self) -> None:
         """Collect the demonstrations if nobody has yet."""
-        if self.path or (self.folder / "manifest.json").is_file():
-            return
-        from lrs_lightning.data.collect import collect
-
-        print(f"collecting {self.episodes} episodes of {self.env} into {self.folder}", flush=True)
-        store = collect(self.env, self.folder, self.expert, self.episodes, self.noise, self.seed)
-        returns = store.manifest["returns"]
-        print(f"collected: mean return {sum(returns) / len(returns):.0f} under noise", flush=True)
+        if not self.path:
+            quiet = self.trainer is not None and self.trainer.progress_bar_callback is None
+            find_or_collect(self.recipe, say=_say_nothing if quiet else print)
 
     @cached_property
     def store(self) -> DemonstrationStore:
         """The store, opened and verified once."""
         return DemonstrationStore(self.folder, self.env)
+
+    @property
+    def demonstrator(self) -> str:
+        """Who demonstrated: `"shipped"`, the path of an expert, or a name that nobody can load."""
+        return str(self.store.manifest.get("expert", ""))
 
     @property
     def task(self) -> Task:
@@ -122,34 +112,13 @@ class ExpertTrajectories(pl.LightningDataModule):
 
     @cached_property
     def split(self) -> tuple[list[Demonstration], list[Demonstration]]:
-        """Training and validation episodes; the held-out ones lie evenly along the noise ladder."""
-        episodes = list(self.store)
-        told = self.store.manifest.get("validation")
-        if told:  # whoever made the store has held some out already
-            train = [e for i, e in enumerate(episodes) if i not in set(told)]
-            return train, [episodes[i] for i in told]
-        held_out = max(1, round(self.val_fraction * len(episodes)))
-        if held_out >= len(episodes):
-            raise ArgumentError(
-                f"{self.store.folder} has {len(episodes)} episode(s) and {held_out} would be "
-                "held out for validation: collect more"
-            )
-        every = len(episodes) / held_out
-        chosen = {int((i + 0.5) * every) for i in range(held_out)}
-        train = [e for i, e in enumerate(episodes) if i not in chosen]
-        return train, [e for i, e in enumerate(episodes) if i in chosen]
+        """Training and validation episodes."""
+        return split_episodes(self.store, self.val_fraction)
 
     @cached_property
     def statistics(self) -> tuple[Tensor, Tensor]:
-        """Mean and standard deviation of each observation channel in the training episodes.
-
-        Pixels are only scaled, by their encoder: 0 and 1.
-        """
-        if self.task.observation_dtype == "uint8":
-            return torch.zeros(1), torch.ones(1)
-        observations = np.concatenate([episode.observations for episode in self.split[0]])
-        seen = torch.from_numpy(observations).double()
-        return seen.mean(0).float(), seen.std(0).float()
+        """Mean and standard deviation of each observation channel in the training episodes."""
+        return observation_statistics(self.split[0], self.task)
 
     @cached_property
     def _train(self) -> Windows | FrameWindows:
@@ -160,14 +129,14 @@ class ExpertTrajectories(pl.LightningDataModule):
         return self._windows(self.split[1])
 
     def _windows(self, episodes: list[Demonstration]) -> Windows | FrameWindows:
-        if self.task.observation_dtype != "uint8":
+        if not self.task.pixels:
             return Windows(episodes, self.window, self.burn_in)
         return FrameWindows(episodes, self.window, self.burn_in, self.task.observation_shape[0])
 
     def train_dataloader(self) -> Loader:
         """Random windows; an epoch is `batches` batches."""
         windows = self._train
-        starts = favour(windows.starts, windows.episode_starts, self.start_share)
+        starts = oversample(windows.window_starts, windows.episode_starts, self.start_share)
         sampler = RandomBatches(
             starts, self.batch_size, self.batches, self.seed, self._batches_trained
         )
@@ -187,20 +156,17 @@ class ExpertTrajectories(pl.LightningDataModule):
     test_dataloader = val_dataloader
     predict_dataloader = val_dataloader
 
-    def _cache_folder(self) -> Path:
-        """A name for each recipe: whatever changes the episodes changes the folder."""
-        recipe = {
-            "expert": _fingerprint(self.expert),
-            "episodes": self.episodes,
-            "noise": self.noise,
-            "seed": self.seed,
-            "simulator": version("ale-py" if is_atari(self.env) else "mujoco"),
-        }
-        digest = hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()[:12]
-        cache = cache_folder("lrs_lightning")
-        return cache / "demonstrations" / f"{self.env.replace('/', '_')}-{digest}"
+
+def env_of(env: str | None, path: str | None) -> str:
+    """The task: the one that was named, else that of the store at `path`, else `DEFAULT_ENV`.
+
+    Raises:
+        DataError: `path` is no store, and no task was named.
+    """
+    if env is None and path is not None:
+        env = Task.from_dict(read_manifest(Path(path))["task"]).env
+    return canonical_id(DEFAULT_ENV if env is None else env)
 
 
-def _fingerprint(expert: str) -> str:
-    path = Path(expert)
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else expert
+def _say_nothing(line: str) -> None:
+    """Where no progress is wanted."""

@@ -11,7 +11,7 @@ import torch
 
 from lrs_lightning.data import Task
 from lrs_lightning.errors import ArgumentError, DataError
-from lrs_lightning.nn import PolicyConfig, RecurrentPolicy, build_policy
+from lrs_lightning.nn import RecurrentPolicy, build_policy, read_config
 
 _PREFIX = (
     "policy."  # its attribute in `ImitationModule`, which is not imported: Lightning takes 3 s
@@ -77,7 +77,7 @@ def load_policy(path: str | Path) -> TrainedPolicy:
         raise DataError(f"{file} is damaged or no checkpoint ({error})") from error
     try:
         hyper_parameters, task = checkpoint["hyper_parameters"], Task.from_dict(checkpoint["task"])
-        config = PolicyConfig(**hyper_parameters["policy"])
+        config = read_config(hyper_parameters["policy"])
         policy = build_policy(config, task.observation_space, task.action_space)
         policy.load_state_dict(_of_policy(checkpoint["state_dict"]))
     except (KeyError, TypeError, AttributeError, RuntimeError) as error:

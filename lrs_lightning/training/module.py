@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any
 
 import lightning.pytorch as pl
@@ -13,8 +12,17 @@ from torchmetrics.classification import MulticlassAccuracy
 
 from lrs_lightning.data import Task, WindowBatch
 from lrs_lightning.errors import ArgumentError, EnvironmentMismatchError
-from lrs_lightning.nn import PolicyConfig, RecurrentPolicy, build_policy
+from lrs_lightning.nn import (
+    PolicyConfig,
+    RecurrentPolicy,
+    build_policy,
+    count_parameters,
+    read_config,
+)
+from lrs_lightning.rollout import Policy, TorchPolicy
+from lrs_lightning.shifts import ShiftContext
 from lrs_lightning.training.losses import imitation_loss
+from lrs_lightning.training.playable import context_of
 
 _DEFAULT_POLICY = PolicyConfig()
 
@@ -26,7 +34,7 @@ class ImitationModule(pl.LightningModule):
     A checkpoint carries the description of the task and needs neither data nor simulator.
 
     Args:
-        policy: cell, sizes, rank and sparsity, encoder.
+        policy: encoder and core with their options.
         lr: peak of the one-cycle learning rate.
         weight_decay: AdamW's, on weights only.
         warmup: share of the updates until the peak.
@@ -41,7 +49,7 @@ class ImitationModule(pl.LightningModule):
     ) -> None:
         super().__init__()
         # A checkpoint hands back plain values, so that it loads with weights_only=True.
-        config = PolicyConfig(**policy) if isinstance(policy, dict) else policy
+        config = read_config(policy) if isinstance(policy, dict) else policy
         if not (lr > 0 and weight_decay >= 0 and 0 < warmup < 1):
             raise ArgumentError(
                 f"lr is {lr}, weight_decay {weight_decay}, warmup {warmup}: expected lr > 0, "
@@ -49,7 +57,7 @@ class ImitationModule(pl.LightningModule):
             )
         self.config = config
         self.save_hyperparameters(
-            {"policy": asdict(config), "lr": lr, "weight_decay": weight_decay, "warmup": warmup}
+            {"policy": config.to_dict(), "lr": lr, "weight_decay": weight_decay, "warmup": warmup}
         )
         self.task: Task | None = None
         self.policy: RecurrentPolicy | None = None
@@ -98,9 +106,14 @@ class ImitationModule(pl.LightningModule):
     def training_step(self, batch: WindowBatch, batch_idx: int) -> Tensor:
         """Loss of a batch of windows."""
         outputs, _ = self._policy.unroll(batch.observations)
-        loss = imitation_loss(outputs, batch.labels, batch.weights)
+        loss = imitation_loss(outputs, self._targets(batch), batch.loss_mask)
         self.train_loss.update(loss.detach())
         return loss
+
+    def _targets(self, batch: WindowBatch) -> Tensor:
+        """The labels; of discrete actions, which may begin anywhere, the index of the logit."""
+        start = self.task.action_start if self.task is not None else 0
+        return batch.labels - start if start else batch.labels
 
     def on_train_epoch_end(self) -> None:
         """Log the mean training loss."""
@@ -112,11 +125,12 @@ class ImitationModule(pl.LightningModule):
         """Loss and agreement with the expert on held-out episodes."""
         outputs, _ = self._policy.unroll(batch.observations)
         self.val_loss.update(
-            imitation_loss(outputs, batch.labels, batch.weights), weight=batch.weights.sum()
+            imitation_loss(outputs, self._targets(batch), batch.loss_mask),
+            weight=batch.loss_mask.sum(),
         )
-        counted = batch.weights > 0
+        counted = batch.loss_mask > 0
         if self.agreement is not None:
-            self.agreement.update(outputs[counted], batch.labels[counted])
+            self.agreement.update(outputs[counted], self._targets(batch)[counted])
 
     def on_validation_epoch_end(self) -> None:
         """Log them."""
@@ -166,6 +180,20 @@ class ImitationModule(pl.LightningModule):
         """Build the policy before its weights arrive."""
         if "task" in checkpoint:
             self.build(Task.from_dict(checkpoint["task"]))
+
+    def policies(self) -> dict[str, Policy]:
+        """The policy, for the closed loop; see `Playable`."""
+        space = None if self.task is None else self.task.action_space
+        return {"policy": TorchPolicy(self._policy, space)}
+
+    def describe(self) -> dict[str, dict[str, Any]]:
+        """What a summary says of the policy: its configuration and number of parameters."""
+        count = count_parameters(self._policy).total
+        return {"policy": {**self.config.describe(), "parameters": count}}
+
+    def shift_context(self) -> ShiftContext | None:
+        """Mean and deviation of the training data, as the policy knows them."""
+        return context_of(self._policy)
 
     @property
     def _policy(self) -> RecurrentPolicy:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from lightning.pytorch import Trainer
@@ -14,9 +15,10 @@ from lrs_lightning.training.callbacks.films import Films
 from lrs_lightning.training.callbacks.predictions import Predictions
 from lrs_lightning.training.callbacks.progress import RunProgress
 from lrs_lightning.training.callbacks.shifted_evaluation import ShiftedEvaluation
-from lrs_lightning.training.datamodule import ExpertTrajectories
+from lrs_lightning.training.datamodule import ExpertTrajectories, env_of
 from lrs_lightning.training.loading import find_checkpoint
 from lrs_lightning.training.module import ImitationModule
+from lrs_lightning.training.policy_arguments import about_choice, old_key, with_classes
 
 VERBS = ("fit", "validate", "test", "predict")
 _LIGHTNINGS = ("best", "last", "hpc")  # words that Lightning makes a path of
@@ -24,6 +26,19 @@ _LIGHTNINGS = ("best", "last", "hpc")  # words that Lightning makes a path of
 
 class TrainerParser(Parser, LightningArgumentParser):
     """The parser of every command, which can add Lightning's classes as well."""
+
+    def parse_object(self, cfg_obj: Any, *args: Any, **kwargs: Any) -> Any:
+        """Parse values; a checkpoint's policy has names where the command line has classes."""
+        return super().parse_object(with_classes(cfg_obj), *args, **kwargs)
+
+    def reword(self, message: str) -> str | None:
+        """Know the choices of a policy, and its keys of old."""
+        keys = [action.dest for action in self._actions if action.dest]
+        text = " ".join(message.split())
+        if sentence := about_choice(text, keys):
+            return sentence
+        unknown = re.search(r"(?:[Uu]nrecognized arguments: --|[Kk]ey '|option ')([\w.]+)", text)
+        return old_key(unknown[1]) if unknown and unknown[1] not in keys else None
 
 
 class TrainerCLI(LightningCLI):
@@ -100,7 +115,7 @@ class TrainerCLI(LightningCLI):
             config.trainer.enable_progress_bar = False
         settings = getattr(config.trainer.logger, "init_args", None)
         if settings is not None and getattr(settings, "name", "") is None:
-            settings.name = str(config.data.env).replace("/", "_")
+            settings.name = env_of(config.data.env, config.data.path).replace("/", "_")
 
 
 def _checkpoints() -> ModelCheckpoint:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
+pytest.importorskip("triton")
+
 from benchmarks import kernels
 from benchmarks._timing import Timing
 from benchmarks.kernel_cases import Case
@@ -14,7 +16,7 @@ from benchmarks.kernel_floor import (
     floor_share,
     peak_memory_mb,
 )
-from lrs_kernels.triton.roofline import floor_us
+from benchmarks.kernel_roofline import floor_us
 
 CASE = Case(32, 256, 128, 64)
 

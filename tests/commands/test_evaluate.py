@@ -13,7 +13,7 @@ import torch
 
 from lrs_lightning.cli import main
 from lrs_lightning.evaluation.policies import Candidate
-from lrs_lightning.nn import PolicyConfig, build_policy
+from lrs_lightning.nn import PolicyConfig, build_policy, cores, encoders
 from lrs_lightning.rollout import TorchPolicy
 from lrs_lightning.training import candidate
 from tests.evaluation.toys import ENV_ID, Toy, register
@@ -130,7 +130,7 @@ def test_a_trained_policy_plays(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     torch.manual_seed(0)
-    config = PolicyConfig(hidden_size=4, rank=2, features=8)
+    config = PolicyConfig(encoders.Vector(features=8), cores.CfC(hidden_size=4, rank=2))
     policy = build_policy(config, Toy.observation_space, Toy.action_space)
     monkeypatch.setattr(
         candidate,

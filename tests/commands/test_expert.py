@@ -79,7 +79,7 @@ def test_a_wrong_recipe_is_told(tmp_path, capsys, text, message):
     ("words", "message"),
     [
         (["expert", "fit", "--env", "ALE/Brekout-v5"], "did you mean 'breakout'"),
-        (["expert", "fit", "--env", "CartPole-v1"], "is no MuJoCo task"),
+        (["expert", "fit", "--env", "CartPole-v1"], "only those of MuJoCo and Atari"),
         (["expert", "fit"], "--env"),
         (["expert", "teach", "--env", "Breakout"], "unknown action 'teach'"),
         (

@@ -18,7 +18,7 @@ def test_a_folder_becomes_a_store(tmp_path, capsys):
         np.savez_compressed(tmp_path / f"{part}_00000.npz", obs=obs, actions=np.arange(32) % 4)
     words = ["--format", "ncps-npz", "--source", str(tmp_path), "--out", str(tmp_path / "out")]
     assert main(["import", *words]) == 0
-    assert "2 files, 2 episodes, 64 frames" in capsys.readouterr().out
+    assert "2 episodes of ALE/Breakout-v5, 64 steps" in capsys.readouterr().out
     store = DemonstrationStore(tmp_path / "out", "ALE/Breakout-v5")
     np.testing.assert_array_equal(store[0].labels, np.arange(32) % 4)
 
@@ -26,9 +26,13 @@ def test_a_folder_becomes_a_store(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--format", "minari"], "--format is 'minari'. There is ncps-npz"),
+        (["--format", "minari", "--source", ".", "--out", "x"], "unknown format 'minari'"),
+        (["--format", "ncps-npz", "--source", ".", "--out", "x"], "has no train_*.npz"),
         (["--format", "ncps-npz", "--out", "x"], "--source"),
-        (["--format", "ncps-npz", "--source", "nowhere", "--out", "x"], "has no train_*.npz"),
+        (
+            ["--format", "ncps-npz", "--source", "nowhere", "--out", "x"],
+            "no file or folder at n",
+        ),
         (["--format", "ncps-npz", "--sorce", "x", "--source", "a", "--out", "x"], "'--source'"),
     ],
 )

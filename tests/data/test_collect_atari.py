@@ -30,7 +30,7 @@ def test_labels_are_what_the_expert_wants_for_what_it_saw(store):
     expert = load_expert(store.manifest["expert"], "Breakout")
     windows = FrameWindows(list(store), length=16, burn_in=0)
     batch = windows[windows.tiles()]
-    counted = batch.weights.bool()
+    counted = batch.loss_mask.bool()
     actions, _ = expert.step(batch.observations[counted].numpy())
     # The batch of a collection is smaller: two equal values may fall the other way.
     assert (actions == batch.labels[counted].numpy()).mean() > 0.999

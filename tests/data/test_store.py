@@ -8,6 +8,7 @@ import pytest
 from lrs_lightning.data import Demonstration, DemonstrationStore, Task, write_store
 from lrs_lightning.errors import DataError, EnvironmentMismatchError
 
+FIELDS = ("observations", "actions", "labels", "rewards")
 TASK = Task("Toy-v0", (3,), "float32", action_low=(-1.0, -2.0), action_high=(1.0, 2.0))
 
 
@@ -15,8 +16,8 @@ def episode(steps: int, seed: int = 0) -> Demonstration:
     rng = np.random.default_rng(seed)
     return Demonstration(
         observations=rng.standard_normal((steps, 3)).astype(np.float32),
-        actions=rng.standard_normal((steps, 2)).astype(np.float32),
-        labels=rng.standard_normal((steps, 2)).astype(np.float32),
+        actions=rng.uniform(-1, 1, (steps, 2)).astype(np.float32),
+        labels=rng.uniform(-1, 1, (steps, 2)).astype(np.float32),
         rewards=rng.standard_normal(steps).astype(np.float32),
     )
 
@@ -114,5 +115,27 @@ def test_no_episodes(tmp_path):
 
 def test_a_folder_that_cannot_be_made(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(DataError, match="cannot write to"):
+    with pytest.raises(DataError, match="cannot write .*choose another folder"):
         write_store(tmp_path / "file" / "demos", TASK, [episode(2)], {})
+
+
+def test_floats_are_stored_as_float32_whoever_writes(tmp_path):
+    made = episode(20)
+    doubles = {name: getattr(made, name).astype(np.float64) for name in FIELDS}
+    store = write_store(tmp_path / "s", TASK, [Demonstration(**doubles)], {})
+    for name in FIELDS:
+        assert getattr(store[0], name).dtype == np.float32
+        np.testing.assert_array_equal(getattr(store[0], name), getattr(made, name))
+
+
+@pytest.mark.parametrize("change", ["missing", "of another size"])
+def test_a_file_that_the_manifest_names(folder, change):
+    manifest = json.loads((folder / "manifest.json").read_text())
+    if change == "missing":
+        (folder / "episodes.h5").unlink()
+        with pytest.raises(DataError, match=r"episodes.h5 is missing"):
+            DemonstrationStore(folder)
+    manifest["parts"][0]["size"] = 3
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(DataError, match=r"manifest.json is damaged"):
+        DemonstrationStore(folder)

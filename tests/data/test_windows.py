@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from lrs_lightning.data import Demonstration, FixedBatches, RandomBatches, Windows, favour
+from lrs_lightning.data import Demonstration, FixedBatches, RandomBatches, Windows, oversample
 from lrs_lightning.errors import ArgumentError
 
 
@@ -20,10 +20,10 @@ def windows() -> Windows:
 
 
 def test_every_window_is_contiguous_and_inside_one_episode(windows):
-    batch = windows[windows.starts]
+    batch = windows[windows.window_starts]
     seen = batch.observations[..., 0]
     assert seen.shape == (7 + 1 + 5, 4)
-    counted = batch.weights.bool()
+    counted = batch.loss_mask.bool()
     steps = seen.diff(dim=1)
     assert ((steps == 1) | ~counted[:, 1:]).all()
     assert (seen // 100 == seen[:, :1] // 100).all()
@@ -32,19 +32,21 @@ def test_every_window_is_contiguous_and_inside_one_episode(windows):
 
 def test_burn_in_is_not_learned_except_at_an_episodes_start(windows):
     batch = windows[np.array([0, 1, 10, 13])]  # steps 100, 101, 200, 300
-    assert batch.weights.tolist() == [[1, 1, 1, 1], [0, 0, 1, 1], [1, 1, 1, 0], [1, 1, 1, 1]]
+    assert batch.loss_mask.tolist() == [[1, 1, 1, 1], [0, 0, 1, 1], [1, 1, 1, 0], [1, 1, 1, 1]]
 
 
 def test_tiles_cover_every_step_once(windows):
     windows.index.burn_in = 0
     batch = windows[windows.tiles()]
-    seen = batch.observations[..., 0][batch.weights.bool()]
+    seen = batch.observations[..., 0][batch.loss_mask.bool()]
     assert sorted(seen.tolist()) == [*range(100, 110), *range(200, 203), *range(300, 308)]
 
 
 def test_a_batch_is_a_function_of_the_seed_and_its_number(windows):
     def order(seed: int, position: int) -> list[list[int]]:
-        batches = RandomBatches(windows.starts, 5, batches=3, seed=seed, position=lambda: position)
+        batches = RandomBatches(
+            windows.window_starts, 5, batches=3, seed=seed, position=lambda: position
+        )
         return [batch.tolist() for batch in batches]
 
     assert order(0, 1) == order(0, 1)
@@ -73,7 +75,7 @@ def test_no_episodes():
 @pytest.mark.parametrize("share", [0.0, 0.25, 0.5])
 def test_some_starts_are_drawn_as_often_as_asked(share):
     starts, some = np.arange(1000), np.array([0, 500])
-    chosen = favour(starts, some, share)
+    chosen = oversample(starts, some, share)
     assert set(chosen) == set(starts)
     assert np.isin(chosen, some).mean() == pytest.approx(max(share, 0.002), abs=0.002)
 
@@ -81,4 +83,4 @@ def test_some_starts_are_drawn_as_often_as_asked(share):
 @pytest.mark.parametrize("share", [-0.1, 1.0])
 def test_a_share_that_cannot_be(share):
     with pytest.raises(ArgumentError, match="start_share is"):
-        favour(np.arange(3), np.array([0]), share)
+        oversample(np.arange(3), np.array([0]), share)

@@ -9,7 +9,7 @@ pytest.importorskip("ale_py")
 
 from ale_py.vector_env import AtariVectorEnv
 
-from lrs_lightning.envs import describe, flavours, make
+from lrs_lightning.envs import default_flavour, describe, make
 from lrs_lightning.errors import ArgumentError, UnknownNameError
 
 
@@ -208,7 +208,7 @@ def test_an_action_the_game_lacks_ends_only_its_own_episode():
         ({"sticky": 1.0}, "sticky is 1.0"),
         ({"stack": 0}, "stack is 0"),
         ({"frames": 3}, "choose among sticky, stack"),
-        ({"models": [None]}, "1 flavours for 2 games"),
+        ({"models": [None]}, "1 models for 2 env"),
     ],
 )
 def test_wrong_options_are_told(how, message):
@@ -225,4 +225,4 @@ def test_what_is_known_before_a_game_is_built():
     info = describe("Seaquest")
     assert info.env_id == "ALE/Seaquest-v5" and info.domain == "atari"
     assert info.observation_space.shape == (4, 84, 84) and info.action_space.n == 18
-    assert info.base_model == flavours("Seaquest") and info.max_episode_steps == 4500
+    assert info.base_model == default_flavour("Seaquest") and info.max_episode_steps == 4500

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 pytest.importorskip("ale_py")
 
-from lrs_lightning.envs import flavours, make
+from lrs_lightning.envs import default_flavour, make
 from lrs_lightning.envs.atari_games import FastGame, FlavouredGame, Preprocessing
 from lrs_lightning.errors import ArgumentError
 
@@ -24,8 +26,8 @@ from lrs_lightning.errors import ArgumentError
 @pytest.mark.parametrize("seed", [0, 2**31 - 1])
 def test_both_games_agree_to_the_last_bit(game, how, seed):
     preprocessing = Preprocessing(**how)
-    fast = FastGame(flavours(game), preprocessing)
-    slow = FlavouredGame(flavours(game), preprocessing)
+    fast = FastGame(default_flavour(game), preprocessing)
+    slow = FlavouredGame(default_flavour(game), preprocessing)
     np.testing.assert_array_equal(fast.reset(seed), slow.reset(seed))
     rng = np.random.default_rng(0)
     for _ in range(500):
@@ -40,8 +42,8 @@ def test_both_games_agree_to_the_last_bit(game, how, seed):
 
 
 def test_flavours_change_the_game_and_only_where_asked():
-    usual = flavours("Breakout")
-    models = [usual, usual.with_mode(12), usual.with_difficulty(1)]
+    default = default_flavour("Breakout")
+    models = [default, replace(default, mode=12), replace(default, difficulty=1)]
     env = make("Breakout", 3, models=models)
     env.reset(seed=[4, 4, 4])
     rng = np.random.default_rng(0)
@@ -60,24 +62,24 @@ def test_flavours_change_the_game_and_only_where_asked():
 
 
 def test_a_row_takes_another_flavour_at_its_next_episode():
-    usual = flavours("Breakout")
+    default = default_flavour("Breakout")
     env = make("Breakout", 2)
     first = env.reset(seed=[1, 1])[0]
-    env.reset(seed=[1, 1], options={"models": {1: usual.with_mode(24)}})
+    env.reset(seed=[1, 1], options={"models": {1: replace(default, mode=24)}})
     frames = [env.step(np.array([2, 2]))[0] for _ in range(60)][-1]
     assert not np.array_equal(frames[0], frames[1])
-    back = env.reset(seed=[1, 1], options={"models": {1: usual}})[0]
+    back = env.reset(seed=[1, 1], options={"models": {1: default}})[0]
     np.testing.assert_array_equal(back, first)
     env.close()
 
 
 def test_a_running_game_cannot_change_its_flavour():
-    usual = flavours("Breakout")
+    default = default_flavour("Breakout")
     env = make("Breakout", 2)
     env.reset(seed=[1, 1])
     with pytest.raises(ArgumentError, match="game 1 is running: modes and difficulties change"):
-        env.set_models({1: usual.with_mode(24)})
-    env.set_models({1: usual})  # nothing changes
+        env.set_models({1: replace(default, mode=24)})
+    env.set_models({1: default})  # nothing changes
     env.close()
 
 
@@ -85,11 +87,12 @@ def test_a_running_game_cannot_change_its_flavour():
     ("game", "modes", "difficulties"), [("Breakout", 12, 2), ("Pong", 2, 4), ("Seaquest", 1, 2)]
 )
 def test_how_many_flavours_there_are(game, modes, difficulties):
-    assert len(flavours(game).modes) == modes and len(flavours(game).difficulties) == difficulties
+    flavour = default_flavour(game)
+    assert (len(flavour.modes), len(flavour.difficulties)) == (modes, difficulties)
 
 
 def test_a_flavour_the_game_lacks_is_told():
     with pytest.raises(ArgumentError, match="seaquest has no mode 3: choose among"):
-        flavours("Seaquest").with_mode(3)
+        replace(default_flavour("Seaquest"), mode=3)
     with pytest.raises(ArgumentError, match="seaquest has no difficulty 7"):
-        flavours("Seaquest").with_difficulty(7)
+        replace(default_flavour("Seaquest"), difficulty=7)

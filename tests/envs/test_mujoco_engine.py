@@ -120,7 +120,7 @@ def test_an_environment_that_raises_ends_its_own_episode_only(monkeypatch):
         (lambda: make(ENV, 2).reset(seed=[1]), "1 seeds for 2 environments"),
         (lambda: make(ENV, 2).step(np.zeros((2, 5), np.float32)), r"expected shape \(2, 6\)"),
         (lambda: make("HalfCheta-v5", 1), "did you mean 'HalfCheetah-v"),
-        (lambda: make("CartPole-v1", 1, models=[None]), "cannot be edited"),
+        (lambda: make("CartPole-v1", 1, models=[None]), "does not map names to numbers"),
     ],
 )
 def test_bad_input_gets_one_sentence(build, sentence):

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import gymnasium as gym
+import mujoco
 import pytest
 
 from lrs_lightning.envs import describe, make
@@ -22,7 +25,8 @@ def test_what_is_known_of_an_environment(env_id, domain, observation, velocities
     info = describe(env_id)
     assert (info.env_id, info.domain, info.max_episode_steps) == (env_id, domain, horizon)
     assert info.observation_space.shape == (observation,)
-    assert (info.base_model is not None) == (domain == "mujoco")
+    physics = {"mujoco": mujoco.MjModel, "other": Mapping}[domain]
+    assert isinstance(info.base_model, physics)
     if velocities is not None:
         assert info.velocity_channels == tuple(velocities)
 
@@ -50,7 +54,9 @@ def test_the_physics_shared_by_all_is_the_one_described():
     [
         ("Hoper-v5", UnknownNameError, "did you mean 'Hopper-v5'"),
         ("Nothing", UnknownNameError, "There is .*HalfCheetah-v5"),
-        ("nowhere:Some-v0", LrsError, "cannot be built: .*nowhere"),
+        ("nowhere:Some-v0", LrsError, "cannot be built: ModuleNotFoundError: .*nowhere"),
+        ("gymnasium:Hoper-v5", UnknownNameError, "did you mean 'Hopper-v5'"),
+        ("gymnasium:Hopper-v99", UnknownNameError, "did you mean 'Hopper-v5'"),
     ],
 )
 def test_unknown_environments_get_one_sentence(env_id, kind, sentence):

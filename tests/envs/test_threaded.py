@@ -36,9 +36,25 @@ class Moody(InvertedPendulumEnv):
         return observation, float(reward), terminated, truncated, info
 
 
+class Bare(gym.Env):
+    """Holds no number, so that there is nothing to edit."""
+
+    observation_space = gym.spaces.Box(-1, 1, (1,), np.float64)
+    action_space = gym.spaces.Discrete(2)
+
+
+class Silent(Bare):
+    """Cannot be built, and says no word about it."""
+
+    def __init__(self):
+        raise NotImplementedError
+
+
 @pytest.fixture(scope="module", autouse=True)
-def moody():
+def registered():
     gym.register("Moody-v0", Moody, max_episode_steps=30)
+    gym.register("Bare-v0", Bare)
+    gym.register("Silent-v0", Silent)
 
 
 CASES = [
@@ -109,9 +125,15 @@ def test_the_path_is_chosen_by_class_and_arguments():
 @pytest.mark.parametrize(
     ("build", "kind", "sentence"),
     [
-        (lambda: make("CartPole-v1", 1, models=[None]), ArgumentError, "cannot be edited"),
+        (lambda: make("Bare-v0", 1, models=[None]), ArgumentError, "cannot be edited"),
         (lambda: make("CartPole-v1", 2, models=[None]), ArgumentError, "1 models for 2"),
-        (lambda: make("CartPole-v1", 2).set_models({0: 1}), ArgumentError, "cannot be edited"),
+        (lambda: make("Bare-v0", 2).set_models({0: 1}), ArgumentError, "cannot be edited"),
+        (
+            lambda: make("CartPole-v1", 2).set_models({0: {"gravitation": 1.0}}),
+            ArgumentError,
+            "no number 'gravitation'; there is force_mag, gravity",
+        ),
+        (lambda: make("Silent-v0", 1), LrsError, "cannot be built: NotImplementedError"),
         (lambda: make("Blackjack-v1", 1), ArgumentError, "Tuple.* is not one array"),
         (lambda: make("CartPole-v1", 1, wheels=3), LrsError, "cannot be built: .*wheels"),
     ],

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from lrs_lightning.errors import LrsError
-from lrs_lightning.evaluation.evaluate import fingerprint
+from lrs_lightning.evaluation.identity import fingerprint
 from lrs_lightning.evaluation.policies import Candidate, Reactive, resolve
 from lrs_lightning.experts import shipped_experts
 from tests.evaluation.toys import ENV_ID, Constant, register

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import threading
@@ -24,7 +25,9 @@ def td3_zip() -> bytes:
     torch.save({"actor.mu.0.weight": torch.ones(6, 17), "actor.mu.0.bias": torch.ones(6)}, policy)
     with zipfile.ZipFile(file, "w") as archive:
         archive.writestr("policy.pth", policy.getvalue())
-        archive.writestr("data", json.dumps({"policy_class": {"__module__": "td3"}}))
+        named = base64.b64encode(b"cstable_baselines3.td3.policies\nTD3Policy\n.").decode()
+        data = {"policy_class": {":serialized:": named}, "policy_kwargs": {}}
+        archive.writestr("data", json.dumps(data))
     return file.getvalue()
 
 

@@ -57,6 +57,9 @@ def test_state_is_carried_and_forgotten(tmp_path: Path, state_shape: list[Any]) 
     np.testing.assert_allclose(actions, observations.astype(np.float32) @ WEIGHT, rtol=1e-6)
     per_episode = state[0].reshape(3, 4)
     np.testing.assert_array_equal(per_episode, [[3] * 4, [1] * 4, [3] * 4])
+    recorded = policy.state_arrays(state)
+    assert [array.shape[0] for array in recorded.values()] == [3]
+    np.testing.assert_array_equal(recorded["state"].reshape(3, 4), per_episode)
 
 
 def test_discrete_actions_are_the_likeliest(tmp_path: Path) -> None:

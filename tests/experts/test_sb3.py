@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import os
@@ -21,13 +22,28 @@ from lrs_lightning.rollout import rollout
 ENV = "HalfCheetah-v5"  # 17 channels, 6 actions
 
 
-def save_zip(path, state, module="stable_baselines3.sac.policies", **more):
+SAC = "stable_baselines3.sac.policies.SACPolicy"
+TD3 = "stable_baselines3.td3.policies.TD3Policy"
+PPO = "stable_baselines3.common.policies.ActorCriticPolicy"
+TQC = "sb3_contrib.tqc.policies.TQCPolicy"
+DQN = "stable_baselines3.dqn.policies.DQNPolicy"
+QRDQN = "sb3_contrib.qrdqn.policies.QRDQNPolicy"
+
+
+def pickled_name(path):
+    """A class as pickle and base64 store it: by its module and name."""
+    module, _, name = path.rpartition(".")
+    return base64.b64encode(f"c{module}\n{name}\n.".encode()).decode()
+
+
+def save_zip(path, state, policy=TD3, **more):
     """What `model.save()` leaves behind, as far as anybody reads it."""
-    policy = io.BytesIO()
-    torch.save(state, policy)
+    weights = io.BytesIO()
+    torch.save(state, weights)
+    data = {"policy_class": {":serialized:": pickled_name(policy)}, "policy_kwargs": {}, **more}
     members = {
-        "policy.pth": policy.getvalue(),
-        "data": json.dumps({"policy_class": {"__module__": module}, **more}).encode(),
+        "policy.pth": weights.getvalue(),
+        "data": json.dumps(data).encode(),
         "_stable_baselines3_version": b"2.9.2",
     }
     with zipfile.ZipFile(path, "w") as archive:
@@ -58,17 +74,17 @@ def test_published_policies_reach_their_known_returns(shared_data, task, known):
     assert np.mean(returns) == pytest.approx(known, rel=0.1), returns
 
 
-@pytest.mark.parametrize("algorithm", ["sac", "tqc"])
-def test_sac_and_tqc(tmp_path, algorithm):
+@pytest.mark.parametrize(("algorithm", "policy"), [("SAC", SAC), ("TQC", TQC)])
+def test_sac_and_tqc(tmp_path, algorithm, policy):
     latent, mean = mlp(17, 8, 8), nn.Linear(8, 6)
     latent = nn.Sequential(*latent, nn.ReLU())
     state = named("actor.latent_pi", latent) | named("actor.mu", mean)
     state |= named("actor.log_std", nn.Linear(8, 6)) | named("critic.qf0", mlp(23, 8, 1))
-    path = save_zip(tmp_path / "a.zip", state, f"x.{algorithm}.policies")
+    path = save_zip(tmp_path / "a.zip", state, policy)
     expert = load_expert(path, ENV)
     x = torch.randn(5, 17)
     torch.testing.assert_close(torch.from_numpy(expert.step(x.numpy())[0]), mean(latent(x)).tanh())
-    assert expert.card["algorithm"] == algorithm.upper()
+    assert expert.card["algorithm"] == algorithm
 
 
 def test_td3(tmp_path):
@@ -78,31 +94,37 @@ def test_td3(tmp_path):
     torch.testing.assert_close(torch.from_numpy(expert.step(x.numpy())[0]), actor(x).tanh())
 
 
-@pytest.mark.parametrize("algorithm", ["ppo", "a2c"])
+@pytest.mark.parametrize(
+    ("algorithm", "words"),
+    [("PPO", {"clip_range": 0.2}), ("A2C", {}), ("TRPO", {"cg_max_steps": 15})],
+)
 @pytest.mark.parametrize("act", [nn.Tanh, nn.ReLU])
-def test_ppo_and_a2c(tmp_path, algorithm, act):
+def test_ppo_and_its_kin(tmp_path, algorithm, words, act):
     hidden, head = nn.Sequential(*mlp(17, 8, 8, act=act), act()), nn.Linear(8, 6)
     state = named("mlp_extractor.policy_net", hidden) | named("action_net", head)
     state |= {"log_std": torch.zeros(6)} | named("value_net", nn.Linear(8, 1))
+    head.weight.data *= 10
     kwargs = {"activation_fn": f"<class 'torch.nn.modules.activation.{act.__name__}'>"}
-    data = {"module": f"x.{algorithm}.policies"}
-    data |= {"policy_kwargs": kwargs} if act is nn.ReLU else {}
-    expert = load_expert(save_zip(tmp_path / "a.zip", state, **data), ENV)
+    words = words | ({"policy_kwargs": kwargs} if act is nn.ReLU else {})
+    expert = load_expert(save_zip(tmp_path / "a.zip", state, PPO, **words), ENV)
     x = 3 * torch.randn(5, 17)
     expected = head(hidden(x)).clamp(-1, 1)
+    assert (expected.abs() == 1).any()  # some are clipped
     torch.testing.assert_close(torch.from_numpy(expert.step(x.numpy())[0]), expected)
-    assert expert.card["algorithm"] == algorithm.upper()
+    assert expert.card["algorithm"] == algorithm
 
 
 def test_dqn_and_qrdqn_on_vectors(tmp_path):
     # CartPole: 4 channels, 2 actions; 5 quantiles
     x = torch.randn(64, 4)
     values = mlp(4, 16, 2)
-    dqn = load_expert(save_zip(tmp_path / "a.zip", named("q_net.q_net", values)), "CartPole-v1")
+    dqn = load_expert(
+        save_zip(tmp_path / "a.zip", named("q_net.q_net", values), DQN), "CartPole-v1"
+    )
     np.testing.assert_array_equal(dqn.step(x.numpy())[0], values(x).argmax(1))
     quantiles = mlp(4, 16, 10)
     state = named("quantile_net.quantile_net", quantiles)
-    qrdqn = load_expert(save_zip(tmp_path / "b.zip", state), "CartPole-v1")
+    qrdqn = load_expert(save_zip(tmp_path / "b.zip", state, QRDQN), "CartPole-v1")
     expected = quantiles(x).view(-1, 5, 2).mean(1).argmax(1)
     np.testing.assert_array_equal(qrdqn.step(x.numpy())[0], expected)
     assert (dqn.card["algorithm"], qrdqn.card["algorithm"]) == ("DQN", "QR-DQN")
@@ -116,19 +138,19 @@ def nature():
 
 
 @pytest.mark.parametrize(
-    ("net", "output", "outputs"),
+    ("policy", "net", "output", "outputs"),
     [
-        ("q_net.features_extractor", "q_net.q_net.0", 4),
-        ("quantile_net.features_extractor", "quantile_net.quantile_net.0", 20),
-        ("features_extractor", "action_net", 4),
+        (DQN, "q_net.features_extractor", "q_net.q_net.0", 4),
+        (QRDQN, "quantile_net.features_extractor", "quantile_net.quantile_net.0", 20),
+        (PPO, "features_extractor", "action_net", 4),
     ],
 )
-def test_nature_networks_on_pixels(tmp_path, net, output, outputs):
+def test_nature_networks_on_pixels(tmp_path, policy, net, output, outputs):
     pytest.importorskip("ale_py")
     cnn, dense = nature(), nn.Sequential(nn.Linear(3136, 512), nn.ReLU())
     head = nn.Linear(512, outputs)
     state = named(f"{net}.cnn", cnn) | named(f"{net}.linear", dense) | named(output, head)
-    expert = load_expert(save_zip(tmp_path / "a.zip", state), "Breakout")
+    expert = load_expert(save_zip(tmp_path / "a.zip", state, policy), "Breakout")
     assert isinstance(expert, PixelExpert)
     frames = torch.randint(0, 256, (16, 4, 84, 84), dtype=torch.uint8)
     expected = head(dense(cnn(frames.float() / 255)))
@@ -182,27 +204,44 @@ def test_a_zip_bomb_is_not_unpacked(tmp_path, monkeypatch):
         load_expert(path, ENV)
 
 
-def recurrent():
-    return named("lstm_actor", nn.LSTM(17, 8)) | named("action_net", nn.Linear(8, 6))
+def actor():
+    return named("actor.mu", mlp(17, 8, 6))
 
 
-def sde():
-    return named("actor.latent_pi", mlp(17, 8)) | named("actor.mu", nn.Sequential(nn.Linear(8, 6)))
+def words(**kwargs):
+    return {"policy_kwargs": kwargs}
 
 
 @pytest.mark.parametrize(
-    ("state", "message"),
+    ("state", "policy", "more", "message"),
     [
-        (recurrent(), "of no algorithm that can be read .* begin with action_net, lstm_actor"),
-        ({"w": torch.zeros(3)}, "of no algorithm that can be read"),
-        (sde(), "use_sde"),
-        ([torch.zeros(3)], "holds no tensors by name"),
-        ({"actor.mu.0.weight": torch.zeros(6, 17)}, "lacks actor.mu.0.weight or actor.mu.0.bias"),
+        ({"w": torch.zeros(3)}, PPO, {}, "lacks action_net.weight or action_net.bias"),
+        ([torch.zeros(3)], PPO, {}, "holds no tensors by name"),
+        ({"actor.mu.0.weight": torch.zeros(6, 17)}, TD3, {}, "lacks .* or actor.mu.0.bias"),
+        (actor() | {"actor.norm.weight": torch.ones(8)}, TD3, {}, "not read here: actor.norm"),
+        (actor() | {"extra": torch.ones(8)}, TD3, {}, "has tensors that are not read here: extra"),
+        (named("actor.mu", nn.Sequential(nn.Identity(), nn.Linear(17, 6))), TD3, {}, r"at \[1\]"),
+        (actor(), "mine.Policy", {}, "the policy's class is mine.Policy"),
+        (actor(), TD3, words(new_option=3), "policy_kwargs has new_option, whose effect"),
+        (actor(), TD3, words(activation_fn="<class 'mine.Act'>"), "is no activation of torch"),
+        (actor(), TD3, words(features_extractor_class="<class 'm.E'>"), "of its author's own"),
+        (actor(), TD3, words(features_extractor_kwargs={"a": 1}), "only features_dim is read"),
+        (actor(), TD3, {"policy_kwargs": "x"}, "expected a dictionary"),
+        (actor(), TD3, {"policy_class": {}}, "its policy_class is not readable"),
+        (actor(), SAC, words(clip_mean="x"), "clip_mean is 'x', expected a number"),
     ],
 )
-def test_other_algorithms_are_told(tmp_path, state, message):
+def test_what_is_not_proved_is_refused(tmp_path, state, policy, more, message):
     with pytest.raises(DataError, match=message):
-        load_expert(save_zip(tmp_path / "a.zip", state), ENV)
+        load_expert(save_zip(tmp_path / "a.zip", state, policy, **more), ENV)
+
+
+def test_a_second_extractor_must_be_the_first(tmp_path):
+    state = named("features_extractor.cnn", nature()) | named("action_net", nn.Linear(512, 4))
+    state |= named("features_extractor.linear", nn.Sequential(nn.Linear(3136, 512)))
+    other = named("pi_features_extractor.cnn", nature())
+    with pytest.raises(DataError, match="pi_features_extractor.* differs from features_extractor"):
+        load_expert(save_zip(tmp_path / "a.zip", state | other, PPO), "Breakout")
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\3\4 damaged", b"text"])

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from lrs_kernels import cfc_scan, gru_scan, lstm_scan, rnn_scan
+from lrs_kernels import cfc_scan, find_cell, gru_scan, lstm_scan, rnn_scan
 from lrs_kernels.native import load_library
 
 CELLS = [
@@ -20,7 +20,8 @@ CELLS = [
 ]
 """The function of a cell, and how many recurrent matrices it has."""
 
-needs_native = pytest.mark.skipif(not load_library().functions, reason=load_library().reason)
+_LIBRARY = load_library(find_cell("cfc"))
+needs_native = pytest.mark.skipif(not _LIBRARY.functions, reason=_LIBRARY.reason)
 
 
 def make_scan(

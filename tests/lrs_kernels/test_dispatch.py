@@ -8,7 +8,7 @@ import sys
 import pytest
 import torch
 
-from lrs_kernels import cfc_scan, dispatch, explain
+from lrs_kernels import cfc_scan, dispatch, explain, find_cell
 from tests.lrs_kernels.cases import make_scan
 
 
@@ -36,21 +36,26 @@ def test_the_pure_mode_says_that_it_is_slow(caplog):
         cfc_scan(
             **made, mode="pure", w_tau=torch.zeros(3).double(), amplitude=torch.ones(3).double()
         )
-    assert "runs on 'reference': mode 'pure' has no hand-written passes" in caplog.text
+    assert "runs on 'reference': the variant 'pure' has no hand-written passes" in caplog.text
 
 
 @pytest.mark.parametrize(
     ("backend", "variant", "device", "message"),
     [
-        ("gpu", "default", "cpu", "backend is 'gpu', expected one of auto, triton"),
-        ("cpu", "pure", "cpu", "backend 'cpu' has no CfC of mode 'pure'"),
-        ("native", "default", "cuda", "backend 'native' runs on the CPU"),
-        ("triton", "pure", "cuda", "it has no CfC of mode 'pure'"),
+        ("gpu", "paper", "cpu", "backend is 'gpu', expected one of auto, triton"),
+        (
+            "cpu",
+            "pure",
+            "cpu",
+            "'pure' has no hand-written passes; pass backend='auto'",
+        ),
+        ("native", "paper", "cuda", "it runs on the CPU, but the inputs are on cuda"),
+        ("triton", "pure", "cuda", "the variant 'pure' has no hand-written passes"),
     ],
 )
 def test_what_cannot_be_is_refused(backend, variant, device, message):
     with pytest.raises(ValueError, match=message):
-        dispatch.choose(backend, "cfc", variant, device)
+        dispatch.choose(backend, find_cell("cfc"), variant, device)
 
 
 @pytest.mark.parametrize(
@@ -59,13 +64,13 @@ def test_what_cannot_be_is_refused(backend, variant, device, message):
 )
 def test_on_a_gpu(monkeypatch, present, backend, reason):
     monkeypatch.setattr(dispatch, "has_triton", lambda: present)
-    choice = dispatch.choose("auto", "lstm", "default", "cuda")
+    choice = dispatch.choose("auto", find_cell("lstm"), "standard", "cuda")
     assert choice.backend == backend and reason in choice.reason
 
 
 def test_explain_has_a_line_for_every_cell():
     lines = explain("cpu").splitlines()
-    assert [line.split(":")[0] for line in lines] == ["cfc", "lstm", "gru", "rnn"]
+    assert [line.split(":")[0] for line in lines] == ["cfc", "cfc pure", "gru", "lstm", "rnn"]
 
 
 WITHOUT_TRITON = """

@@ -11,6 +11,7 @@ from lrs_kernels import cfc_scan, rnn_scan
 from tests.lrs_kernels.cases import CELLS, assert_same, make_arguments, make_scan, needs_native
 
 BACKENDS = ["cpu", pytest.param("native", marks=needs_native)]
+FORMS = [(3, "paper"), (4, "default"), (3, "no_gate"), (4, "no_gate")]
 SHAPES = [(1, 1, 1), (2, 3, 5), (7, 4, 8)]  # T, B, H
 
 
@@ -27,11 +28,12 @@ def test_equals_the_loop(scan, gates, steps, batch, hidden, members, rank, densi
 
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize(
-    ("gates", "mode", "resets", "timespans", "members"),
-    list(product((3, 4), ("default", "no_gate"), (False, True), (False, True), (None, 2))),
+    ("form", "resets", "timespans", "members"),
+    list(product(FORMS, (False, True), (False, True), (None, 2))),
 )
 @pytest.mark.usefixtures("poisoned_empty")
-def test_cfc_options_equal_the_loop(gates, mode, resets, timespans, members, backend):
+def test_cfc_options_equal_the_loop(form, resets, timespans, members, backend):
+    gates, mode = form
     scan = make_scan(5, 3, 4, gates, members, 2, 0.5, resets, timespans)
     assert_same(cfc_scan, scan, backend=backend, mode=mode)
 

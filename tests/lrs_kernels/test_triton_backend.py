@@ -49,6 +49,9 @@ def test_gradcheck(scan, gates):
 
 
 def test_what_the_kernels_cannot_do_is_said():
-    made = make_scan(2, 1, 3, 1)
-    with pytest.raises(ValueError, match="cannot run this cfc scan: it has no CfC of mode 'pure'"):
+    made = make_scan(2, 1, 3, 1) | {"w_tau": torch.zeros(3).double()}
+    made["amplitude"] = made["w_tau"] + 1
+    with pytest.raises(
+        ValueError, match="cannot run this cfc scan: the variant 'pure' has no hand"
+    ):
         cfc_scan(**made, mode="pure", backend="triton")

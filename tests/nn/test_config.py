@@ -9,7 +9,19 @@ import pytest
 import yaml
 from jsonargparse import ArgumentParser, set_parsing_settings
 
-from lrs_lightning.nn import CELLS, CONTROLS, PolicyConfig, build_policy
+from lrs_lightning.errors import ArgumentError
+from lrs_lightning.nn import (
+    CONTROLS,
+    CORES,
+    ENCODERS,
+    PolicyConfig,
+    build_policy,
+    controls,
+    cores,
+    encoders,
+    read_config,
+)
+from lrs_lightning.training.policy_arguments import with_classes
 
 SPACES = gym.spaces.Box(-1, 1, (17,)), gym.spaces.Discrete(3)
 
@@ -22,29 +34,118 @@ def parser():
     return built
 
 
-SETTINGS = [
-    *({"cell": cell} for cell in CELLS),
-    *({"control": control} for control in CONTROLS),
-    {"gate": "frozen"},
-    {"gate": "removed"},
-    {"mode": "pure"},
-    {"rank": None, "sparsity": 0.0},
-    {"channels": [0, 1, 8], "init_seed": 3, "frames": 2, "cell": "stack"},
+CONFIGS = [
+    *(PolicyConfig(core=core()) for core in CORES.classes()),
+    *(PolicyConfig(core=cores.GRU(control=control())) for control in CONTROLS.classes()),
+    PolicyConfig(core=cores.CfC(gate="frozen")),
+    PolicyConfig(core=cores.CfC(mode="pure")),
+    PolicyConfig(core=cores.LSTM(rank=None, sparsity=0.0, forget_bias=2.0)),
+    PolicyConfig(encoders.Vector(channels=[0, 1, 8]), cores.Stack(frames=2), init_seed=3),
 ]
 
 
-@pytest.mark.parametrize("settings", SETTINGS, ids=str)
-def test_yaml_builds_a_policy(parser, settings):
-    parsed = parser.parse_string(yaml.safe_dump({"policy": settings}))
-    config = parser.instantiate(parsed).policy
-    assert config == PolicyConfig(**settings)
+@pytest.mark.parametrize("config", CONFIGS, ids=lambda config: config.describe()["cell"])
+def test_python_yaml_and_plain_values_say_the_same(parser, config):
+    assert PolicyConfig.from_dict(config.to_dict()) == config
+    assert yaml.safe_load(yaml.safe_dump(config.to_dict())) == config.to_dict()
+    parsed = parser.parse_object(with_classes({"policy": config.to_dict()}))
+    assert parser.instantiate(parsed).policy == config
     assert build_policy(config, *SPACES).config == config
 
 
-def test_help_explains_every_option(parser):
-    shown = parser.format_help()
-    for field in fields(PolicyConfig):
-        line = next(line for line in shown.splitlines() if f"--policy.{field.name} " in line)
-        assert line
-    for words in ("Rank of every recurrent matrix", "Stand-in for the low-rank sparse core"):
-        assert words in " ".join(shown.split())
+def test_a_core_is_chosen_by_its_class_and_options_follow(parser):
+    words = ["--policy.core=LSTM", "--policy.core.rank=4", "--policy.core.control=Pruned"]
+    config = parser.instantiate(parser.parse_args(words)).policy
+    assert config == PolicyConfig(core=cores.LSTM(rank=4, control=controls.Pruned()))
+    short = yaml.safe_dump({"policy": {"core": {"rank": 4}, "encoder": "Nature"}})
+    config = parser.instantiate(parser.parse_string(short)).policy
+    assert config == PolicyConfig(encoders.Nature(), cores.CfC(rank=4))
+
+
+@pytest.mark.parametrize("core", CORES.classes(), ids=lambda core: core.name)
+def test_help_explains_every_option(core, parser, capsys):
+    with pytest.raises(SystemExit):
+        parser.parse_args([f"--policy.core.help={core.__name__}"])
+    shown = capsys.readouterr().out
+    for field in fields(core):
+        option = shown.index(f"--policy.core.{field.name} ")
+        assert shown[option:].split("(type", 1)[0].strip()
+    assert "Rank of every recurrent matrix" in " ".join(shown.split()) or core.name in (
+        *("mlp", "stack"),
+    )
+
+
+FLAT = {
+    **{"cell": "cfc", "hidden_size": 64, "rank": 8, "sparsity": 0.5, "init": "orthogonal"},
+    **{"mask_seed": 0, "init_seed": None, "share_mask": False, "factor_full_rank": False},
+    **{"num_layers": 1, "dropout": 0.0, "encoder": "mlp", "features": 128, "channels": None},
+    **{"mode": "paper", "gate": "learned", "frames": 4, "control": "none"},
+}
+"""All keys of a configuration of one level, with their defaults."""
+
+
+@pytest.mark.parametrize(
+    ("changes", "config"),
+    [
+        ({}, PolicyConfig()),
+        ({"cell": "lstm", "rank": None}, PolicyConfig(core=cores.LSTM(rank=None))),
+        ({"cell": "stack", "frames": 3}, PolicyConfig(core=cores.Stack(frames=3))),
+        ({"mode": "pure"}, PolicyConfig(core=cores.CfC(mode="pure"))),
+        (
+            {"control": "matched-total"},
+            PolicyConfig(core=cores.CfC(control=controls.MatchedTotal())),
+        ),
+        (
+            {"encoder": "small", "features": 256, "channels": [3], "init_seed": 1},
+            PolicyConfig(encoders.Small(features=256, channels=[3]), init_seed=1),
+        ),
+    ],
+    ids=str,
+)
+def test_configurations_of_one_level_are_read(changes, config):
+    assert read_config(FLAT | changes) == config
+    assert read_config(config.to_dict()) == config
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=lambda config: config.describe()["cell"])
+def test_the_description_keeps_its_keys(config):
+    described = config.describe()
+    assert {"cell", "hidden_size", "rank", "sparsity", "control", "encoder"} <= described.keys()
+    assert not any(isinstance(value, dict) for value in described.values())
+    assert yaml.safe_load(yaml.safe_dump(described)) == described
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"core": "lsm"}, "unknown core 'lsm': did you mean 'lstm'"),
+        ({"encoder": "nln"}, "unknown encoder 'nln'"),
+        ({"core": {"name": "cfc", "control": "densse"}}, "control 'densse': did you mean 'dense'"),
+        (
+            {"core": {"name": "cfc", "rnk": 3}},
+            "core 'cfc' has no option 'rnk': did you mean 'rank",
+        ),
+        ({"core": {"name": "lstm", "mode": "pure"}}, "no option 'mode': it belongs to cfc"),
+        ({"core": {"name": "gru", "gate": "frozen"}}, "no option 'gate': it belongs to cfc"),
+        ({"core": {"name": "mlp", "control": "dense"}}, "no option 'control': it belongs to cfc"),
+        ({"core": {"name": "cfc", "frames": 3}}, "no option 'frames': it belongs to stack"),
+        ({"core": {"rank": 3}}, "give a name, or a dictionary with `name`"),
+        ({"cor": "cfc"}, "a policy has no key 'cor': did you mean 'core'"),
+        ({"rank": 3}, "options of a core belong under `core`"),
+    ],
+)
+def test_a_wrong_key_is_named(values, message):
+    with pytest.raises(ArgumentError, match=message) as caught:
+        PolicyConfig.from_dict(values)
+    assert "\n" not in str(caught.value)
+
+
+def test_choices_are_objects_in_python():
+    with pytest.raises(ArgumentError, match=r"core is 'cfc': give one of lrs_lightning.nn.cores"):
+        PolicyConfig(core="cfc")
+
+
+def test_every_encoder_has_options_of_its_own():
+    for encoder in ENCODERS.classes():
+        with pytest.raises(ArgumentError, match="features is 0"):
+            encoder(features=0)

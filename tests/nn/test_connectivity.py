@@ -79,6 +79,17 @@ def test_layer_starts_at_the_truncated_svd(layer_class, init):
     assert all(not torch.allclose(first, other) for other in others)
 
 
+@pytest.mark.parametrize("layer_class", LAYERS)
+@pytest.mark.parametrize("rank", [None, 4])
+@pytest.mark.parametrize("scale", [0.25, 3.0])
+def test_recurrent_scale_multiplies_the_matrices_once(layer_class, rank, scale):
+    def weight(**options):
+        torch.manual_seed(3)
+        return layer_class(5, 12, rank=rank, sparsity=0.3, **options).recurrent_weight().detach()
+
+    torch.testing.assert_close(weight(recurrent_scale=scale), scale * weight())
+
+
 def test_full_rank_is_one_dense_matrix_unless_asked():
     dense, factors = LRSCfC(4, 6, rank=6), LRSCfC(4, 6, rank=6, factor_full_rank=True)
     assert "weight_hh_l0" in dense.state_dict()

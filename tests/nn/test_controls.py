@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import replace
 
 import gymnasium as gym
 import pytest
@@ -11,12 +10,16 @@ import torch
 
 from lrs_lightning.errors import ArgumentError
 from lrs_lightning.nn import (
+    CONTROLS,
+    CORES,
     LRSGRU,
     LRSLSTM,
     LRSRNN,
     LRSCfC,
     PolicyConfig,
     build_policy,
+    controls,
+    cores,
     freeze_gate,
     prune_layer,
     spectral_radius,
@@ -89,11 +92,15 @@ def test_only_dense_layers_can_be_compressed(function, options):
 
 @pytest.mark.parametrize("cell", ["cfc", "lstm", "gru", "rnn"])
 def test_truncated_and_pruned_act_in_evaluation_only(cell):
-    config = PolicyConfig(cell=cell, hidden_size=16, rank=3, sparsity=0.6, init_seed=0)
+
+    def make(control):
+        core = CORES[cell](hidden_size=16, rank=3, sparsity=0.6, control=CONTROLS[control]())
+        return build_policy(PolicyConfig(core=core, init_seed=0), *SPACES)
+
     x = torch.randn(2, 5, 17)
     for control in ("truncated", "pruned"):
-        policy = build_policy(replace(config, control=control), *SPACES)
-        dense = build_policy(replace(config, control="dense"), *SPACES)
+        policy = make(control)
+        dense = make("dense")
         assert torch.equal(policy.unroll(x)[0], dense.unroll(x)[0])
         trained = policy.core.recurrent_weight()
         policy.eval()
@@ -127,7 +134,8 @@ def test_compression_in_inference_mode_sees_changes():
 def test_rescaled_starts_at_the_spectral_radius_of_the_prior(init):
     radii = []
     for seed in range(20):
-        config = PolicyConfig(init=init, rank=16, sparsity=0.5, control="rescaled", init_seed=seed)
+        core = cores.CfC(init=init, rank=16, sparsity=0.5, control=controls.Rescaled())
+        config = PolicyConfig(core=core, init_seed=seed)
         weight = build_policy(config, *SPACES).core.recurrent_weight()
         assert (weight != 0).all()
         radii.append(torch.linalg.eigvals(weight).abs().amax(-1).mean().item())
@@ -136,7 +144,7 @@ def test_rescaled_starts_at_the_spectral_radius_of_the_prior(init):
 
 
 def test_dense_control_has_no_prior():
-    core = build_policy(PolicyConfig(control="dense"), *SPACES).core
+    core = build_policy(PolicyConfig(core=cores.CfC(control=controls.Dense())), *SPACES).core
     assert core.mask() is None and "weight_hh_l0" in core.state_dict()
     assert core.hidden_size == 64
 
@@ -202,6 +210,36 @@ def test_frozen_gate_learns_its_mean_in_training():
     mean = layer.gate_mean().mean.clone()
     assert not torch.allclose(layer(x)[0], learned(x)[0])
     assert torch.equal(layer.gate_mean().mean, mean)
+
+
+def test_frozen_gate_weighs_steps_not_spans():
+    # Lengths split a call into spans: one of 99 steps of one row, one of a step of all rows.
+    layer = LRSCfC(3, 6, gate="frozen", num_layers=2).double()
+    x, lengths = torch.randn(100, 8, 3, dtype=torch.float64), [100, *[1] * 7]
+    layer(x, lengths=lengths)
+    alone = LRSCfC(3, 6, num_layers=2).double()
+    alone.load_state_dict(layer.state_dict(), strict=False)
+    first = LRSCfC(3, 6).double()
+    first.load_state_dict({k: v for k, v in layer.state_dict().items() if k.endswith("_l0")})
+    steps = [gate_values(first, x[:n, row : row + 1])[:, 0] for row, n in enumerate(lengths)]
+    mean = torch.cat(steps).mean(0)
+    torch.testing.assert_close(layer.gate_mean().mean, mean, rtol=0, atol=1e-12)
+    assert int(layer.gate_mean().batches) == int(layer.gate_mean(1).batches) == 1
+
+
+def test_frozen_gate_in_evaluation_does_not_depend_on_elapsed_times():
+    layer = LRSCfC(3, 6, gate="frozen").double()
+    x = torch.randn(5, 2, 3, dtype=torch.float64)
+    layer(x, timespans=2 * torch.rand(5, 2, dtype=torch.float64))
+    layer.eval()
+    fast = layer(x, timespans=torch.full((5, 2), 0.1, dtype=torch.float64))[0]
+    assert torch.equal(fast, layer(x)[0])
+
+
+def test_recording_counts_as_one_batch():
+    layer = LRSCfC(3, 6, gate="frozen").double()
+    layer.record(torch.randn(5, 2, 3, dtype=torch.float64))
+    assert int(layer.gate_mean().batches) == 1
 
 
 @pytest.mark.parametrize(

@@ -72,10 +72,10 @@ def test_matched_size_is_the_nearest(target, expected):
 @pytest.mark.parametrize("cell", ["cfc", "lstm", "gru", "rnn"])
 @pytest.mark.parametrize(("rank", "sparsity"), [(8, 0.5), (None, 0.8), (2, 0.0)])
 def test_matched_controls_have_as_many_parameters(cell, rank, sparsity):
-    config = {"cell": cell, "rank": rank, "sparsity": sparsity}
-    prior = count_parameters(build_policy(config, *SPACES))
-    recurrent = build_policy(config | {"control": "matched-recurrent"}, *SPACES)
-    total = build_policy(config | {"control": "matched-total"}, *SPACES)
+    core = {"name": cell, "rank": rank, "sparsity": sparsity}
+    prior = count_parameters(build_policy({"core": core}, *SPACES))
+    recurrent = build_policy({"core": core | {"control": "matched-recurrent"}}, *SPACES)
+    total = build_policy({"core": core | {"control": "matched-total"}}, *SPACES)
     size = recurrent.core.hidden_size
     # One unit more or less changes n² by 2n.
     gates = recurrent.core.gates

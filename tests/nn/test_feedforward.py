@@ -6,11 +6,11 @@ import pytest
 import torch
 
 from lrs_lightning.errors import ArgumentError
-from lrs_lightning.nn import FrameStack, Memoryless
+from lrs_lightning.nn import FeedForward, FrameStack
 
 
 def test_memoryless_steps_do_not_know_each_other():
-    core = Memoryless(3, 6).double()
+    core = FeedForward(3, 6).double()
     x = torch.randn(5, 2, 3, dtype=torch.float64)
     y, state = core(x)
     assert state.shape == (1, 2, 0)
@@ -46,7 +46,7 @@ def test_two_resets_in_one_window_hide_what_was_before():
     ("make", "message"),
     [
         (lambda: FrameStack(3, 6, frames=1), "frames is 1: give a whole number of at least 2"),
-        (lambda: Memoryless(3, 0), "hidden_size is 0"),
+        (lambda: FeedForward(3, 0), "hidden_size is 0"),
         (lambda: FrameStack(3, 6)(torch.zeros(5, 2, 3), torch.zeros(1, 2, 3)), r"\(1, 2, 9\)"),
     ],
 )

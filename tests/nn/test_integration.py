@@ -61,13 +61,18 @@ def test_compile_without_graph_breaks(layer_class):
 
 @pytest.mark.parametrize(
     "settings",
-    [{}, {"cell": "stack"}, {"gate": "frozen"}, {"control": "truncated"}, {"control": "pruned"}],
+    [
+        {"name": "cfc"},
+        {"name": "cfc", "gate": "frozen"},
+        {"name": "cfc", "control": "truncated"},
+        {"name": "cfc", "control": "pruned"},
+    ],
     ids=str,
 )
 def test_compile_a_policy_without_graph_breaks(settings):
     torch._dynamo.reset()
     spaces = Box(-1, 1, (5,)), Box(-1, 1, (2,))
-    policy = build_policy({"hidden_size": 12, "rank": 3} | settings, *spaces).eval()
+    policy = build_policy({"core": settings | {"hidden_size": 12, "rank": 3}}, *spaces).eval()
     compiled = torch.compile(policy.unroll, fullgraph=True, backend="aot_eager")
     window, resets = torch.randn(3, 5, 5), torch.rand(3, 5) < 0.3
     torch.testing.assert_close(

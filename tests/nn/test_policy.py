@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import io
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 import gymnasium as gym
 import numpy as np
@@ -12,35 +12,38 @@ import pytest
 import torch
 
 from lrs_lightning.errors import ArgumentError, EnvironmentMismatchError
-from lrs_lightning.nn import CELLS, CONTROLS, PolicyConfig, build_policy
+from lrs_lightning.nn import CONTROLS, CORES, PolicyConfig, build_policy, controls, cores, encoders
 
 OBSERVATION = gym.spaces.Box(-np.inf, np.inf, (5,))
 ACTION = gym.spaces.Box(np.array([-1, -3], np.float32), np.array([1, 5], np.float32))
 
 CONFIGS = [
-    *(PolicyConfig(cell=cell) for cell in CELLS),
+    *(PolicyConfig(core=core()) for core in CORES.classes()),
     *(
-        PolicyConfig(cell=cell, control=control)
+        PolicyConfig(core=CORES[cell](control=control()))
         for cell in ("cfc", "lstm", "gru", "rnn")
-        for control in CONTROLS
-        if control != "none"
+        for control in CONTROLS.classes()
     ),
-    *(PolicyConfig(mode=mode) for mode in ("default", "no_gate", "pure")),
-    *(PolicyConfig(gate=gate) for gate in ("frozen", "removed")),
-    *(PolicyConfig(cell=cell, num_layers=2, dropout=0.1) for cell in ("cfc", "lstm")),
-    PolicyConfig(channels=[0, 3], share_mask=True, factor_full_rank=True),
+    *(PolicyConfig(core=cores.CfC(mode=mode)) for mode in ("default", "no_gate", "pure")),
+    *(PolicyConfig(core=cores.CfC(gate=gate)) for gate in ("frozen", "removed")),
+    *(PolicyConfig(core=CORES[cell](num_layers=2, dropout=0.1)) for cell in ("cfc", "lstm")),
+    PolicyConfig(
+        encoders.Vector(channels=[0, 3]), cores.CfC(share_mask=True, factor_full_rank=True)
+    ),
 ]
 
 
 def name(config):
-    default = asdict(PolicyConfig())
-    words = [f"{k}={v}" for k, v in asdict(config).items() if v != default[k]]
-    return ",".join(words) or "cfc"
+    default = PolicyConfig(core=type(config.core)()).describe()
+    words = [f"{k}={v}" for k, v in config.describe().items() if v != default[k]]
+    return ",".join([config.core.name, *words])
 
 
-def make(config, action_space=ACTION):
-    small = replace(config, hidden_size=12, rank=3, features=7, init_seed=0)
-    policy = build_policy(small, OBSERVATION, action_space).double().eval()
+def make(config=None, action_space=ACTION):
+    config = PolicyConfig() if config is None else config
+    sizes = {"hidden_size": 12} | ({"rank": 3} if hasattr(config.core, "rank") else {})
+    encoder, core = replace(config.encoder, features=7), replace(config.core, **sizes)
+    policy = build_policy(PolicyConfig(encoder, core, 0), OBSERVATION, action_space).double().eval()
     policy.encoder.set_statistics([1.0, -2.0, 0.0, 3.0, 0.5], [1.0, 2.0, 0.5, 3.0, 1.0])
     return policy
 
@@ -63,9 +66,9 @@ def test_a_window_equals_its_steps(config):
     torch.testing.assert_close(state, last, rtol=0, atol=1e-12)
 
 
-@pytest.mark.parametrize("cell", CELLS)
-def test_a_reset_forgets_and_nothing_else_does(cell):
-    policy = make(PolicyConfig(cell=cell))
+@pytest.mark.parametrize("core", list(CORES))
+def test_a_reset_forgets_and_nothing_else_does(core):
+    policy = make(PolicyConfig(core=CORES[core]()))
     observations = torch.randn(2, 8, 5, dtype=torch.float64)
     resets = torch.zeros(2, 8, dtype=torch.bool)
     resets[0, 5] = True
@@ -75,11 +78,11 @@ def test_a_reset_forgets_and_nothing_else_does(cell):
     torch.testing.assert_close(cut[0, 5:], fresh[0], rtol=0, atol=1e-13)
     torch.testing.assert_close(cut[1], whole[1], rtol=0, atol=1e-13)
     remembers = not torch.allclose(whole[0, 5:], fresh[0])
-    assert remembers == (cell != "mlp")
+    assert remembers == (core != "mlp")
 
 
 def test_frame_stack_sees_exactly_the_last_frames():
-    policy = make(PolicyConfig(cell="stack", frames=3))
+    policy = make(PolicyConfig(core=cores.Stack(frames=3)))
     observations = torch.randn(1, 8, 5, dtype=torch.float64)
     base, _ = policy.unroll(observations)
     changed = observations.clone()
@@ -102,7 +105,7 @@ def test_actions_keep_to_their_bounds_and_logits_have_none():
 
 
 def test_hidden_channels_cannot_matter():
-    policy = make(PolicyConfig(channels=[0, 3]))
+    policy = make(PolicyConfig(encoders.Vector(channels=[0, 3])))
     observations = torch.randn(2, 6, 5, dtype=torch.float64)
     changed = observations.clone()
     changed[..., [1, 2, 4]] = 1e3
@@ -111,12 +114,12 @@ def test_hidden_channels_cannot_matter():
 
 
 def test_normalisation_is_part_of_the_checkpoint():
-    config = PolicyConfig(rank=2, sparsity=0.3, mask_seed=4)
+    config = PolicyConfig(core=cores.CfC(sparsity=0.3, mask_seed=4))
     policy = make(config)
     buffer = io.BytesIO()
     torch.save(policy.state_dict(), buffer)
     buffer.seek(0)
-    other = make(replace(config, mask_seed=9))  # even the mask comes from the file
+    other = make(PolicyConfig(core=replace(config.core, mask_seed=9)))
     other.load_state_dict(torch.load(buffer, weights_only=True))
     x = torch.randn(2, 4, 5, dtype=torch.float64)
     assert torch.equal(policy.unroll(x)[0], other.unroll(x)[0])
@@ -124,8 +127,9 @@ def test_normalisation_is_part_of_the_checkpoint():
 
 
 def test_seeds_are_separate():
-    def weights(**seeds):
-        policy = build_policy(PolicyConfig(**seeds), OBSERVATION, ACTION)
+    def weights(init_seed, mask_seed=0):
+        config = PolicyConfig(core=cores.CfC(mask_seed=mask_seed), init_seed=init_seed)
+        policy = build_policy(config, OBSERVATION, ACTION)
         return policy.core.weight_hh_w1_l0, policy.core.mask()
 
     state = torch.get_rng_state()
@@ -138,6 +142,19 @@ def test_seeds_are_separate():
     assert not torch.equal(w, w_other) and torch.equal(m, m_same)
 
 
+def test_observations_are_centred_and_divided_by_the_deviation():
+    mean, std = np.array([1.0, -2.0, 0.0, 3.0, 0.5]), np.array([1.0, 2.0, 0.5, 3.0, 1.0])
+    policy = make()
+    x = torch.randn(2, 4, 5, dtype=torch.float64)
+    raw = x * torch.from_numpy(std) + torch.from_numpy(mean)
+    plain = make()
+    plain.encoder.set_statistics(np.zeros(5), np.ones(5))
+    torch.testing.assert_close(policy.unroll(raw)[0], plain.unroll(x)[0], rtol=0, atol=1e-12)
+    dense = policy.encoder.dense
+    expected = torch.relu(x @ dense.weight.T + dense.bias)
+    torch.testing.assert_close(policy.encoder(raw), expected, rtol=0, atol=1e-12)
+
+
 def test_a_constant_channel_is_only_centred():
     policy = make(PolicyConfig())
     policy.encoder.set_statistics(np.full(5, 2.0), np.zeros(5))
@@ -146,9 +163,8 @@ def test_a_constant_channel_is_only_centred():
 
 
 def test_config_survives_plain_values_and_copies():
-    config = PolicyConfig(cell="lstm", channels=[1, 2])
-    assert PolicyConfig(**asdict(config)) == config
-    policy = build_policy(asdict(config), OBSERVATION, ACTION)
+    config = PolicyConfig(encoders.Vector(channels=[1, 2]), cores.LSTM())
+    policy = build_policy(config.to_dict(), OBSERVATION, ACTION)
     assert policy.config == config
     twin = copy.deepcopy(policy)
     x = torch.randn(1, 3, 5)
@@ -156,26 +172,23 @@ def test_config_survives_plain_values_and_copies():
 
 
 @pytest.mark.parametrize(
-    ("options", "message"),
+    ("make_config", "message"),
     [
-        ({"cell": "lsm"}, "unknown cell 'lsm': did you mean 'lstm'"),
-        ({"rank": 65}, "rank is 65: give a whole number from 1 to 64"),
-        ({"sparsity": 1}, "sparsity is 1"),
-        ({"encoder": "nln"}, "unknown encoder 'nln'"),
-        ({"control": "densse"}, "unknown control 'densse': did you mean 'dense'"),
-        ({"hidden_size": 0}, "hidden_size is 0"),
-        ({"init_seed": -3}, "init_seed is -3"),
-        ({"cell": "gru", "gate": "frozen"}, "gate 'frozen' with cell 'gru'"),
-        ({"gate": "frozen", "mode": "pure"}, "mode 'pure'"),
-        ({"cell": "mlp", "control": "dense"}, "no recurrent matrix"),
-        ({"control": "pruned", "sparsity": 0.0}, "give the fraction to prune"),
-        ({"control": "truncated", "rank": None}, "give the rank to cut to"),
-        ({"control": "rescaled", "init": "uniform"}, "closed form"),
+        (lambda: cores.CfC(rank=65), "rank is 65: give a whole number from 1 to 64"),
+        (lambda: cores.CfC(sparsity=1), "sparsity is 1"),
+        (lambda: cores.CfC(hidden_size=0), "hidden_size is 0"),
+        (lambda: cores.CfC(mode="papr"), "unknown CfC mode 'papr': did you mean 'paper'"),
+        (lambda: cores.CfC(gate="frozen", mode="pure"), "mode 'pure'"),
+        (lambda: cores.RNN(nonlinearity="relo"), "did you mean 'relu'"),
+        (lambda: cores.GRU(control=controls.Pruned(), sparsity=0.0), "give the fraction to prune"),
+        (lambda: cores.GRU(control=controls.Truncated(), rank=None), "give the rank to cut to"),
+        (lambda: cores.GRU(control=controls.Rescaled(), init="uniform"), "closed form"),
+        (lambda: PolicyConfig(init_seed=-3), "init_seed is -3"),
     ],
 )
-def test_bad_configuration_is_named(options, message):
+def test_bad_configuration_is_named(make_config, message):
     with pytest.raises(ArgumentError, match=message) as caught:
-        PolicyConfig(**options)
+        make_config()
     assert "\n" not in str(caught.value)
 
 
@@ -196,7 +209,28 @@ def test_bad_configuration_is_named(options, message):
 )
 def test_spaces_that_do_not_fit_are_named(options, observation, action, message):
     with pytest.raises(ArgumentError, match=message):
-        build_policy(PolicyConfig(**options), observation, action)
+        build_policy(PolicyConfig(encoders.Vector(**options)), observation, action)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda p: p.step(torch.zeros(5)), r"have shape \(5,\): expected \(N,\) and then .*\(5,\)"),
+        (lambda p: p.step(torch.zeros(2, 3, 5)), r"expected \(N,\) and then"),
+        (lambda p: p.unroll(torch.zeros(3, 5)), r"have shape \(3, 5\): expected \(B, T\)"),
+        (
+            lambda p: p.unroll(torch.zeros(2, 3, 5), resets=torch.zeros(3, 2)),
+            r"resets has shape \(3, 2\), expected \(2, 3\), that is \(B, T\)",
+        ),
+        (
+            lambda p: p.step(torch.zeros(2, 5), timespans=torch.ones(3)),
+            r"timespans has shape \(3,\), expected \(2,\), that is \(N,\)",
+        ),
+    ],
+)
+def test_shapes_are_named_in_the_letters_of_the_caller(call, message):
+    with pytest.raises(ArgumentError, match=message):
+        call(make())
 
 
 def test_observations_of_another_task_are_named():

@@ -6,6 +6,7 @@ import copy
 import io
 import pickle
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -16,6 +17,7 @@ from lrs_lightning.nn import LRSGRU, LRSLSTM, LRSRNN, LRSCfC
 
 PAIRS = [(LRSLSTM, nn.LSTM), (LRSGRU, nn.GRU), (LRSRNN, nn.RNN)]
 LAYERS = [LRSCfC, LRSLSTM, LRSGRU, LRSRNN]
+X = (4, 3, 5)  # (T, B, I)
 TOLERANCE = {torch.float32: 1e-6, torch.float64: 1e-12}
 
 
@@ -241,9 +243,28 @@ def test_construction_is_a_pure_function_of_the_seed(layer_class):
     assert all(torch.equal(first[name], second[name]) for name in first)
 
 
-def test_meta_device_makes_no_values():
-    layer = LRSCfC(3, 6, rank=2, sparsity=0.5, device="meta")
-    assert all(p.is_meta for p in layer.parameters())
+@pytest.mark.parametrize(("ours", "theirs"), PAIRS)
+def test_a_batch_without_sequences_equals_torch(ours, theirs):
+    layer, reference = twins(ours, theirs, 5, 7, num_layers=2)
+    (y, state), (y_ref, state_ref) = layer(torch.zeros(4, 0, 5)), reference(torch.zeros(4, 0, 5))
+    torch.testing.assert_close((y, parts(state)), (y_ref, parts(state_ref)))
+    assert layer(torch.zeros(4, 0, 5), lengths=[])[0].shape == (4, 0, 7)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"input": [[1.0]]}, "input is a list: give a torch.Tensor"),
+        ({"input": np.zeros(X)}, "input is a ndarray: give a torch.Tensor"),
+        ({"input": torch.zeros(X).double()}, "input is torch.float64, but the weights of LRSCfC"),
+        ({"timespans": 0.1}, "timespans is a float: give a torch.Tensor"),
+        ({"resets": True}, "resets is a bool: give a torch.Tensor"),
+        ({"lengths": 3}, "lengths is 3: give one for each of 3 sequences"),
+    ],
+)
+def test_values_that_are_no_tensors_are_named(arguments, message):
+    with pytest.raises(ArgumentError, match=message):
+        LRSCfC(5, 7)(**({"input": torch.zeros(X)} | arguments))
 
 
 def test_glorot_bounds_belong_to_one_gate():
@@ -254,20 +275,16 @@ def test_glorot_bounds_belong_to_one_gate():
     assert layer.bias_ih_l0.detach().view(4, 50).mean(1).tolist() == [0, 1, 0, 0]
 
 
-X = (4, 3, 5)  # (T, B, I)
-
-
 @pytest.mark.parametrize(
     ("layer_class", "arguments", "message"),
     [
         (LRSCfC, {"input": (4, 3, 6)}, r"input has shape \(4, 3, 6\), expected \(T, B, I\)"),
         (LRSCfC, {"input": (4,)}, r"input has shape \(4,\)"),
         (LRSCfC, {"input": (0, 3, 5)}, r"input has shape \(0, 3, 5\): it needs at least one step"),
-        (LRSCfC, {"input": (4, 0, 5)}, r"input has shape \(4, 0, 5\): it needs at least one step"),
         (LRSCfC, {"hx": (3, 7)}, r"hx has shape \(3, 7\), expected \(1, 3, 7\), that is \(layers"),
         (LRSCfC, {"timespans": (3, 4)}, r"timespans has shape \(3, 4\), expected \(4, 3\)"),
         (LRSCfC, {"resets": (4,)}, r"resets has shape \(4,\), expected \(4, 3\)"),
-        (LRSLSTM, {"timespans": (4, 3)}, r"timespans of shape \(4, 3\) given to LRSLSTM"),
+        (LRSLSTM, {"timespans": (4, 3)}, "timespans given to LRSLSTM"),
         (LRSLSTM, {"hx": (1, 3, 7)}, r"hx holds 1 tensors, but the state of LRSLSTM has 2"),
         (LRSGRU, {"lengths": [1, 2]}, r"lengths has shape \(2,\), expected \(3,\)"),
         (LRSGRU, {"lengths": [1, 2, 5]}, r"lengths of shape \(3,\) runs from 1 to 5.* T = 4"),

@@ -200,3 +200,13 @@ def test_bad_runs(tmp_path: Path) -> None:
     with pytest.raises(LrsError, match=r"a \(HalfCheetah-v5\), other \(Hopper-v5\)"):
         write_report([run(tmp_path / "a"), other], tmp_path / "r.html")
     assert not (tmp_path / "r.html").exists()
+
+
+def test_a_link_puts_no_other_file_into_the_page(tmp_path: Path) -> None:
+    folder = run(tmp_path / "a")
+    secret = tmp_path / "secret.txt"
+    secret.write_text("GIF8 a secret")
+    (folder / "films").mkdir()
+    (folder / "films" / "link.gif").symlink_to(secret)
+    (folder / "films" / "text.gif").write_text("no film")
+    assert "image/gif" not in write_report([folder], tmp_path / "r.html").read_text()

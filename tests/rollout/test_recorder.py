@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import numpy as np
 
+from lrs_lightning.rollout.decisions import Decided
 from lrs_lightning.rollout.recorder import Recorder
 
 
 def batch(t, rows=2):
     parts = [np.full((rows, 1), 10 * part + t) for part in range(3)]
-    return (*parts, np.full(rows, float(t)))
+    observations, actions, wanted = parts
+    return observations, actions, Decided(wanted, wanted, {}), np.full(rows, float(t))
 
 
 def test_a_trajectory_is_the_steps_since_its_beginning():

@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from lrs_lightning.rollout.decisions import Decided
 from lrs_lightning.rollout.recorder import Recorder
 
 STEPS, ROWS, DEPTH = 40, 3, 4
@@ -34,7 +35,9 @@ def record(shown, starts, running=None):
     for t in range(STEPS):
         recorder.begin(np.flatnonzero(starts[t]))
         nothing = np.zeros(ROWS)
-        recorder.append(shown[t].copy(), nothing, nothing, nothing, running[t])
+        recorder.append(
+            shown[t].copy(), nothing, Decided(nothing, nothing, {}), nothing, running[t]
+        )
     return recorder, [int(np.flatnonzero(starts[:, row])[-1]) for row in range(ROWS)]
 
 

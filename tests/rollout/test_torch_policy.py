@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from lrs_lightning.envs import describe
-from lrs_lightning.nn import PolicyConfig, build_policy
+from lrs_lightning.nn import CORES, PolicyConfig, build_policy
 from lrs_lightning.rollout import TorchPolicy, rollout
 from lrs_lightning.rollout.torch_policy import torch_threads
 
@@ -16,7 +16,7 @@ BOX = gym.spaces.Box(-1, 1, (3,))
 
 def policy(cell="cfc", space=HOPPER.action_space, hidden=16):
     torch.manual_seed(3)
-    config = PolicyConfig(cell=cell, hidden_size=hidden, rank=4, sparsity=0.5)
+    config = PolicyConfig(core=CORES[cell](hidden_size=hidden, rank=4, sparsity=0.5))
     return build_policy(config, HOPPER.observation_space, space)
 
 

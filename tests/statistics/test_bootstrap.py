@@ -107,6 +107,21 @@ def test_one_episode_has_no_interval_and_equal_ones_have_a_point() -> None:
     assert bootstrap.interval([[3.0] * 5], estimates.mean) == (3.0, 3.0)
 
 
-def test_confidence_out_of_range() -> None:
-    with pytest.raises(ArgumentError, match="confidence=95 must lie between 0 and 1"):
-        bootstrap.interval([[1.0, 2.0]], estimates.mean, confidence=95)
+@pytest.mark.parametrize("confidence", [95, 1.5, 1, 0, -0.5])
+def test_confidence_out_of_range(confidence: float) -> None:
+    with pytest.raises(ArgumentError, match=f"confidence={confidence:g} must lie between 0 and 1"):
+        bootstrap.interval([[1.0, 2.0]], estimates.mean, confidence=confidence)
+
+
+@pytest.mark.parametrize("size", [4, 40])
+def test_more_confidence_is_wider(size: int) -> None:
+    values = [np.random.default_rng(0).normal(size=size)]
+    ends = [bootstrap.interval(values, estimates.mean, confidence=c) for c in (0.5, 0.8, 0.95)]
+    assert ends[2][0] < ends[1][0] < ends[0][0] < ends[0][1] < ends[1][1] < ends[2][1]
+
+
+def test_by_default_it_is_the_95_percent_interval() -> None:
+    values = [np.random.default_rng(0).normal(size=30)]
+    assert bootstrap.interval(values, estimates.mean) == bootstrap.interval(
+        values, estimates.mean, resamples=2000, confidence=0.95, seed=0
+    )

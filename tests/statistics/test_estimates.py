@@ -60,6 +60,29 @@ def test_weights_are_repetitions(name: str, size: int) -> None:
     np.testing.assert_allclose(fast(values, weights), expected, atol=1e-12)
 
 
+@pytest.mark.parametrize("name", CASES)
+def test_values_of_any_kind_are_counted_in_float64(name: str) -> None:
+    fast, _ = CASES[name]
+    single = scores(101).astype(np.float32)
+    expected = fast(single.astype(np.float64), np.ones(101))
+    assert fast(single, np.ones(101, np.float32)) == fast(single.tolist()) == expected
+    whole = [0, 0, 1, 3, 4]
+    assert fast(whole, [1, 1, 1, 1, 2]) == fast(np.array([*whole, 4.0]))
+
+
+def test_shares_are_counted_in_float64_and_broadcast() -> None:
+    single = scores(7).astype(np.float32)
+    double = single.astype(np.float64)
+    np.testing.assert_array_equal(estimates.retention(single, 3), double / 3)
+    np.testing.assert_array_equal(
+        estimates.expert_normalized(single, 3, -1), (double + 1) / np.float64(4)
+    )
+    found = estimates.retention([2.0, 3.0], [[1.0], [0.0], [4.0]])
+    np.testing.assert_array_equal(found, [[2, 3], [np.nan, np.nan], [0.5, 0.75]])
+    above = estimates.performance_profile(single, double[:3])
+    np.testing.assert_array_equal(above, [(double > d).mean() for d in double[:3]])
+
+
 def test_fixed_numbers() -> None:
     values = np.array([0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 100.0])
     assert estimates.iqm(values) == 3.5  # 2, 3, 4, 5 remain

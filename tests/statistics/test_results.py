@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import math
+import random
 from pathlib import Path
 
 import pytest
@@ -42,13 +43,19 @@ def test_a_line_is_on_disk_as_soon_as_it_is_written(tmp_path: Path) -> None:
     writer.close()
 
 
-def test_lines_are_synced_in_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    synced: list[int] = []
-    monkeypatch.setattr("lrs_lightning.statistics.results.os.fsync", synced.append)
-    with ResultsWriter(tmp_path / "results.jsonl", sync_every=10) as writer:
-        for _ in range(25):
-            writer.write(fake_episode())
-    assert len(synced) == 3  # after 10, 20, and at the end
+@pytest.mark.parametrize("at_a_time", [1, 4])
+def test_lines_are_synced_in_batches(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_a_time: int
+) -> None:
+    path, synced = tmp_path / "results.jsonl", []
+    monkeypatch.setattr(
+        "lrs_lightning.statistics.results.os.fsync",
+        lambda handle: synced.append(path.read_bytes().count(b"\n")),
+    )
+    with ResultsWriter(path, sync_every=8) as writer:
+        for _ in range(20 // at_a_time):
+            writer.write_rows([episode_row(fake_episode())] * at_a_time)
+    assert synced == [8, 16, 20]
 
 
 @pytest.mark.parametrize("cut", range(1, 220, 7))
@@ -148,3 +155,62 @@ def test_pandas_would_read_it_flat() -> None:
         for row in rows({"clean": 1.0})
         for value in row.values()
     )
+
+
+def test_every_flipped_or_cut_byte_is_told_or_changes_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "results.jsonl"
+    right = write(path, 2)
+    whole, generator, told = path.read_bytes(), random.Random(0), 0
+    for place in range(len(whole)):
+        flipped = bytes([whole[place] ^ 1 << generator.randrange(8)])
+        path.write_bytes(whole[:place] + flipped + whole[place + 1 :])
+        try:
+            read = read_results(path)
+            # The newline at the end, or the name of the checksum's column.
+            assert [{k: row[k] for k in right[0]} for row in read] in (right, right[:1])
+        except DataError as error:
+            told += "line" in str(error)
+    assert told > 0.95 * len(whole)
+
+
+def test_a_line_without_a_checksum_is_read_as_before(tmp_path: Path) -> None:
+    right = write(tmp_path / "results.jsonl", 2)
+    (tmp_path / "results.jsonl").write_text("".join(json.dumps(row) + "\n" for row in right))
+    assert read_results(tmp_path) == right
+
+
+@pytest.mark.parametrize("column", [*COLUMNS, "step", "condition"])
+@pytest.mark.parametrize(
+    "value", [[1], {"a": 1}, "text", -1, 1e308, True, "x" * 300, 1 << 70, None]
+)
+def test_a_column_of_another_type_is_told(tmp_path: Path, column: str, value: object) -> None:
+    row = episode_row(fake_episode()) | {column: value}
+    (tmp_path / "results.jsonl").write_text(json.dumps(row) + "\n")
+    right = {
+        "policy": isinstance(value, str) and len(value) < 300,
+        "status": False,
+        "return": value in (-1, 1 << 70),
+        "step": value is None,
+    }
+    right["env"] = right["shift"] = right["policy"]
+    right["condition"] = right["policy"] or value is None
+    if right.get(column, False):
+        assert read_results(tmp_path) == [row]
+        return
+    with pytest.raises(DataError, match="line 1 of .*results.jsonl") as caught:
+        read_results(tmp_path)
+    assert "\n" not in str(caught.value) and column in str(caught.value)
+
+
+@pytest.mark.parametrize("line", ["[" * 100_000, '{"a":' * 50_000, "null", "3", '"x"'])
+def test_a_line_that_is_no_row_is_told(tmp_path: Path, line: str) -> None:
+    (tmp_path / "results.jsonl").write_text(f"{line}\n")
+    with pytest.raises(DataError, match="line 1 of .* is not a JSON object"):
+        read_results(tmp_path)
+
+
+def test_a_link_is_refused(tmp_path: Path) -> None:
+    write(tmp_path / "elsewhere.jsonl", 1)
+    (tmp_path / "results.jsonl").symlink_to(tmp_path / "elsewhere.jsonl")
+    with pytest.raises(DataError, match="is a link"):
+        read_results(tmp_path)

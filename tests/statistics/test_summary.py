@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from lrs_lightning.errors import ArgumentError, DataError
+from lrs_lightning.report.runs import gather, read_run
 from lrs_lightning.report.table import table
-from lrs_lightning.statistics.results import episode_row
-from lrs_lightning.statistics.summary import Summary, summarize
+from lrs_lightning.statistics.results import ResultsWriter, episode_row
+from lrs_lightning.statistics.summary import Summary, summarize, summarize_all
 from tests.evaluation.fakes import fake_episode, rows
 
 REFERENCES = {"expert": 10_000.0, "random": -200.0}
@@ -56,6 +58,59 @@ def test_numbers_are_those_of_the_episodes() -> None:
     assert summary.aggregate["conditions"] == 2
 
 
+def test_every_number_of_a_condition() -> None:
+    played = rows(MEANS | {"mass@1": 8000.0}, episodes=12, spread=500.0)
+    for row in played:
+        row["length"] = 900 + row["seed"]
+    failed = fake_episode(shift="mass", severity=3, seed=50, status="failed", length=7)
+    summary = summarize([*played, episode_row(failed)], REFERENCES)
+    clean = np.array([r["return"] for r in played if r["condition"] == "clean"])
+    for found in summary.conditions:
+        mine = [r for r in played if r["condition"] == found["condition"]]
+        x = np.array([r["return"] for r in mine])
+        assert found["episodes"] == 12 and found["failed"] == (found["condition"] == "mass@3")
+        assert found["return_std"] == pytest.approx(x.std(ddof=1))
+        assert found["return_median"] == pytest.approx(np.median(x))
+        assert found["return_iqm"] == pytest.approx(np.sort(x)[3:-3].mean())
+        assert found["length_mean"] == pytest.approx(np.mean([r["length"] for r in mine]))
+        scaled = (np.array(found["return_ci95"]) + 200) / 10_200
+        assert found["expert_normalized_ci95"] == pytest.approx(scaled)
+        from_random = (x.mean() + 200) / (clean.mean() + 200)
+        assert found["retention_normalized"] == pytest.approx(from_random)
+    assert summary.conditions[0]["retention_ci95"] == [1.0, 1.0]
+
+
+def test_every_number_over_all_shifts() -> None:
+    summary = summarize(rows(MEANS, spread=500.0), REFERENCES)
+    parts = [c for c in summary.conditions if c["condition"] != "clean"]
+    found = summary.aggregate
+    assert (found["episodes"], found["conditions"]) == (40, 2)
+    assert found["mean"] == pytest.approx(np.mean([c["expert_normalized"] for c in parts]))
+    # Nobody reaches the expert, so that the gap is all that lacks to it.
+    assert found["optimality_gap"] == pytest.approx(1 - found["mean"])
+    halves = [np.diff(c["expert_normalized_ci95"])[0] / 2 for c in parts]
+    half = np.hypot(*halves) / 2  # of the mean of two independent means
+    assert found["mean_ci95"] == pytest.approx(
+        [found["mean"] - half, found["mean"] + half], abs=0.2 * half
+    )
+    for name in ("iqm", "median", "optimality_gap"):
+        low, high = found[f"{name}_ci95"]
+        assert low < found[name] < high
+
+
+@pytest.mark.parametrize("references", [REFERENCES, {"expert": -200.0, "random": 10_000.0}])
+def test_intervals_ascend_even_where_the_expert_earns_less_than_random(
+    references: dict[str, float],
+) -> None:
+    summary = summarize(rows(MEANS | {"mass@1": 8000.0}), references)
+    for found in [*summary.conditions, summary.aggregate]:
+        names = [name for name in found if name.endswith("_ci95")]
+        assert "expert_normalized_ci95" in names or "iqm_ci95" in names
+        for name in names:
+            low, high = found[name]
+            assert low <= found[name.removesuffix("_ci95").replace("return", "return_mean")] <= high
+
+
 def test_pairs_make_retention_sharper_than_its_parts() -> None:
     summary = summarize(rows(MEANS, spread=2000.0))
     friction = summary.conditions[2]
@@ -85,6 +140,54 @@ def test_severity_auc_of_a_straight_line() -> None:
     summary = summarize(rows(means, spread=1e-6), {"expert": 1000.0, "random": 0.0})
     assert summary.severity_auc["mass"]["severities"] == [0, 1, 2, 3, 4, 5]
     assert summary.severity_auc["mass"]["expert_normalized"] == pytest.approx(0.5, abs=1e-6)
+
+
+@pytest.mark.parametrize("references", [None, {"expert": 1000.0, "random": -1000.0}])
+def test_severity_auc_is_of_plain_severities_of_shifts_played_at_two_or_more(
+    references: dict[str, float] | None,
+) -> None:
+    means = {"mass@3": 400.0, "clean": 1000.0, "friction@2": 700.0, "mass@1": 800.0}
+    played = rows(means, spread=1e-6)
+    onset = rows({"mass@5": -9999.0}, spread=1e-6, condition="mass[onset=100]@5")
+    summary = summarize([*played, *onset], references)
+    assert list(summary.severity_auc) == ["mass"]
+    found = summary.severity_auc["mass"]
+    height = (900 * 1 + 600 * 2) / 3  # trapezoids from 0 to 1 and from 1 to 3
+    assert found["severities"] == [0, 1, 3]
+    assert found["return_mean"] == pytest.approx(height)
+    expected = (height + 1000) / 2000 if references else None
+    assert found["expert_normalized"] == pytest.approx(expected)
+
+
+def test_a_shift_of_which_a_severity_failed_has_no_curve() -> None:
+    played = rows({"clean": 9.0, "mass@1": 8.0, "friction@1": 7.0, "friction@2": 6.0}, spread=0.1)
+    failed = fake_episode(shift="mass", severity=2, status="failed")
+    assert list(summarize([*played, episode_row(failed)]).severity_auc) == ["friction"]
+
+
+def test_without_clean_episodes_nothing_is_retained() -> None:
+    (found,) = summarize(rows({"mass@3": 5.0}), REFERENCES).conditions
+    assert found["retention"] is None and found["retention_normalized"] is None
+    assert found["expert_normalized"] == pytest.approx(0.02, abs=0.01)
+
+
+def test_one_of_several_is_a_summary_of_its_own(tmp_path: Path) -> None:
+    both = replace(
+        summarize(rows(MEANS)),
+        others=[summarize(rows(MEANS, policy="other"))],
+        differences=[{"a": "student", "b": "other"}],
+    )
+    assert [s.name for s in both.all] == ["student", "other"]
+    assert both.all[0].others == [] and both.all[0].differences == []
+    assert Summary.read(both.write(tmp_path / "both.json")) == both
+    alone = both.all[0].to_dict()
+    assert "others" not in alone and "differences" not in alone
+    assert alone["aggregate"] == {}, "an empty mapping is kept"
+
+
+def test_a_missing_summary_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"cannot read .*summary.json .*: evaluate first"):
+        Summary.read(tmp_path)
 
 
 def test_failed_episodes_are_counted_and_left_out() -> None:
@@ -128,3 +231,67 @@ def test_table_shows_shares_and_failures(capsys: pytest.CaptureFixture[str]) -> 
     shown = capsys.readouterr().out
     for word in ("mass@3", "5,0", "of expert", "0.5", "of own clean", "0.94", "failed"):
         assert word in shown
+
+
+def test_every_figure_of_a_condition_by_its_definition() -> None:
+    """Each number again from the returns alone, by NumPy."""
+    played = rows({"clean": 900.0, "mass@3": 500.0}, episodes=9, spread=100.0)
+    found = summarize(played, {"expert": 1000.0, "random": -100.0}).conditions
+    clean, shifted = (
+        np.array([r["return"] for r in played if r["condition"] == name])
+        for name in ("clean", "mass@3")
+    )
+    for condition, x in zip(found, (clean, shifted), strict=True):
+        assert condition["return_mean"] == pytest.approx(x.mean())
+        assert condition["return_median"] == pytest.approx(np.median(x))
+        assert condition["return_std"] == pytest.approx(x.std(ddof=1))
+        assert condition["return_iqm"] == pytest.approx(np.sort(x)[2:-2].mean())
+        assert condition["length_mean"] == 1000 and condition["episodes"] == 9
+        assert condition["expert_normalized"] == pytest.approx((x.mean() + 100) / 1100)
+        assert condition["retention_normalized"] == pytest.approx(
+            (x.mean() + 100) / (clean.mean() + 100)
+        )
+    assert (found[0]["retention"], found[0]["retention_ci95"]) == (1.0, [1.0, 1.0])
+
+
+@pytest.mark.parametrize(("expert", "random"), [(1000.0, -100.0), (-100.0, 1000.0)])
+def test_an_interval_runs_upwards_also_where_the_expert_earns_less_than_chance(
+    expert: float, random: float
+) -> None:
+    summary = summarize(rows(MEANS), {"expert": expert, "random": random})
+    for condition in summary.conditions:
+        for key in ("return_ci95", "expert_normalized_ci95", "retention_ci95"):
+            low, high = condition[key]
+            assert low <= high, key
+        low, high = condition["expert_normalized_ci95"]
+        assert low <= condition["expert_normalized"] <= high
+        shares = [(end - random) / (expert - random) for end in condition["return_ci95"]]
+        assert [low, high] == pytest.approx(sorted(shares))
+
+
+def test_the_summary_of_many_policies_is_that_of_each() -> None:
+    both = rows(MEANS) + rows({"clean": 8000.0, "mass@3": 4000.0}, policy="other")
+    summary = summarize_all(both, REFERENCES, {"other": {"rank": 3}}, {"commit": "abc"})
+    assert [one.name for one in summary.all] == ["student", "other"]
+    for one, own in zip(summary.all, ("student", "other"), strict=True):
+        alone = summarize([r for r in both if r["policy"] == own], REFERENCES)
+        assert one.conditions == alone.conditions and one.aggregate == alone.aggregate
+        assert one.provenance == {"commit": "abc"}
+    assert summary.others[0].policy == {"name": "other", "rank": 3}
+    pairs = {(d["a"], d["b"], d["condition"]) for d in summary.differences}
+    assert ("student", "other", "mass@3") in pairs
+    assert not summarize_all(rows(MEANS), REFERENCES).differences
+    with pytest.raises(ArgumentError, match="got 0 episodes"):
+        summarize_all([])
+
+
+def test_a_report_reads_the_summary_that_the_evaluation_wrote(tmp_path: Path) -> None:
+    """One path from rows to figures: reading again gives the same to the last digit."""
+    both = rows(MEANS) + rows({"clean": 8000.0, "mass@3": 4000.0}, policy="other")
+    written = summarize_all(both, REFERENCES, {"student": {"rank": 8}}, {"commit": "abc"})
+    written.write(tmp_path / "summary.json")
+    with ResultsWriter(tmp_path / "results.jsonl") as writer:
+        writer.write_rows(both)
+    read = read_run(tmp_path)
+    assert [one.to_dict() for one in read.summaries] == [one.to_dict() for one in written.all]
+    assert [d.to_dict() for d in gather([read]).differences] == written.differences

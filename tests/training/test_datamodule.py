@@ -24,7 +24,7 @@ def test_the_split_is_by_episode_and_statistics_are_of_the_training_half(data):
 
 
 @pytest.mark.parametrize(("episodes", "fraction", "held_out"), [(6, 0.34, 2), (6, 0.5, 3)])
-def test_held_out_episodes_are_spread_over_the_ladder(tiny_store, episodes, fraction, held_out):
+def test_held_out_episodes_are_spread_over_the_schedule(tiny_store, episodes, fraction, held_out):
     data = ExpertTrajectories(path=str(tiny_store), val_fraction=fraction)
     _, val = data.split
     assert len(val) == held_out
@@ -41,7 +41,7 @@ def test_batches_are_windows_and_repeat_with_the_seed(data):
     assert batches[0].labels.shape == (4, 8, 6)
     for once, again in zip(batches, data.train_dataloader(), strict=True):
         torch.testing.assert_close(once.observations, again.observations)
-    counted = sum(batch.weights.sum() for batch in data.val_dataloader())
+    counted = sum(batch.loss_mask.sum() for batch in data.val_dataloader())
     assert counted == 60 - (60 // 8) * 2  # burn-in of every tile but the first
 
 

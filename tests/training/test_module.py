@@ -1,16 +1,20 @@
+import gymnasium as gym
 import lightning.pytorch as pl
 import pytest
 import torch
 
+from lrs_lightning.data import Task
+from lrs_lightning.data.windows import WindowBatch
 from lrs_lightning.errors import ArgumentError, DataError, EnvironmentMismatchError
-from lrs_lightning.nn import PolicyConfig
+from lrs_lightning.nn import CORES, PolicyConfig, encoders
 from lrs_lightning.training import ExpertTrajectories, ImitationModule, find_checkpoint, load_policy
 
 
-def fit(store, folder, updates=20, **config):
+def fit(store, folder, updates=20, core="cfc"):
     torch.manual_seed(0)
-    settings = {"hidden_size": 16, "rank": 4, "features": 16, **config}
-    module = ImitationModule(PolicyConfig(**settings), lr=1e-2)
+    sizes = {"hidden_size": 16} if core == "mlp" else {"hidden_size": 16, "rank": 4}
+    config = PolicyConfig(encoders.Vector(features=16), CORES[core](**sizes))
+    module = ImitationModule(config, lr=1e-2)
     data = ExpertTrajectories(path=str(store), window=8, burn_in=2, batch_size=8, batches=updates)
     trainer = pl.Trainer(
         max_steps=updates,
@@ -56,9 +60,30 @@ def test_a_checkpoint_is_complete_and_plain(run):
     loaded = load_policy(folder)
     assert loaded.path == find_checkpoint(folder) == folder / "checkpoints" / "last.ckpt"
     assert loaded.task.env == "HalfCheetah-v5"
-    assert loaded.hyper_parameters["policy"]["rank"] == 4
+    assert loaded.hyper_parameters["policy"]["core"]["rank"] == 4
     x = torch.randn(2, 5, 17)
     torch.testing.assert_close(loaded.policy.unroll(x)[0], module.policy.cpu().eval().unroll(x)[0])
+
+
+def test_a_checkpoint_with_a_policy_of_one_level_loads(run, tmp_path):
+    folder, module = run
+    checkpoint = torch.load(find_checkpoint(folder), weights_only=True)
+    flat = {"cell": "cfc", "hidden_size": 16, "rank": 4, "sparsity": 0.5, "encoder": "mlp"}
+    flat |= {"features": 16, "channels": None, "frames": 4, "control": "none", "mode": "paper"}
+    checkpoint["hyper_parameters"]["policy"] = flat
+    torch.save(checkpoint, tmp_path / "old.ckpt")
+    assert load_policy(tmp_path / "old.ckpt").policy.config == module.config
+    again = ImitationModule.load_from_checkpoint(tmp_path / "old.ckpt", map_location="cpu")
+    assert again.config == module.config
+
+
+def test_a_core_that_nobody_registered_is_named(run, tmp_path):
+    folder, _ = run
+    checkpoint = torch.load(find_checkpoint(folder), weights_only=True)
+    checkpoint["hyper_parameters"]["policy"]["core"]["name"] = "lraky"
+    torch.save(checkpoint, tmp_path / "new.ckpt")
+    with pytest.raises(ArgumentError, match="unknown core 'lraky'"):
+        load_policy(tmp_path / "new.ckpt")
 
 
 def test_lightning_loads_it_too(run):
@@ -74,9 +99,9 @@ def test_masks_do_not_move_and_masked_entries_stay_zero(run):
     assert 0.4 < (weight == 0).float().mean() < 0.6
 
 
-@pytest.mark.parametrize("cell", ["cfc", "lstm", "gru", "rnn", "mlp"])
-def test_every_cell_trains(cell, tiny_store, tmp_path):
-    _, trainer = fit(tiny_store, tmp_path, updates=2, cell=cell)
+@pytest.mark.parametrize("core", ["cfc", "lstm", "gru", "rnn", "mlp"])
+def test_every_core_trains(core, tiny_store, tmp_path):
+    _, trainer = fit(tiny_store, tmp_path, updates=2, core=core)
     assert torch.isfinite(trainer.callback_metrics["val/loss"])
 
 
@@ -85,6 +110,26 @@ def test_two_runs_with_the_same_seed_are_equal(tiny_store, tmp_path):
     second, _ = fit(tiny_store, tmp_path / "b", updates=5)
     for one, other in zip(first.parameters(), second.parameters(), strict=True):
         assert torch.equal(one, other)
+
+
+def test_discrete_actions_may_begin_anywhere():
+    space = gym.spaces.Discrete(3, start=2)
+    task = Task.of("Toy-v0", gym.spaces.Box(-1, 1, (4,)), space)
+    assert task == Task.from_dict(task.to_dict())
+    assert task.action_space == space
+    module = ImitationModule(PolicyConfig(hidden_size=8, rank=2, features=8))
+    policy = module.build(task)
+    observations, weights = torch.randn(5, 7, 4), torch.ones(5, 7)
+    with torch.no_grad():
+        labels = policy.decide(policy.unroll(observations)[0])
+    assert set(labels.unique().tolist()) <= {2, 3, 4}
+    batch = WindowBatch(observations, labels, weights)
+    logits, _ = policy.unroll(observations)
+    expected = torch.nn.functional.cross_entropy(logits.flatten(0, 1), labels.flatten() - 2)
+    torch.testing.assert_close(module.training_step(batch, 0), expected)
+    module.validation_step(batch, 0)
+    assert module.agreement.compute() == 1.0
+    torch.testing.assert_close(module.val_loss.compute(), expected.detach())
 
 
 class Payload:

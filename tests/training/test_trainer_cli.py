@@ -2,7 +2,9 @@
 
 import json
 from pathlib import Path
+from typing import ClassVar
 
+import numpy as np
 import pytest
 import torch
 import yaml
@@ -11,6 +13,21 @@ from lrs_lightning.cli import main
 from lrs_lightning.training import ImitationModule
 
 ROOT = Path(__file__).resolve().parents[2]
+
+
+class Balancer:
+    """Keeps the pole of InvertedPendulum up."""
+
+    card: ClassVar[dict] = {}
+
+    def initial_state(self, num_envs):
+        return None
+
+    def step(self, observations, state, starts):
+        push = observations @ np.array([[1.0], [30.0], [1.0], [3.0]])
+        return np.clip(push, -3, 3).astype(np.float32), None
+
+
 SHORT = [
     "--trainer.max_steps=4",
     "--trainer.accelerator=cpu",
@@ -20,8 +37,8 @@ SHORT = [
     "--evaluation.episodes=2",
     "--evaluation.every_n_epochs=1",
     "--evaluation.quick_episodes=1",
-    "--model.policy.hidden_size=8",
-    "--model.policy.rank=2",
+    "--model.policy.core.hidden_size=8",
+    "--model.policy.core.rank=2",
 ]
 
 
@@ -71,6 +88,39 @@ def test_a_line_for_every_episode_with_paired_seeds(run):
     assert len({tuple(sorted(s)) for s in seeds.values()}) == 1
 
 
+def test_evaluate_has_the_scale_that_fit_had(run, tmp_path, monkeypatch):
+    """Of the expert means one thing: neither expert nor random policy is played again."""
+
+    def never(*_, **__):
+        raise AssertionError("a reference is played again")
+
+    monkeypatch.setattr("lrs_lightning.evaluation.references.rollout", never)
+    words = ["--policy", str(run), "--suite", "smoke", "--episodes", "2", "--out", str(tmp_path)]
+    assert main(["evaluate", *words]) == 0
+    fitted, evaluated = (
+        json.loads((folder / "summary.json").read_text()) for folder in (run, tmp_path)
+    )
+    assert fitted["references"] == evaluated["references"]
+    assert fitted["provenance"]["expert"] == evaluated["provenance"]["expert"] == "shipped"
+    rows = (run / "references.jsonl").read_text().splitlines()
+    assert sorted((json.loads(r)["policy"], json.loads(r)["seed"]) for r in rows) == [
+        (who, seed) for who in ("expert", "random") for seed in (10_000, 10_001)
+    ]
+
+
+def test_a_store_says_what_the_task_is(tmp_path, monkeypatch, capsys):
+    """`fit --data.path` alone: the run is named after the store's task, and played in it."""
+    from lrs_lightning.data.collect import collect
+
+    monkeypatch.setattr("lrs_lightning.data.collect.load_expert", lambda *_: Balancer())
+    store = collect("InvertedPendulum-v5", tmp_path / "store", "balancer", episodes=3, noise="0")
+    words = ["fit", f"--data.path={store.folder}", f"--trainer.logger.save_dir={tmp_path}"]
+    assert main([*words, *SHORT, "--evaluation.suite=smoke", "--data.window=4"]) == 0
+    summary = json.loads((tmp_path / "InvertedPendulum-v5/version_0/summary.json").read_text())
+    assert summary["env"] == "InvertedPendulum-v5"
+    assert set(summary["references"]) == {"random"}  # nobody can load who demonstrated
+
+
 def test_tensorboard_has_the_closed_loop(run):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
@@ -83,7 +133,7 @@ def test_tensorboard_has_the_closed_loop(run):
 
 def test_the_saved_configuration_runs_again(run, tmp_path, capsys):
     config = yaml.safe_load((run / "config.yaml").read_text())
-    assert config["model"]["policy"]["rank"] == 2
+    assert config["model"]["policy"]["core"]["init_args"]["rank"] == 2
     words = ["fit", f"--config={run / 'config.yaml'}", f"--trainer.logger.save_dir={tmp_path}"]
     assert main(words) == 0
     printed = capsys.readouterr().out
@@ -157,8 +207,10 @@ def test_the_full_configuration_equals_the_defaults(capsys):
     written = yaml.safe_load((ROOT / "conf" / "halfcheetah.yaml").read_text())
     for section in ("data", "evaluation"):
         assert {k: defaults[section][k] for k in written[section]} == written[section]
-    for key, value in written["model"]["policy"].items():
-        assert defaults["model"]["policy"][key] == value
+    for group, choice in written["model"]["policy"].items():
+        default = defaults["model"]["policy"][group]
+        assert default["class_path"].endswith(f".{choice['class_path']}")
+        assert choice["init_args"].items() <= default["init_args"].items()
     for key in ("lr", "weight_decay", "warmup"):
         assert defaults["model"][key] == written["model"][key]
     for key, value in written["trainer"].items():
@@ -168,13 +220,23 @@ def test_the_full_configuration_equals_the_defaults(capsys):
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["--model.policy.hiden_size=8"], "did you mean 'model.policy.hidden_size'?"),
+        (["--model.policy.encodr=Nature"], "did you mean 'model.policy.encoder'?"),
+        (["--model.policy.core.hiden_size=8"], "unknown key 'hiden_size': did you mean 'hidden_"),
+        (["--model.policy.core=LSTM", "--model.policy.core.mode=pure"], "it belongs to CfC"),
+        (["--model.policy.core=MLP", "--model.policy.core.control=Dense"], "belongs to CfC, LSTM"),
+        (["--model.policy.encoder.frames=2"], "unknown key 'frames': it belongs to Stack"),
+        (["--model.policy.core.control=Prund"], "unknown control 'Prund': did you mean 'Pruned'?"),
+        (["--model.policy.encoder=mlp"], "unknown encoder 'mlp'"),
+        (["--model.policy.rank=4"], "it is now model.policy.core.rank"),
+        (["--model.policy.channels=[1]"], "it is now model.policy.encoder.channels"),
+        (["--model.policy.frames=3"], "it is now model.policy.core.frames"),
+        (["--model.policy.cell=lstm"], "name the cell with model.policy.core, e.g. LSTM"),
         (["--modl.lr=1"], "unknown key 'modl.lr'"),
         (["--trainer.max_step=3"], "did you mean 'trainer.max_steps'?"),
-        (["--model.policy.cell=lsm"], "did you mean 'lstm'?"),
-        (["--model.policy.rank=65"], "rank"),
-        (["--model.policy.sparsity=1.0"], "sparsity"),
-        (["--model.policy.sparsity=dense"], "sparsity"),
+        (["--model.policy.core=lstm"], "did you mean 'LSTM'?"),
+        (["--model.policy.core.rank=65"], "rank"),
+        (["--model.policy.core.sparsity=1.0"], "sparsity"),
+        (["--model.policy.core.sparsity=dense"], "sparsity"),
         (["--model.lr=-1"], "lr is -1"),
         (["--evaluation.suite=papr"], "did you mean 'paper'?"),
         (["--evaluation.episodes=0"], "evaluation.episodes is 0"),

@@ -74,7 +74,7 @@ def test_predictions_are_written(run, tiny_store, tmp_path, capsys):
     (file,) = tmp_path.rglob("predictions.npz")
     assert f"from the held-out episodes: {file}" in capsys.readouterr().out
     with np.load(file, allow_pickle=False) as arrays:
-        outputs, labels, weights = (arrays[n] for n in ("outputs", "labels", "weights"))
+        outputs, labels, weights = (arrays[n] for n in ("outputs", "labels", "loss_mask"))
     assert outputs.shape == labels.shape == (*weights.shape, 6)
     assert weights.shape[1] == 8 and set(np.unique(weights)) == {0.0, 1.0}
     assert np.isfinite(outputs).all() and outputs.std() > 0

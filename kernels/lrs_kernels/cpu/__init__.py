@@ -2,26 +2,40 @@
 
 from __future__ import annotations
 
-from lrs_kernels.cpu.cfc import cfc_backward, cfc_forward
-from lrs_kernels.cpu.gru import gru_backward, gru_forward
-from lrs_kernels.cpu.lstm import lstm_backward, lstm_forward
-from lrs_kernels.cpu.rnn import rnn_backward, rnn_forward
-from lrs_kernels.passes import Call, Grads, Inputs, Trace, Upstream
+import importlib
+from functools import lru_cache
+from typing import cast
+
+from torch import Tensor
+
+from lrs_kernels.cell import Cell
+from lrs_kernels.passes import Grads, Inputs, Passes, Recurrence, Trace, Upstream
+from lrs_kernels.recurrent import Recurrent
 from lrs_kernels.weight_grad import weight_grads
 
-__all__ = ["backward", "forms_weights", "forward", "weight_grads"]
-
-forms_weights = False
-
-_FORWARD = {"cfc": cfc_forward, "lstm": lstm_forward, "gru": gru_forward, "rnn": rnn_forward}
-_BACKWARD = {"cfc": cfc_backward, "lstm": lstm_backward, "gru": gru_backward, "rnn": rnn_backward}
+__all__ = ["backward", "forward", "weight_grads"]
 
 
-def forward(call: Call, inputs: Inputs, save: bool, save_time: bool = False) -> Trace:
-    """Run the cell over the whole sequence; `save` keeps what `backward` needs."""
-    return _FORWARD[call.cell](call, inputs, save, save_time)
+def forward(recurrence: Recurrence, inputs: Inputs, save: bool, save_time: bool) -> Trace:
+    """Run the cell over the whole sequence; see `passes.Passes`."""
+    weight = inputs.recurrent.effective()
+    trace = _passes(recurrence.cell).forward(recurrence, _with(inputs, weight), save, save_time)
+    # Forming W1 @ W2 * M is work, which the way back need not do again.
+    return trace._replace(weight=weight) if save and weight is not inputs.dense else trace
 
 
-def backward(call: Call, inputs: Inputs, trace: Trace, upstream: Upstream) -> Grads:
+def backward(recurrence: Recurrence, inputs: Inputs, trace: Trace, upstream: Upstream) -> Grads:
     """Walk the cell back over the whole sequence."""
-    return _BACKWARD[call.cell](call, inputs, trace, upstream)
+    weight = inputs.recurrent.effective() if trace.weight is None else trace.weight
+    return _passes(recurrence.cell).backward(recurrence, _with(inputs, weight), trace, upstream)
+
+
+def _with(inputs: Inputs, weight: Tensor) -> Inputs:
+    """What the loops read: one matrix, whatever is stored."""
+    return inputs if weight is inputs.dense else inputs.with_recurrent(Recurrent.of(weight))
+
+
+@lru_cache
+def _passes(cell: Cell) -> Passes:
+    assert cell.cpu is not None  # the dispatcher has asked
+    return cast(Passes, importlib.import_module(cell.cpu))

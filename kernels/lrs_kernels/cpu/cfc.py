@@ -1,8 +1,8 @@
 """CfC over the whole sequence on the CPU: forward and backward without autograd.
 
     g, h, f = tanh(z_G), tanh(z_H), sigmoid(dt z_F),    z = x_t + W h_{t-1},
-    h_t = g (1 - f) + h f          (mode "default"),
-    h_t = g + h f                  (mode "no_gate"),
+    h_t = g (1 - f) + h f          (variants "paper" and "default"),
+    h_t = g + h f                  (variant "no_gate"),
 
 with `f = sigmoid(dt z_A + z_B)` where there are four gates (ncps). Shapes: `x_proj` and all gates
 `(P, T, B, G*H)`, `h0` `(P, B, H)`, `timespans` and `resets` `(P, T, B)`; P may be missing.
@@ -18,43 +18,50 @@ import torch
 from torch import Tensor
 
 from lrs_kernels.cpu._steps import direct_grads, gemm_of, keep_steps, stacked
-from lrs_kernels.passes import Call, Grads, Inputs, Trace, Upstream
+from lrs_kernels.passes import Grads, Inputs, Recurrence, Trace, Upstream
 
 _tanh_backward = torch.ops.aten.tanh_backward.grad_input
 _sigmoid_backward = torch.ops.aten.sigmoid_backward.grad_input
 
 
-def cfc_forward(call: Call, inputs: Inputs, save: bool, save_time: bool) -> Trace:
-    """Run the recurrence; with four gates f takes the place of z_A among the saved gates."""
+def forward(recurrence: Recurrence, inputs: Inputs, save: bool, save_time: bool) -> Trace:
+    """Run the recurrence; saved are g, h and f."""
     x_proj, hidden = inputs.x_proj, inputs.h0.shape[-1]
     steps = x_proj.shape[-3]
     states = x_proj.new_empty(*x_proj.shape[:-1], hidden)
-    gates = torch.empty_like(x_proj, memory_format=torch.contiguous_format) if save else None
+    gates = x_proj.new_empty(*x_proj.shape[:-1], 3 * hidden) if save else None
     time = torch.empty_like(states) if save_time else None
     # Views of every step are made once: slicing in the loop costs as much as the arithmetic.
     x = x_proj.unbind(-3)
-    # Without `save` all steps share one buffer, which then stays in the cache.
-    z = gates.unbind(-3) if gates is not None else (torch.empty_like(x[0]),) * steps
-    parts = [_views(z_t, hidden) for z_t in z] if save else [_views(z[0], hidden)] * steps
+    rows = [] if gates is None else gates.unbind(-3)
+    # Where nothing is saved, or not all of z, the steps share one buffer, which stays in the cache.
+    z = rows if gates is not None and gates.shape == x_proj.shape else (_buffer(x[0]),) * steps
+    before = [_views(row, hidden) for row in z] if z is rows else [_views(z[0], hidden)] * steps
+    after = [_views(row, hidden) for row in rows] if rows else before
     dt = _columns(inputs.timespans, steps)
     keep = keep_steps(inputs.resets, x_proj)
     gemm, weight_t = gemm_of(x_proj), stacked(inputs.recurrent.effective()).mT
-    gated = call.variant == "default"
+    gated = recurrence.variant != "no_gate"
     state = inputs.h0
     for t, out in enumerate(states.unbind(-3)):
         kept, span = keep[t], dt[t]
         gemm(x[t], state if kept is None else state * kept, weight_t, out=z[t])  # (P, B, G*H)
-        both, g, h, f, shift = parts[t]
-        both.tanh_()
+        both_z, _, _, f_z, shift = before[t]
+        both, g, h, f, _ = after[t]
+        torch.tanh(both_z, out=both)
         if time is not None:
-            time.select(-3, t).copy_(f)
+            time.select(-3, t).copy_(f_z)
         if span is not None:
-            f.mul_(span)
+            f_z.mul_(span)
         if shift is not None:
-            f.add_(shift)
-        f.sigmoid_()
+            f_z.add_(shift)
+        torch.sigmoid(f_z, out=f)
         state = torch.lerp(g, h, f, out=out) if gated else torch.addcmul(g, h, f, out=out)
     return Trace(states, gates=gates, time=time)
+
+
+def _buffer(like: Tensor) -> Tensor:
+    return torch.empty_like(like, memory_format=torch.contiguous_format)
 
 
 def _views(z: Tensor, hidden: int) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor | None]:
@@ -68,11 +75,13 @@ def _columns(timespans: Tensor | None, steps: int) -> list[Tensor | None]:
     return [None] * steps if timespans is None else list(timespans.unsqueeze(-1).unbind(-3))
 
 
-def cfc_backward(call: Call, inputs: Inputs, trace: Trace, upstream: Upstream) -> Grads:
+def backward(recurrence: Recurrence, inputs: Inputs, trace: Trace, upstream: Upstream) -> Grads:
     """Walk back once; two calls for a step."""
     gates, hidden = trace.gates, inputs.h0.shape[-1]
     assert gates is not None
-    dz = _gate_factors(gates, hidden, call.variant)  # becomes dL/dz step by step
+    matrices = inputs.recurrent.effective()  # (P, G, H, H)
+    # These become dL/dz step by step.
+    dz = _gate_factors(gates, matrices.shape[-3], recurrence.variant)
     d_timespans = None
     if inputs.timespans is not None:
         d_timespans = _by_timespans(dz, hidden, inputs.timespans, trace.time)  # (P, T, B, H)
@@ -80,7 +89,7 @@ def cfc_backward(call: Call, inputs: Inputs, trace: Trace, upstream: Upstream) -
     flat = dz.unbind(-3)
     direct, d_state = direct_grads(upstream.dy, upstream.h_n, inputs.h0, len(flat))
     keep, gemm = keep_steps(inputs.resets, gates), gemm_of(gates)
-    rows = stacked(inputs.recurrent.effective())  # (P, G*H, H)
+    rows = stacked(matrices)  # (P, G*H, H)
     buffer = torch.empty_like(inputs.h0, memory_format=torch.contiguous_format)
     for t in range(len(flat) - 1, -1, -1):
         per_gate[t].mul_(d_state.unsqueeze(-2))
@@ -95,13 +104,12 @@ def cfc_backward(call: Call, inputs: Inputs, trace: Trace, upstream: Upstream) -
     return Grads(dz, d_state, timespans=None if d_timespans is None else d_timespans.sum(-1))
 
 
-def _gate_factors(gates: Tensor, hidden: int, variant: str) -> Tensor:
-    """dh_t/dz_t of every gate at dt = 1, all steps at once: `(P, T, B, G*H)` to the same shape."""
-    count = gates.shape[-1] // hidden
-    factors = torch.empty_like(gates)
-    g, h, f, *_ = gates.chunk(count, dim=-1)
+def _gate_factors(gates: Tensor, count: int, variant: str) -> Tensor:
+    """dh_t/dz_t of every gate at dt = 1, all steps at once: `(P, T, B, 3H)` to `(P, T, B, G*H)`."""
+    g, h, f = gates.chunk(3, dim=-1)
+    factors = gates.new_empty(*gates.shape[:-1], count * g.shape[-1])
     for_g, for_h, for_f, *for_shift = factors.chunk(count, dim=-1)
-    if variant == "default":
+    if variant != "no_gate":
         _tanh_backward(1 - f, g, grad_input=for_g)
         _sigmoid_backward(h - g, f, grad_input=for_f)
     else:

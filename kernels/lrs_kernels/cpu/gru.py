@@ -13,12 +13,12 @@ import torch
 from torch import Tensor
 
 from lrs_kernels.cpu._steps import direct_grads, gemm_of, keep_steps, previous_states, stacked
-from lrs_kernels.passes import Call, Grads, Inputs, Trace, Upstream
+from lrs_kernels.passes import Grads, Inputs, Recurrence, Trace, Upstream
 
 _sigmoid_backward = torch.ops.aten.sigmoid_backward.grad_input
 
 
-def gru_forward(call: Call, inputs: Inputs, save: bool, save_time: bool) -> Trace:
+def forward(recurrence: Recurrence, inputs: Inputs, save: bool, save_time: bool) -> Trace:
     """Run the recurrence."""
     x_proj, hidden = inputs.x_proj, inputs.h0.shape[-1]
     states = x_proj.new_empty(*x_proj.shape[:-1], hidden)
@@ -50,7 +50,7 @@ def _fill_bias(inner: Tensor, bias_n: Tensor | None) -> None:
         inner.copy_(bias_n[..., None, None, :])  # (P, 1, 1, H)
 
 
-def gru_backward(call: Call, inputs: Inputs, trace: Trace, upstream: Upstream) -> Grads:
+def backward(recurrence: Recurrence, inputs: Inputs, trace: Trace, upstream: Upstream) -> Grads:
     """Walk back once; four calls for a step."""
     gates, hidden = trace.gates, inputs.h0.shape[-1]
     assert gates is not None

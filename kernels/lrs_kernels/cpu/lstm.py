@@ -13,13 +13,13 @@ import torch
 from torch import Tensor
 
 from lrs_kernels.cpu._steps import direct_grads, gemm_of, keep_steps, previous_states, stacked
-from lrs_kernels.passes import Call, Grads, Inputs, Trace, Upstream
+from lrs_kernels.passes import Grads, Inputs, Recurrence, Trace, Upstream
 
 _tanh_backward = torch.ops.aten.tanh_backward.grad_input
 _sigmoid_backward = torch.ops.aten.sigmoid_backward.grad_input
 
 
-def lstm_forward(call: Call, inputs: Inputs, save: bool, save_time: bool) -> Trace:
+def forward(recurrence: Recurrence, inputs: Inputs, save: bool, save_time: bool) -> Trace:
     """Run the recurrence."""
     x_proj, h0, c0 = inputs.x_proj, inputs.h0, inputs.c0
     assert c0 is not None
@@ -58,7 +58,7 @@ def _views(row: Tensor, hidden: int) -> tuple[Tensor, ...]:
     return row, row[..., : 2 * hidden], *row.chunk(4, dim=-1)
 
 
-def lstm_backward(call: Call, inputs: Inputs, trace: Trace, upstream: Upstream) -> Grads:
+def backward(recurrence: Recurrence, inputs: Inputs, trace: Trace, upstream: Upstream) -> Grads:
     """Walk back once; five calls for a step."""
     gates, cells, hidden = trace.gates, trace.cells, inputs.h0.shape[-1]
     assert gates is not None and cells is not None and inputs.c0 is not None

@@ -9,16 +9,16 @@ import torch
 from torch import Tensor
 
 from lrs_kernels.cpu._steps import direct_grads, gemm_of, keep_steps, stacked
-from lrs_kernels.passes import Call, Grads, Inputs, Trace, Upstream
+from lrs_kernels.passes import Grads, Inputs, Recurrence, Trace, Upstream
 
 
-def rnn_forward(call: Call, inputs: Inputs, save: bool, save_time: bool) -> Trace:
+def forward(recurrence: Recurrence, inputs: Inputs, save: bool, save_time: bool) -> Trace:
     """Run the recurrence."""
     x_proj = inputs.x_proj
     states = torch.empty_like(x_proj, memory_format=torch.contiguous_format)
     x, keep = x_proj.unbind(-3), keep_steps(inputs.resets, x_proj)
     gemm, weight_t = gemm_of(x_proj), stacked(inputs.recurrent.effective()).mT
-    activate = torch.tanh_ if call.variant == "tanh" else torch.relu_
+    activate = torch.tanh_ if recurrence.variant == "tanh" else torch.relu_
     state = inputs.h0
     for t, out in enumerate(states.unbind(-3)):
         kept = keep[t]
@@ -27,9 +27,9 @@ def rnn_forward(call: Call, inputs: Inputs, save: bool, save_time: bool) -> Trac
     return Trace(states)
 
 
-def rnn_backward(call: Call, inputs: Inputs, trace: Trace, upstream: Upstream) -> Grads:
+def backward(recurrence: Recurrence, inputs: Inputs, trace: Trace, upstream: Upstream) -> Grads:
     """Walk back once; two calls for a step."""
-    dz = _slope(trace.states, call.variant)  # becomes dL/dz step by step
+    dz = _slope(trace.states, recurrence.variant)  # becomes dL/dz step by step
     rows_of_dz = dz.unbind(-3)
     direct, d_state = direct_grads(upstream.dy, upstream.h_n, inputs.h0, len(rows_of_dz))
     keep, gemm = keep_steps(inputs.resets, dz), gemm_of(dz)

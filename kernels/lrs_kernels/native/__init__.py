@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from lrs_kernels.native.build import load_library
-from lrs_kernels.native.scan import backward, forms_weights, forward, weight_grads
+from lrs_kernels.native.scan import backward, forward, weight_grads
 
-__all__ = ["backward", "forms_weights", "forward", "load_library", "weight_grads"]
+__all__ = ["backward", "forward", "load_library", "weight_grads"]

@@ -1,6 +1,6 @@
-"""Compiles `scan.c` once per machine and loads it; no compiler, no library, and a reason why.
+"""Compiles `scan.c` once per machine and cell and loads it; no compiler, no library, and a reason.
 
-The library goes into a private folder of the user's cache, under a name that depends on source,
+A library goes into a private folder of the user's cache, under a name that depends on source,
 flags, compiler and processor, so that a shared home never hands one machine the code of another.
 OpenMP is left unresolved at link time on purpose: PyTorch has its own copy of the runtime in the
 process already, and a second one would fight it for the cores.
@@ -22,6 +22,7 @@ from typing import NamedTuple
 import torch
 
 from lrs_kernels.cache import cache_folder
+from lrs_kernels.cell import Cell
 
 SOURCE = Path(__file__).with_name("scan.c")
 DISABLED = "LRS_KERNELS_NATIVE"
@@ -40,16 +41,18 @@ class Library(NamedTuple):
     reason: str
 
 
-@lru_cache(maxsize=1)
-def load_library() -> Library:
-    """Compile if need be, load, and remember."""
+@lru_cache
+def load_library(cell: Cell) -> Library:
+    """Compile the scan of a cell if need be, load, and remember."""
     if os.environ.get(DISABLED) == "0":
         return Library(None, f"{DISABLED}=0")
+    if cell.native is None:
+        return Library(None, f"the cell {cell.name!r} has no steps in C")
     compiler = _compiler()
     if compiler is None:
         return Library(None, "no C compiler (cc, gcc or clang) was found")
     try:
-        functions = ctypes.CDLL(str(_built(compiler)))
+        functions = ctypes.CDLL(str(_built(compiler, cell.native, _constants(cell))))
         _keep_freed_memory()
         return Library(functions, f"compiled by {compiler}")
     except subprocess.CalledProcessError as error:
@@ -57,6 +60,13 @@ def load_library() -> Library:
         return Library(None, f"{compiler} failed: {said[0] if said else error.returncode}")
     except (OSError, subprocess.TimeoutExpired) as error:
         return Library(None, f"the compiled library cannot be used: {error}")
+
+
+def _constants(cell: Cell) -> dict[str, int]:
+    """What C must know of the descriptor."""
+    constants = {"SAVED": cell.saved, "HAS_C": cell.has_c, "JOINS_LATE": cell.joins_late}
+    variants = {f"VARIANT_{name.upper()}": cell.position(name) for name in cell.variants}
+    return {name: int(value) for name, value in (constants | variants).items()}
 
 
 def _keep_freed_memory() -> None:
@@ -78,24 +88,27 @@ def _compiler() -> str | None:
     return None
 
 
-def _built(compiler: str) -> Path:
+def _built(compiler: str, header: Path, constants: dict[str, int]) -> Path:
     """Path of the library, compiled now if it is not there."""
     folder = _private_folder()
-    target = folder / f"scan-{_fingerprint(compiler)}.so"
+    target = folder / f"{header.stem}-{_fingerprint(compiler, header, constants)}.so"
     if not target.exists():
         with tempfile.TemporaryDirectory(dir=folder) as scratch:
-            finished = _compile(compiler, Path(scratch))
+            finished = _compile(compiler, header, constants, Path(scratch))
             # Another process may have been faster; both made the same file.
             os.replace(finished, target)
     return target
 
 
-def _compile(compiler: str, scratch: Path) -> Path:
+def _compile(compiler: str, header: Path, constants: dict[str, int], scratch: Path) -> Path:
+    known = [f"-D{name}={value}" for name, value in constants.items()]
     objects = []
     for suffix, real, is_double in _KINDS:
         output = scratch / f"{suffix}.o"
         names = (f"-DREAL={real}", f"-DREAL_IS_DOUBLE={is_double}", f"-DNAME(x)=lrs_##x##_{suffix}")
-        _call([compiler, *_FLAGS, "-fopenmp", *names, "-c", str(SOURCE), "-o", str(output)])
+        of_cell = (f'-DCELL="{header}"', *known)
+        source = ("-c", str(SOURCE), "-o", str(output))
+        _call([compiler, *_FLAGS, "-fopenmp", *names, *of_cell, *source])
         objects.append(str(output))
     shared = scratch / "scan.so"
     _call([compiler, "-shared", *objects, "-o", str(shared), "-lm"])
@@ -107,15 +120,15 @@ def _call(command: list[str]) -> str:
     return done.stdout
 
 
-def _fingerprint(compiler: str) -> str:
-    texts = (path.read_text() for path in _sources())
-    parts = (*texts, repr(_FLAGS), _call([compiler, "--version"]), _processor())
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+def _fingerprint(compiler: str, header: Path, constants: dict[str, int]) -> str:
+    texts = (path.read_text() for path in _sources(header))
+    what = (repr(_FLAGS), repr(constants), _call([compiler, "--version"]), _processor())
+    return hashlib.sha256("\0".join((*texts, *what)).encode()).hexdigest()[:16]
 
 
-def _sources() -> list[Path]:
-    """All that goes into the library."""
-    return [SOURCE, *sorted(SOURCE.parent.glob("*.h"))]
+def _sources(header: Path) -> list[Path]:
+    """All that goes into the library of a cell."""
+    return [SOURCE, *sorted(SOURCE.parent.glob("*.h")), header]
 
 
 def _processor() -> str:

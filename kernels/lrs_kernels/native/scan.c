@@ -1,20 +1,21 @@
-/* The four recurrences over a whole sequence, forward and backward, for one processor.
+/* A recurrence over a whole sequence, forward and backward, for one processor.
  *
  * Why C: a step of a small model is a few thousand numbers, and calling a library for each of its
  * products and activations costs more than the arithmetic. Here a thread takes some rows of the
  * batch of one member and walks through all T steps with them; weights stay in its cache, the state
  * never leaves it, and nobody waits for anybody until the end.
  *
- * Letters: P members, T time, B batch, G gates, H hidden size, R rank; W = G * H. Compiled twice, for
- * float and for double (REAL). All is summed in the same order whatever the number of threads, so
- * results do not depend on it. */
+ * Letters: P members, T time, B batch, G gates, H hidden size, R rank; W = G * H. Compiled for every
+ * cell by itself (CELL is its header), for float and for double (REAL). All is summed in the same
+ * order whatever the number of threads, so results do not depend on it. */
 #include "real.h"
 
 #include "activations.h"
 #include "products.h"
 #include "scan.h"
 
-#include "cells.h"
+#include CELL
+
 #include "passes.h"
 #include "weights.h"
 

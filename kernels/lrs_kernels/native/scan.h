@@ -1,9 +1,7 @@
 /* What a call is told: sizes, and where everything lies. `scan.py` has the same fields. */
-enum { CFC, LSTM, GRU, RNN };
-enum { VARIANT_DEFAULT, VARIANT_NO_GATE, VARIANT_TANH, VARIANT_RELU };
 
 typedef struct {
-    int64_t members, steps, batch, hidden, gates, rank, cell, variant, threads, tile;
+    int64_t members, steps, batch, hidden, gates, rank, variant, threads, tile;
     const REAL *weight;                       /* dense (P, W, H), or null where there are factors */
     const REAL *w1, *w2, *mask;               /* (P, W, R), (P, G, R, H); (P, W, H) or null */
     const REAL *h0, *c0, *bias;               /* (P, B, H), (P, B, H), (P, H) */
@@ -17,3 +15,22 @@ typedef struct {
     const REAL *dh_n, *dc_n;                  /* (P, B, H) or null */
     REAL *dz, *dz_recurrent, *dh0, *dc0, *d_spans;
 } Scan;
+
+/* A row of a step on the way forward: `z` holds the pre-activations (of a gate that JOINS_LATE the
+ * product alone) and a block to spare behind them, and becomes what is kept; states are updated. */
+typedef struct {
+    REAL *z;
+    const REAL *x;
+    REAL span;
+    REAL *state, *cell, *time;
+} Row;
+
+/* And on the way back: from `d` = dL/dh_t and `dc` = dL/dc_t, which becomes dL/dc_{t-1}, to `dz`
+ * and, in a cell that JOINS_LATE, `dz_recurrent`. `through` starts at zero and takes what flows to
+ * h_{t-1} beside the products. `kept` is 0 where the state was reset before this step. A function
+ * of a cell returns dL/d(dt) where `time` is there. */
+typedef struct {
+    REAL span, kept;
+    const REAL *saved, *state, *before, *cell, *cell_before, *time, *d;
+    REAL *dc, *dz, *dz_recurrent, *through;
+} BackRow;

@@ -7,17 +7,12 @@ import ctypes
 import torch
 from torch import Tensor
 
+from lrs_kernels.cell import Cell
 from lrs_kernels.native.build import load_library
-from lrs_kernels.passes import Call, Grads, Inputs, Trace, Upstream
+from lrs_kernels.passes import Grads, Inputs, PartGrads, Recurrence, Trace, Upstream
 from lrs_kernels.recurrent import Recurrent
-from lrs_kernels.weight_grad import PartGrads
 from lrs_kernels.weight_grad import weight_grads as weight_grads_by_gemm
 
-forms_weights = True
-
-_CELLS = {"cfc": 0, "lstm": 1, "gru": 2, "rnn": 3}
-_VARIANTS = {"default": 0, "no_gate": 1, "tanh": 2, "relu": 3}
-_SAVED_BLOCKS = {"cfc": 0, "lstm": 4, "gru": 4, "rnn": 0}
 _ROWS_OF_A_TILE = 48
 """Their state and pre-activations at H = 64 fill a first-level cache."""
 _WORTH_A_THREAD = 200_000
@@ -29,11 +24,11 @@ _LARGEST_HIDDEN = 64
 
 
 class _Scan(ctypes.Structure):
-    """The structure `Scan` of `scan.c`, field by field."""
+    """The structure `Scan` of `scan.h`, field by field."""
 
     _fields_ = (
         *((name, ctypes.c_int64) for name in ("members", "steps", "batch", "hidden", "gates")),
-        *((name, ctypes.c_int64) for name in ("rank", "cell", "variant", "threads", "tile")),
+        *((name, ctypes.c_int64) for name in ("rank", "variant", "threads", "tile")),
         *((name, ctypes.c_void_p) for name in ("weight", "w1", "w2", "mask")),
         *((name, ctypes.c_void_p) for name in ("h0", "c0", "bias", "spans", "resets")),
         ("x", ctypes.c_void_p),
@@ -45,37 +40,34 @@ class _Scan(ctypes.Structure):
     )
 
 
-def forward(call: Call, inputs: Inputs, save: bool, save_time: bool = False) -> Trace:
-    """Run the cell over the whole sequence; `save` keeps what `backward` needs."""
-    x, h0 = _dense_rows(inputs.x_proj), inputs.h0
+def forward(recurrence: Recurrence, inputs: Inputs, save: bool, save_time: bool) -> Trace:
+    """Run the cell over the whole sequence; see `passes.Passes`."""
+    cell, x, h0 = recurrence.cell, _dense_rows(inputs.x_proj), inputs.h0
     hidden = h0.shape[-1]
     lead = x.shape[:-1]
     y = x.new_empty(*lead, hidden)
-    blocks = x.shape[-1] // hidden if call.cell == "cfc" else _SAVED_BLOCKS[call.cell]
-    gates = x.new_empty(*lead, blocks * hidden) if save and blocks else None
-    cells = torch.empty_like(y) if save and call.cell == "lstm" else None
-    c_n = (
-        torch.empty_like(h0, memory_format=torch.contiguous_format) if call.cell == "lstm" else None
-    )
+    gates = x.new_empty(*lead, cell.saved * hidden) if save and cell.saved else None
+    cells = torch.empty_like(y) if save and cell.has_c else None
+    c_n = _empty_like(h0) if cell.has_c else None
     time = torch.empty_like(y) if save_time else None
-    scan = _Work.of(call, inputs, x.shape)
+    scan = _Work.of(recurrence, inputs, x.shape)
     scan.point(x=x, y=y, saved=gates, cells=cells, c_n=c_n, time=time)
     scan.stride("x", x)
     scan.call("forward", x.dtype)
     return Trace(y, c_n, gates, cells, time)
 
 
-def backward(call: Call, inputs: Inputs, trace: Trace, upstream: Upstream) -> Grads:
+def backward(recurrence: Recurrence, inputs: Inputs, trace: Trace, upstream: Upstream) -> Grads:
     """Walk the cell back over the whole sequence."""
-    y, h0 = trace.states, inputs.h0
+    cell, y, h0 = recurrence.cell, trace.states, inputs.h0
     count = inputs.recurrent.reference.shape[-3]
     dz = y.new_empty(*y.shape[:-1], count * y.shape[-1])
     dh0 = torch.empty_like(h0, memory_format=torch.contiguous_format)
-    dc0 = torch.empty_like(dh0) if call.cell == "lstm" else None
-    dz_recurrent = torch.empty_like(dz) if call.cell == "gru" else None
+    dc0 = torch.empty_like(dh0) if cell.has_c else None
+    dz_recurrent = torch.empty_like(dz) if cell.joins_late else None
     d_spans = None if trace.time is None else y.new_empty(y.shape[:-1])
     dy = None if upstream.dy is None else _dense_rows(upstream.dy)
-    scan = _Work.of(call, inputs, dz.shape)
+    scan = _Work.of(recurrence, inputs, dz.shape)
     scan.point(
         y=y, saved=trace.gates, cells=trace.cells, time=trace.time, dy=dy,
         dh_n=upstream.h_n, dc_n=upstream.c_n, dz=dz, dz_recurrent=dz_recurrent, dh0=dh0, dc0=dc0,
@@ -87,24 +79,23 @@ def backward(call: Call, inputs: Inputs, trace: Trace, upstream: Upstream) -> Gr
     return Grads(dz, dh0, dc0, d_spans, dz_recurrent)
 
 
-def weight_grads(
-    dz: Tensor, states: Tensor, h0: Tensor, resets: Tensor | None, recurrent: Recurrent
-) -> PartGrads:
+def weight_grads(recurrence: Recurrence, inputs: Inputs, states: Tensor, dz: Tensor) -> PartGrads:
     """Gradients of the weights for all steps in one call; see `weight_grad.weight_grads`."""
+    recurrent, h0 = inputs.recurrent, inputs.h0
     gates, hidden = recurrent.reference.shape[-3:-1]
     rank = 0 if recurrent.w1 is None else recurrent.w1.shape[-1]
     if hidden > _LARGEST_HIDDEN or rank > _LARGEST_RANK:
-        return weight_grads_by_gemm(dz, states, h0, resets, recurrent)
+        return weight_grads_by_gemm(recurrence, inputs, states, dz)
     effective = dz.new_empty(*h0.shape[:-2], gates, hidden, hidden)
     d_w1, d_w2 = _empty_like(recurrent.w1), _empty_like(recurrent.w2)
     steps, batch = dz.shape[-3:-1]
     members = h0.shape[0] if h0.dim() == 3 else 1
     work = _Work(
-        members=members, steps=steps, batch=batch, hidden=hidden, gates=gates,
+        recurrence.cell, members=members, steps=steps, batch=batch, hidden=hidden, gates=gates,
         threads=_threads(dz.numel() * hidden),
     )  # fmt: skip
     work.weights(recurrent)
-    work.point(dz=dz, y=states, h0=h0, resets=resets)
+    work.point(dz=dz, y=states, h0=h0, resets=inputs.resets)
     results = (0 if t is None else t.data_ptr() for t in (effective, d_w1, d_w2))
     work.call("weights", dz.dtype, *results)
     return (effective, None, None) if rank == 0 else (None, d_w1, d_w2)
@@ -113,20 +104,22 @@ def weight_grads(
 class _Work:
     """The structure of one call, and the tensors that must outlive it."""
 
-    def __init__(self, **numbers: int) -> None:
+    def __init__(self, cell: Cell, **numbers: int) -> None:
+        self.cell = cell
         self.alive: list[Tensor] = []
         self.fields = _Scan(**numbers)
 
     @classmethod
-    def of(cls, call: Call, inputs: Inputs, shape: torch.Size) -> _Work:
+    def of(cls, recurrence: Recurrence, inputs: Inputs, shape: torch.Size) -> _Work:
         """All that both passes read; `shape` is that of the pre-activations."""
         members = shape[0] if len(shape) == 4 else 1
         steps, batch, width = shape[-3:]
         hidden = inputs.h0.shape[-1]
         threads, tile = _division(members, steps, batch, width * hidden)
+        cell = recurrence.cell
         work = cls(
-            members=members, steps=steps, batch=batch, hidden=hidden, gates=width // hidden,
-            cell=_CELLS[call.cell], variant=_VARIANTS[call.variant], threads=threads, tile=tile,
+            cell, members=members, steps=steps, batch=batch, hidden=hidden, gates=width // hidden,
+            variant=cell.position(recurrence.variant), threads=threads, tile=tile,
         )  # fmt: skip
         work.weights(inputs.recurrent)
         work.point(
@@ -159,9 +152,9 @@ class _Work:
 
     def call(self, name: str, dtype: torch.dtype, *more: int) -> None:
         """Call a function for this dtype; the interpreter is free meanwhile."""
-        functions = load_library().functions
+        functions, reason = load_library(self.cell)
         if functions is None:
-            raise RuntimeError(f"backend 'native' is not available: {load_library().reason}")
+            raise RuntimeError(f"backend 'native' is not available: {reason}")
         suffix = "f64" if dtype == torch.float64 else "f32"
         function = getattr(functions, f"lrs_{name}_{suffix}")
         if function(ctypes.byref(self.fields), *map(ctypes.c_void_p, more)):

@@ -1,77 +1,217 @@
-"""A scan as one node of the autograd graph: passes of a backend, then the GEMMs for weights."""
+"""A scan as a node of the autograd graph: passes of a backend, then the GEMMs for weights.
+
+`Scan` is the node for the transforms of `torch.func`, with a rule for `vmap`; `PlainScan` is the
+same node for calls without any. The way back is `ScanBackward`, a node too wherever somebody looks
+at it: a transform that maps over it, or whoever differentiates twice and is told how.
+"""
 
 from __future__ import annotations
 
-from typing import Any, cast
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor
 
-from lrs_kernels.passes import Backend, Call, Grads, Inputs, Trace, Upstream
+from lrs_kernels.ops.members import over_members
+from lrs_kernels.ops.surroundings import forward_mode, mapped_the_old_way, transformed
+from lrs_kernels.passes import Backend, Grads, Inputs, PartGrads, Recurrence, Trace, Upstream
 from lrs_kernels.precision import products
-from lrs_kernels.recurrent import Recurrent
-from lrs_kernels.weight_grad import PartGrads
 
 NO_SECOND_DERIVATIVE = (
-    "the fast scans have first derivatives only, and create_graph=True asks for second ones; "
-    "pass backend='reference' to differentiate twice"
+    "the fast scans have first derivatives only, and this asks for second ones (create_graph=True, "
+    "or a transform within a transform); pass backend='reference' to differentiate twice"
+)
+NO_FORWARD_MODE = (
+    "the fast scans have no forward-mode derivatives; pass backend='reference', or backend='auto', "
+    "which takes it under jvp and jacfwd"
+)
+NO_OLD_MAP = (
+    "the fast scans have no rule for the map of torch.autograd (vectorize=True, "
+    "is_grads_batched=True): use torch.func.jacrev or vmap, or pass backend='reference'"
+)
+NO_MASK_GRADIENT = (
+    "mask requires a gradient, and the fast scans give it none: detach it, or pass "
+    "backend='reference', which differentiates masks too"
 )
 
-InputGrads = tuple[Tensor | None, ...]
-"""Gradients in the order of the flat inputs: x_proj, dense, w1, w2, mask, h0, c0, timespans,
-resets, bias_n."""
+
+class InputGrads(NamedTuple):
+    """Gradients of `Inputs`, in its order."""
+
+    x_proj: Tensor
+    dense: Tensor | None
+    w1: Tensor | None
+    w2: Tensor | None
+    mask: None
+    h0: Tensor
+    c0: Tensor | None
+    timespans: Tensor | None
+    resets: None
+    bias_n: Tensor | None
 
 
-def flatten(inputs: Inputs) -> tuple[Tensor | None, ...]:
-    """The tensors of `inputs` side by side, as autograd wants them."""
-    return (inputs.x_proj, *inputs.recurrent, *inputs[2:])
+class Kept(NamedTuple):
+    """What a node keeps for the way back, each part a tuple of tensors."""
+
+    inputs: Inputs
+    trace: Trace
+
+    @classmethod
+    def of(cls, saved: Sequence[Tensor | None]) -> Kept:
+        """Inputs and trace from tensors side by side."""
+        count = len(Inputs._fields)
+        return cls(Inputs(*saved[:count]), Trace(*saved[count:]))  # type: ignore[arg-type]
 
 
-def unflatten(flat: tuple[Tensor | None, ...]) -> Inputs:
-    """The inverse of `flatten`."""
-    return Inputs(flat[0], Recurrent(*flat[1:5]), *flat[5:])  # type: ignore[arg-type]
+class Outputs(NamedTuple):
+    """What `Scan` returns: the scan's own three first, then what is left of `Trace`."""
+
+    y: Tensor
+    h_n: Tensor
+    c_n: Tensor | None
+    gates: Tensor | None
+    cells: Tensor | None
+    time: Tensor | None
+    weight: Tensor | None
+
+    @property
+    def trace(self) -> Trace:
+        """The trace that the passes know."""
+        return Trace(self.y, self.c_n, self.gates, self.cells, self.time, self.weight)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """The first argument of the nodes: what is not a tensor.
+
+    Attributes:
+        recurrence: what runs.
+        backend: what runs it.
+        save_time: whether time spans will want a gradient.
+
+    """
+
+    recurrence: Recurrence
+    backend: Backend
+    save_time: bool = False
 
 
 class Scan(torch.autograd.Function):
-    """`Scan.apply(call, backend, *flatten(inputs)) -> (y, h_n, c_n or None)`."""
+    """`Scan.apply(setting, *inputs) -> Outputs`."""
+
+    @staticmethod
+    def forward(setting: Setting, *inputs: Tensor | None) -> Outputs:
+        """Run forward."""
+        given = Inputs(*inputs)  # type: ignore[arg-type]
+        trace = setting.backend.forward(setting.recurrence, given, True, setting.save_time)
+        return Outputs(trace.states, final_state(trace), *trace[1:])
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Outputs) -> None:
+        """Keep what the way back needs."""
+        keep(ctx, inputs, output)
+        ctx.mark_non_differentiable(*(part for part in output[3:] if part is not None))
+
+    @staticmethod
+    def backward(ctx: Any, *upstream: Tensor | None) -> tuple[Any, ...]:
+        """Walk back; gradients of everything that `apply` was given."""
+        return (None, *walk_back(ctx, Upstream(*upstream[:3])))
+
+    @staticmethod
+    def jvp(ctx: Any, *tangents: Any) -> Any:
+        """Refuse."""
+        raise RuntimeError(NO_FORWARD_MODE)
+
+    @staticmethod
+    def vmap(info: Any, in_dims: Any, *arguments: Any) -> tuple[Any, Any]:
+        """Map over the population axis."""
+        at = 1 + Inputs._fields.index("h0")
+        results, axes = over_members(Scan.apply, info, in_dims, arguments, at)
+        return Outputs(*results), Outputs(*axes)
+
+
+class PlainScan(torch.autograd.Function):
+    """The same without transforms.
+
+    PyTorch binds the arguments of a node with `setup_context` by name in every call, which takes
+    longer than all else around a small scan; and here what is kept need not be an output.
+    """
 
     @staticmethod
     def forward(
-        ctx: Any, call: Call, backend: Backend, *flat: Tensor | None
+        ctx: Any, setting: Setting, *inputs: Tensor | None
     ) -> tuple[Tensor, Tensor, Tensor | None]:
         """Run forward and keep what the way back needs."""
-        inputs = as_the_backend_wants(backend, unflatten(flat))
-        trace = backend.forward(call, inputs, True, bool(ctx.needs_input_grad[9]))
-        ctx.call, ctx.backend = call, backend
-        ctx.set_materialize_grads(False)
-        # The input part is used up; keeping it alive would double the memory of a step.
-        kept = (None, *flat[1:], *inputs.recurrent, *trace)
-        ctx.save_for_backward(*kept)
-        return trace.states, final_state(trace), trace.c_n
+        output = Scan.forward(setting, *inputs)
+        keep(ctx, (setting, *inputs), output)
+        return output.y, output.h_n, output.c_n
+
+    backward = Scan.backward
+
+
+class ScanBackward(torch.autograd.Function):
+    """`ScanBackward.apply(setting, weights_wanted, *upstream, *kept) -> InputGrads`."""
 
     @staticmethod
-    def backward(
-        ctx: Any, dy: Tensor | None, dh_n: Tensor | None, dc_n: Tensor | None
-    ) -> tuple[Any, ...]:
-        """Walk back; gradients of everything that `apply` was given."""
-        if torch.is_grad_enabled():
-            raise RuntimeError(NO_SECOND_DERIVATIVE)
-        if dy is None and dh_n is None and dc_n is None:
-            return (None,) * 12
-        saved = ctx.saved_tensors
-        stored, used, trace = unflatten(saved[:10]), Recurrent(*saved[10:14]), Trace(*saved[14:])
-        grads = input_grads(
-            ctx.call, ctx.backend, stored, used, trace, Upstream(dy, dh_n, dc_n),
-            bool(any(ctx.needs_input_grad[3:6])),
-        )  # fmt: skip
-        return (None, None, *grads)
+    def forward(
+        setting: Setting, weights_wanted: bool, *tensors: Tensor | None
+    ) -> tuple[Tensor | None, ...]:
+        """Run backward."""
+        return input_grads(setting, weights_wanted, Upstream(*tensors[:3]), Kept.of(tensors[3:]))
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor | None, ...]) -> None:
+        """Nothing to keep."""
+
+    @staticmethod
+    def backward(ctx: Any, *upstream: Tensor | None) -> tuple[Any, ...]:
+        """Refuse."""
+        raise RuntimeError(NO_SECOND_DERIVATIVE)
+
+    @staticmethod
+    def jvp(ctx: Any, *tangents: Any) -> Any:
+        """Refuse."""
+        raise RuntimeError(NO_FORWARD_MODE)
+
+    @staticmethod
+    def vmap(info: Any, in_dims: Any, *arguments: Any) -> tuple[Any, Any]:
+        """Map over the population axis."""
+        at = 2 + len(Upstream._fields) + Inputs._fields.index("h0")
+        return over_members(ScanBackward.apply, info, in_dims, arguments, at)
 
 
-def as_the_backend_wants(backend: Backend, inputs: Inputs) -> Inputs:
-    """Form W1 @ W2 * M here, unless the backend does so on its own chip."""
-    if backend.forms_weights:
-        return inputs
-    return inputs._replace(recurrent=Recurrent.of(inputs.recurrent.effective()))
+def keep(ctx: Any, inputs: tuple[Any, ...], output: Outputs) -> None:
+    """Keep what the way back needs, the inputs as they were given.
+
+    Raises:
+        ValueError: if the mask requires a gradient.
+
+    """
+    setting, *given = inputs
+    if Inputs(*ctx.needs_input_grad[1:]).mask:
+        raise ValueError(NO_MASK_GRADIENT)
+    ctx.setting = setting
+    ctx.set_materialize_grads(False)
+    # The input part is used up; keeping it alive would double the memory of a step.
+    ctx.save_for_backward(None, *given[1:], *Outputs(*output).trace)
+
+
+def walk_back(ctx: Any, upstream: Upstream) -> tuple[Any, ...]:
+    """Gradients of `Inputs` from what `keep` kept."""
+    if all(part is None for part in upstream):
+        return (None,) * len(Inputs._fields)
+    if forward_mode():
+        raise RuntimeError(NO_FORWARD_MODE)
+    if mapped_the_old_way(upstream):
+        raise RuntimeError(NO_OLD_MAP)
+    wanted = Inputs(*ctx.needs_input_grad[1:])
+    weights_wanted = any((wanted.dense, wanted.w1, wanted.w2))
+    if torch.is_grad_enabled() or transformed():
+        apply = cast(Callable[..., tuple[Any, ...]], ScanBackward.apply)
+        return apply(ctx.setting, weights_wanted, *upstream, *ctx.saved_tensors)
+    return input_grads(ctx.setting, weights_wanted, upstream, Kept.of(ctx.saved_tensors))
 
 
 def final_state(trace: Trace) -> Tensor:
@@ -80,37 +220,28 @@ def final_state(trace: Trace) -> Tensor:
 
 
 def input_grads(
-    call: Call,
-    backend: Backend,
-    stored: Inputs,
-    used: Recurrent,
-    trace: Trace,
-    upstream: Upstream,
-    weights_wanted: bool,
+    setting: Setting, weights_wanted: bool, upstream: Upstream, kept: Kept
 ) -> InputGrads:
     """Run the backward pass, then the GEMMs that do not depend on the order of the steps.
 
     Args:
-        call: what was run.
-        backend: what ran it.
-        stored: the inputs as they were given; `x_proj` is no longer there.
-        used: the weights as the backend saw them.
-        trace: what the forward pass left.
-        upstream: gradients of the outputs.
+        setting: what was run, and by what.
         weights_wanted: whether any recurrent weight needs its gradient.
+        upstream: gradients of the outputs.
+        kept: the inputs as they were given, but for `x_proj`, and what the forward pass left.
 
     """
-    grads = backend.backward(call, stored._replace(recurrent=used), trace, upstream)
+    recurrence, backend = setting.recurrence, setting.backend
+    inputs, trace = kept
+    grads = backend.backward(recurrence, inputs, trace, upstream)
     recurrent_part = grads.dz if grads.dz_recurrent is None else grads.dz_recurrent
     parts: PartGrads = (None, None, None)
     if weights_wanted:
-        with products(call.precision, grads.dz.device.type):
-            parts = backend.weight_grads(
-                recurrent_part, trace.states, stored.h0, stored.resets, stored.recurrent
-            )
-    return (
-        grads.dz, *parts, None, grads.h0, grads.c0, grads.timespans, None,
-        _bias_grad(grads, stored.bias_n),
+        with products(recurrence.precision, grads.dz.device.type):
+            parts = backend.weight_grads(recurrence, inputs, trace.states, recurrent_part)
+    return InputGrads(
+        grads.dz, *parts, mask=None, h0=grads.h0, c0=grads.c0, timespans=grads.timespans,
+        resets=None, bias_n=_bias_grad(grads, inputs.bias_n),
     )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""The scan as an operator of PyTorch's library, for `torch.compile` and whoever looks it up.
+"""The scan as an operator of PyTorch's library, for `torch.compile`, fake tensors and tracing.
 
 `torch.ops.lrs_kernels.scan` and `torch.ops.lrs_kernels.scan_backward`. Eager code goes through
 `function.py` instead, which does the same with less overhead per call. It is a `custom_op` and no
@@ -8,214 +8,196 @@ interpreter only a `custom_op` can be checked. What is absent travels as a tenso
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple, get_type_hints
 
 import torch
 from torch import Tensor, library
 
 from lrs_kernels import dispatch
 from lrs_kernels.ops.function import (
+    NO_MASK_GRADIENT,
     NO_SECOND_DERIVATIVE,
-    as_the_backend_wants,
+    Kept,
+    Setting,
     final_state,
     input_grads,
-    unflatten,
 )
-from lrs_kernels.passes import Backend, Call, Inputs, Trace, Upstream
+from lrs_kernels.ops.members import NOTHING, over_members
+from lrs_kernels.passes import Inputs, Recurrence, Trace, Upstream
 from lrs_kernels.precision import settled
-
-_SAVED_BLOCKS = {"lstm": 4, "gru": 4, "rnn": 0}
-_INPUTS = 10
+from lrs_kernels.registry import find_cell
 
 
-@library.custom_op("lrs_kernels::scan", mutates_args=())
-def scan(
-    x_proj: Tensor,
-    dense: Tensor | None,
-    w1: Tensor | None,
-    w2: Tensor | None,
-    mask: Tensor | None,
-    h0: Tensor,
-    c0: Tensor | None,
-    timespans: Tensor | None,
-    resets: Tensor | None,
-    bias_n: Tensor | None,
-    cell: str,
-    variant: str,
-    precision: str,
-    backend: str,
-    save: bool,
-    save_time: bool,
-) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
-    """Forward pass: states, h_n, c_n, gates, cells, time (see `passes.Trace`)."""
-    flat = (x_proj, dense, w1, w2, mask, h0, c0, timespans, resets, bias_n)
-    call, module = Call(cell, variant, settled(precision)), _load(backend, cell, variant, flat)
-    inputs = as_the_backend_wants(module, unflatten(flat))
-    trace = module.forward(call, inputs, save, save_time)
-    rest = [_present(part, x_proj) for part in trace[1:]]
-    return trace.states, final_state(trace), rest[0], rest[1], rest[2], rest[3]
+class Names(NamedTuple):
+    """What runs, as an operator can be told."""
+
+    cell: str
+    variant: str
+    precision: str
+    backend: str
+
+    def setting(self, device_type: str) -> Setting:
+        """The same as objects."""
+        cell = find_cell(self.cell)
+        choice = dispatch.choose(self.backend, cell, self.variant, device_type)
+        recurrence = Recurrence(cell, self.variant, settled(self.precision))
+        return Setting(recurrence, dispatch.load(choice.backend))
+
+
+class Left(NamedTuple):
+    """What the forward operator returns: outputs, and `Trace` but for its states and weight."""
+
+    y: Tensor
+    h_n: Tensor
+    c_n: Tensor
+    gates: Tensor
+    cells: Tensor
+    time: Tensor
+
+    @property
+    def trace(self) -> tuple[Tensor, ...]:
+        """The fields of `Trace` that an operator carries."""
+        return self.y, *self[2:]
+
+
+_TYPES = {Tensor: "Tensor", Tensor | None: "Tensor?", str: "str", bool: "bool"}
+
+
+def _declared(*groups: type) -> str:
+    """The arguments of an operator, from the fields of named tuples."""
+    hints = {name: hint for group in groups for name, hint in get_type_hints(group).items()}
+    return ", ".join(f"{_TYPES[hint]} {name}" for name, hint in hints.items())
+
+
+_N, _U, _L = len(Inputs._fields), len(Upstream._fields), len(Left._fields)
+_FORWARD = f"({_declared(Inputs, Names)}, bool save, bool save_time)"
+_KEPT = _declared(Inputs).partition(", ")[2]  # all but x_proj
+_TRACE = ", ".join(f"Tensor kept_{name}" for name in Trace._fields[: _L - 1])
+_UPSTREAM = ", ".join(f"Tensor? {name}" for name in ("dy", "dh_n", "dc_n"))
+_BACKWARD = f"({_UPSTREAM}, {_KEPT}, {_TRACE}, {_declared(Names)})"
+
+
+@library.custom_op(
+    "lrs_kernels::scan",
+    mutates_args=(),
+    schema=f"{_FORWARD} -> ({', '.join(['Tensor'] * _L)})",
+)
+def scan(*arguments: Any) -> Left:
+    """Forward pass; arguments are `Inputs`, `Names`, save and save_time."""
+    inputs, names, (save, save_time) = _forward_groups(arguments)
+    setting = names.setting(inputs.h0.device.type)
+    trace = setting.backend.forward(setting.recurrence, inputs, save, save_time)
+    rest = (_present(part, trace.states) for part in trace[1 : _L - 1])
+    return Left(trace.states, final_state(trace), *rest)
 
 
 @scan.register_fake
-def _scan_shapes(
-    x_proj: Tensor,
-    dense: Tensor | None,
-    w1: Tensor | None,
-    w2: Tensor | None,
-    mask: Tensor | None,
-    h0: Tensor,
-    c0: Tensor | None,
-    timespans: Tensor | None,
-    resets: Tensor | None,
-    bias_n: Tensor | None,
-    cell: str,
-    variant: str,
-    precision: str,
-    backend: str,
-    save: bool,
-    save_time: bool,
-) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
-    lead, hidden = x_proj.shape[:-1], h0.shape[-1]
-    states = x_proj.new_empty(*lead, hidden)
-    nothing = x_proj.new_empty(0)
-    blocks = _SAVED_BLOCKS.get(cell, x_proj.shape[-1] // hidden)
-    return (
-        states,
-        h0.new_empty(h0.shape),
-        h0.new_empty(h0.shape) if c0 is not None else x_proj.new_empty(0),
-        x_proj.new_empty(*lead, blocks * hidden) if save and blocks else x_proj.new_empty(0),
-        torch.empty_like(states) if save and c0 is not None else x_proj.new_empty(0),
-        torch.empty_like(states) if save_time else nothing,
+def _scan_shapes(*arguments: Any) -> Left:
+    inputs, names, (save, save_time) = _forward_groups(arguments)
+    cell, like = find_cell(names.cell), inputs.x_proj
+    lead, hidden = like.shape[:-1], inputs.h0.shape[-1]
+
+    def block(wanted: bool, *shape: Any) -> Tensor:
+        return like.new_empty(*shape) if wanted else like.new_empty(NOTHING)
+
+    return Left(
+        block(True, *lead, hidden),
+        block(True, *inputs.h0.shape),
+        block(cell.has_c, *inputs.h0.shape),
+        block(save and cell.saved > 0, *lead, cell.saved * hidden),
+        block(save and cell.has_c, *lead, hidden),
+        block(save_time, *lead, hidden),
     )
 
 
-@library.custom_op("lrs_kernels::scan_backward", mutates_args=())
-def scan_backward(
-    dy: Tensor | None,
-    dh_n: Tensor | None,
-    dc_n: Tensor | None,
-    dense: Tensor | None,
-    w1: Tensor | None,
-    w2: Tensor | None,
-    mask: Tensor | None,
-    h0: Tensor,
-    c0: Tensor | None,
-    timespans: Tensor | None,
-    resets: Tensor | None,
-    bias_n: Tensor | None,
-    states: Tensor,
-    c_n: Tensor,
-    gates: Tensor,
-    cells: Tensor,
-    time: Tensor,
-    cell: str,
-    variant: str,
-    precision: str,
-    backend: str,
-) -> list[Tensor]:
-    """Backward pass: gradients of x_proj, dense, w1, w2, h0, c0, timespans, bias_n."""
-    flat = (None, dense, w1, w2, mask, h0, c0, timespans, resets, bias_n)
-    module, stored = _load(backend, cell, variant, flat), unflatten(flat)
-    used = as_the_backend_wants(module, stored).recurrent
-    trace = Trace(states, *(_absent(part) for part in (c_n, gates, cells, time)))
-    grads = input_grads(
-        Call(cell, variant, settled(precision)),
-        module,
-        stored,
-        used,
-        trace,
-        Upstream(dy, dh_n, dc_n),
-        True,
-    )
-    wanted = (*grads[:4], *grads[5:8], grads[9])
-    return [_present(grad, states).contiguous() for grad in wanted]
+@library.custom_op("lrs_kernels::scan_backward", mutates_args=(), schema=f"{_BACKWARD} -> Tensor[]")
+def scan_backward(*arguments: Any) -> list[Tensor]:
+    """Backward pass: gradients of `Inputs`, in its order."""
+    upstream, kept, names = _backward_groups(arguments)
+    setting = names.setting(kept.inputs.h0.device.type)
+    grads = input_grads(setting, True, upstream, kept)
+    return [_present(grad, kept.inputs.h0).contiguous() for grad in grads]
 
 
 @scan_backward.register_fake
-def _scan_backward_shapes(
-    dy: Tensor | None,
-    dh_n: Tensor | None,
-    dc_n: Tensor | None,
-    dense: Tensor | None,
-    w1: Tensor | None,
-    w2: Tensor | None,
-    mask: Tensor | None,
-    h0: Tensor,
-    c0: Tensor | None,
-    timespans: Tensor | None,
-    resets: Tensor | None,
-    bias_n: Tensor | None,
-    states: Tensor,
-    c_n: Tensor,
-    gates: Tensor,
-    cells: Tensor,
-    time: Tensor,
-    cell: str,
-    variant: str,
-    precision: str,
-    backend: str,
-) -> list[Tensor]:
-    part = dense if dense is not None else w1
-    assert part is not None
-    x_proj = states.new_empty(*states.shape[:-1], part.shape[-3] * states.shape[-1])
-    spans = timespans if time.numel() else None
-    return [x_proj] + [
-        states.new_empty(0 if like is None else like.shape)
-        for like in (dense, w1, w2, h0, c0, spans, bias_n)
-    ]
+def _scan_backward_shapes(*arguments: Any) -> list[Tensor]:
+    _, (inputs, trace), _ = _backward_groups(arguments)
+    states, gates = trace.states, inputs.recurrent.reference.shape[-3]
+    x_proj = states.new_empty(*states.shape[:-1], gates * states.shape[-1])
+    spans = inputs.timespans if trace.time is not None else None
+    like = inputs._replace(x_proj=x_proj, mask=None, timespans=spans, resets=None)
+    return [states.new_empty(NOTHING if part is None else part.shape) for part in like]
 
 
-def _setup(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
-    ctx.names = inputs[_INPUTS : _INPUTS + 4]
+def _forward_groups(arguments: tuple[Any, ...]) -> tuple[Inputs, Names, tuple[bool, bool]]:
+    names = Names(*arguments[_N:-2])
+    return Inputs(*arguments[:_N]), names, (arguments[-2], arguments[-1])
+
+
+def _backward_groups(arguments: tuple[Any, ...]) -> tuple[Upstream, Kept, Names]:
+    upstream, rest = arguments[:_U], arguments[_U:]
+    stored, left = rest[: _N - 1], rest[_N - 1 : -len(Names._fields)]
+    kept = Kept.of((None, *stored, *map(_absent, left)))
+    return Upstream(*upstream), kept, Names(*rest[-len(Names._fields) :])
+
+
+def _keep(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
+    given, ctx.names, _ = _forward_groups(inputs)
+    if Inputs(*ctx.needs_input_grad[:_N]).mask:
+        raise ValueError(NO_MASK_GRADIENT)
     ctx.set_materialize_grads(False)
-    states, _, *rest = output
-    ctx.save_for_backward(*inputs[1:_INPUTS], states, *rest)
+    ctx.save_for_backward(*given[1:], *Left(*output).trace)
 
 
-def _differentiate(ctx: Any, *upstream: Tensor | None) -> tuple[Any, ...]:
-    dy, dh_n, dc_n = upstream[:3]
-    if dy is None and dh_n is None and dc_n is None:
-        return (None,) * (_INPUTS + 6)
-    given = torch.ops.lrs_kernels.scan_backward(
-        dy, dh_n, None if ctx.saved_tensors[5] is None else dc_n, *ctx.saved_tensors, *ctx.names
-    )
-    dz, dense, w1, w2, h0, c0, spans, bias = (_absent(grad) for grad in given)
-    return (dz, dense, w1, w2, None, h0, c0, spans, None, bias, *(None,) * 6)
+def _walk_back(ctx: Any, *upstream: Tensor | None) -> tuple[Any, ...]:
+    entering = Upstream(*upstream[:_U])
+    nothing = (None,) * (len(Names._fields) + 2)
+    if all(part is None for part in entering):
+        return (*((None,) * _N), *nothing)
+    if not find_cell(ctx.names.cell).has_c:
+        entering = entering._replace(c_n=None)
+    grads = torch.ops.lrs_kernels.scan_backward(*entering, *ctx.saved_tensors, *ctx.names)
+    return (*map(_absent, grads), *nothing)
 
 
 def _refuse(ctx: Any, *upstream: Any) -> None:
     raise RuntimeError(NO_SECOND_DERIVATIVE)
 
 
-scan.register_autograd(_differentiate, setup_context=_setup)
+def _map_scan(info: Any, in_dims: Any, *arguments: Any) -> tuple[Any, Any]:
+    return over_members(scan, info, in_dims, arguments, Inputs._fields.index("h0"))
+
+
+def _map_backward(info: Any, in_dims: Any, *arguments: Any) -> tuple[Any, Any]:
+    at = _U + Inputs._fields.index("h0") - 1
+    return over_members(scan_backward, info, in_dims, arguments, at)
+
+
+scan.register_autograd(_walk_back, setup_context=_keep)
+scan.register_vmap(_map_scan)
 scan_backward.register_autograd(_refuse, setup_context=lambda ctx, inputs, output: None)
+scan_backward.register_vmap(_map_backward)
 for _device in ("cpu", "cuda"):
     # Autocast lowers products, not sums over a thousand steps.
     library.register_autocast("lrs_kernels::scan", _device, torch.float32)
 
 
-def run_as_operator(
-    call: Call, inputs: Inputs, backend: str, wants_grad: bool
-) -> tuple[Tensor, ...]:
-    """States, h_n and c_n by the registered operator; c_n is empty where the cell has none."""
-    spans = inputs.timespans
-    y, h_n, c_n, *_ = torch.ops.lrs_kernels.scan(
-        inputs.x_proj, *inputs.recurrent, *inputs[2:], call.cell, call.variant, call.precision,
-        backend, wants_grad, wants_grad and spans is not None and spans.requires_grad,
-    )  # fmt: skip
-    return y, h_n, c_n
+def run_as_operator(recurrence: Recurrence, inputs: Inputs, backend: str) -> tuple[Tensor, ...]:
+    """Outputs by the registered operator: states and h_n, and c_n where the cell has a c.
 
-
-def _load(backend: str, cell: str, variant: str, flat: tuple[Tensor | None, ...]) -> Backend:
-    part = flat[1] if flat[1] is not None else flat[2]
-    assert part is not None
-    choice = dispatch.choose(backend, cell, variant, part.device.type)
-    return dispatch.load(choice.backend)
+    Whoever watches sees no tensor require a gradient, so what the way back needs is kept wherever
+    gradients are enabled.
+    """
+    save = torch.is_grad_enabled()
+    names = Names(recurrence.cell.name, recurrence.variant, recurrence.precision, backend)
+    save_time = save and inputs.timespans is not None
+    outputs = torch.ops.lrs_kernels.scan(*inputs, *names, save, save_time)
+    return tuple(outputs[: 3 if recurrence.cell.has_c else 2])
 
 
 def _present(part: Tensor | None, like: Tensor) -> Tensor:
-    return like.new_empty(0) if part is None else part
+    return like.new_empty(NOTHING) if part is None else part
 
 
 def _absent(part: Tensor) -> Tensor | None:
-    return part if part.numel() else None
+    return None if part.shape == NOTHING else part

@@ -1,37 +1,57 @@
-"""Which cell a call asks for, and what its backward pass reads."""
+"""Which kernel a call asks for, and what its backward pass reads."""
 
 from __future__ import annotations
 
+import importlib
+from functools import lru_cache
+
 from torch import Tensor
 
-from lrs_kernels.passes import Call, Inputs, Trace
-from lrs_kernels.triton.kernels.cell import Cell
-from lrs_kernels.triton.kernels.cfc import CFC, CFC4, CFC4_NO_GATE, CFC_NO_GATE
-from lrs_kernels.triton.kernels.gru import GRU
-from lrs_kernels.triton.kernels.lstm import LSTM
-from lrs_kernels.triton.kernels.rnn import RNN, RNN_RELU
-
-CELLS: dict[tuple[str, str, int], Cell] = {
-    ("cfc", "default", 3): CFC,
-    ("cfc", "default", 4): CFC4,
-    ("cfc", "no_gate", 3): CFC_NO_GATE,
-    ("cfc", "no_gate", 4): CFC4_NO_GATE,
-    ("lstm", "default", 4): LSTM,
-    ("gru", "default", 3): GRU,
-    ("rnn", "tanh", 1): RNN,
-    ("rnn", "relu", 1): RNN_RELU,
-}
-"""(cell, variant, recurrent matrices) of a call -> what its kernels are compiled for."""
+from lrs_kernels.cell import Cell
+from lrs_kernels.passes import Inputs, Trace
+from lrs_kernels.registry import cells
+from lrs_kernels.triton.kernels.cell import CellKernels, KernelCell
 
 
-def cell_of(call: Call, gates: int) -> Cell:
-    """The cell of a call with so many recurrent matrices."""
-    return CELLS[call.cell, call.variant, gates]
+@lru_cache
+def kernels_of(cell: Cell) -> CellKernels:
+    """What the Triton file of a cell brings."""
+    assert cell.triton is not None  # the dispatcher has asked
+    found = importlib.import_module(cell.triton).KERNELS
+    assert isinstance(found, CellKernels)
+    return found
 
 
-def history(cell: Cell, inputs: Inputs, trace: Trace) -> tuple[Tensor | None, Tensor | None]:
+@lru_cache
+def kernel_cell(cell: Cell, variant: str, gates: int) -> KernelCell:
+    """The cell of a call with so many recurrent matrices, as kernels see it."""
+    found, usual = kernels_of(cell), next(iter(cell.variants.values())).gates[0]
+    return KernelCell(
+        name=cell.name if gates == usual else f"{cell.name}{gates}",
+        gates=gates,
+        saved=cell.saved,
+        after=gates - 1 if cell.joins_late else -1,
+        functions=found.functions[variant],
+        tables=found,
+    )
+
+
+def kernel_cells() -> dict[str, tuple[Cell, KernelCell]]:
+    """Every cell with kernels by the name that reports have for it; of its variants the first."""
+    named: dict[str, tuple[Cell, KernelCell]] = {}
+    for cell in cells().values():
+        for variant, form in cell.variants.items():
+            if cell.triton is not None and form.by_hand:
+                for gates in form.gates:
+                    found = kernel_cell(cell, variant, gates)
+                    named.setdefault(found.name, (cell, found))
+    return named
+
+
+def history(cell: KernelCell, inputs: Inputs, trace: Trace) -> tuple[Tensor | None, Tensor | None]:
     """The states that the way back reads, `(P, T, B, H)`, and what was before step 0."""
-    if cell.history is None:
+    wanted = cell.functions.history
+    if wanted is None:
         return None, None
-    kept = (trace.states, inputs.h0) if cell.history == "y" else (trace.cells, inputs.c0)
-    return kept if cell.wants_before else (kept[0], None)
+    kept = (trace.states, inputs.h0) if wanted == "y" else (trace.cells, inputs.c0)
+    return kept if cell.functions.wants_before else (kept[0], None)

@@ -2,20 +2,21 @@
 
 Three paths. `resident`: one launch for the whole sequence, every gate's H x H matrix in shared
 memory. `factored`: the same with W1 and W2 in its place, for masks of all ones. `step`: one fused
-GEMM-and-gate launch per time step, for what does not fit a multiprocessor. The entries below are
-those that compile for sm_90 without spilling a register and within 232,448 bytes of shared memory;
-`offline.py` compiles every one of them again, and a test holds the table to it.
+GEMM-and-gate launch per time step, for what does not fit a multiprocessor. The table of a cell, in
+its own file, holds what compiles for sm_90 without spilling a register and within 232,448 bytes of
+shared memory; `python -m benchmarks kernels --offline` compiles every entry again, and a test holds
+the tables to that.
 """
 
 from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-from lrs_kernels.triton.table import FACTORED, RESIDENT, Direction, Tile
+from lrs_kernels.triton.kernels.cell import KernelCell
+from lrs_kernels.triton.table import Direction, Tile
 
 Path = Literal["resident", "factored", "step"]
 
-GATES = {"cfc": 3, "cfc4": 4, "lstm": 4, "gru": 3, "rnn": 1}
 SMEM_LIMIT = 232_448
 """Shared memory one block may use on sm_90, bytes."""
 
@@ -75,7 +76,7 @@ STEP_TILE = StepTile(block_b=16, block_n=16, block_k=64, num_warps=4, num_stages
 
 
 def plan(
-    cell: str,
+    cell: KernelCell,
     direction: Direction,
     hidden: int,
     rank: int | None,
@@ -87,7 +88,7 @@ def plan(
     """Choose the kernel of a call.
 
     Args:
-        cell: `cfc`, `cfc4` (with four gates), `lstm`, `gru` or `rnn`.
+        cell: the cell with its tables.
         direction: `forward` or `backward`.
         hidden: hidden size H.
         rank: rank of the factors; None for dense weights.
@@ -101,11 +102,15 @@ def plan(
 
     """
     size = max(padded(hidden), SMALLEST_ENTRY)
-    tile = RESIDENT.get((cell, direction, precision), {}).get(size)
+    table = cell.tables.resident.get((cell.gates, direction, precision))
+    tile = None if table is None else table.get(size)
+    matrices = f"{cell.gates} matrices of {size} x {size}"
     if tile is not None:
-        reason = f"{GATES[cell]} matrices of {size} x {size} fit a multiprocessor in {precision}"
+        reason = f"{matrices} fit a multiprocessor in {precision}"
         return Plan("resident", min(block_rows(rows, members), tile.rows), tile, reason)
-    why_not = f"{GATES[cell]} matrices of {size} x {size} in {precision} exceed a multiprocessor"
+    why_not = f"{matrices} in {precision} exceed a multiprocessor"
+    if table is None:
+        why_not = f"{cell.name} has no table for {precision}"
     if rank is not None and not masked:
         tile = _factored(cell, direction, precision, size, padded(rank))
         if tile is not None:
@@ -115,8 +120,10 @@ def plan(
     return Plan("step", STEP_TILE.block_b, step, why_not)
 
 
-def _factored(cell: str, direction: Direction, precision: str, size: int, rank: int) -> Tile | None:
-    entries = FACTORED.get((cell, direction, precision), {})
+def _factored(
+    cell: KernelCell, direction: Direction, precision: str, size: int, rank: int
+) -> Tile | None:
+    entries = cell.tables.factored.get((cell.gates, direction, precision), {})
     return entries.get((size, rank))
 
 

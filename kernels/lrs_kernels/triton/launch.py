@@ -4,58 +4,47 @@ Everything carries the population axis P first. Weights are a `Recurrent` with t
 may share a part through an expanded (stride 0) view. `resets` is boolean, True where the state is
 zeroed before that step. Outputs take the dtype of `x_proj`; sums are kept in float32 (float64 for
 float64 inputs) whatever `precision` (`ieee`, `tf32`, `tf32x3`, `bf16`) the products have.
-
-`overwrite=True` lets a pass write over its own input, where rows are as wide: gates over `x_proj`,
-gradients over gates. It halves the memory of a training step, and is for callers who know that
-nobody else will look.
 """
 
 from __future__ import annotations
 
 import torch
 
-from lrs_kernels.passes import Call, Grads, Inputs, Trace, Upstream
+from lrs_kernels.passes import Grads, Inputs, Recurrence, Trace, Upstream
 from lrs_kernels.triton import graph
 from lrs_kernels.triton import operands as ops
-from lrs_kernels.triton.cells import cell_of, history
+from lrs_kernels.triton.cells import history, kernel_cell
+from lrs_kernels.triton.kernels.cell import KernelCell
 from lrs_kernels.triton.kernels.scan import scan_backward_kernel, scan_forward_kernel
 from lrs_kernels.triton.step_passes import backward_steps, forward_steps
+from lrs_kernels.triton.table import Direction
 
 
 def forward(
-    call: Call, inputs: Inputs, save: bool = True, save_time: bool = False, overwrite: bool = False
+    recurrence: Recurrence, inputs: Inputs, save: bool = True, save_time: bool = False
 ) -> Trace:
     """Run a cell over the whole sequence.
 
     Args:
-        call: which recurrence.
+        recurrence: which one.
         inputs: what it reads, with the axis P.
         save: keep gates and cell states for the backward pass.
         save_time: CfC: keep the pre-activation that the time span multiplies, for its gradient.
-        overwrite: write the gates over `x_proj`, if that is contiguous.
 
     """
     x = ops.inner_contiguous(inputs.x_proj)
-    h0, c0 = inputs.h0.contiguous(), ops.packed(inputs.c0)
-    members, batch, hidden = h0.shape
-    cell = cell_of(call, x.shape[-1] // hidden)
-    run = ops.prepare(
-        cell, "forward", (members, batch, hidden), x.dtype, inputs.recurrent, call.precision
-    )
+    cell, inputs, run = _made_ready(recurrence, "forward", inputs._replace(x_proj=x), x.dtype)
+    h0, c0 = inputs.h0, inputs.c0
     in_steps = run.plan.path == "step"
-    steps = x.shape[1]
-    y = x.new_empty(members, steps, batch, hidden)
+    steps, batch, hidden = x.shape[1], *h0.shape[1:]
+    y = x.new_empty(*x.shape[:-1], hidden)
     trace = Trace(
         y,
         None if c0 is None else torch.empty_like(c0),
-        ops.gates_for(x, cell, save, overwrite),
+        ops.gates_for(x, cell, hidden, save),
         torch.empty_like(y) if c0 is not None and (save or in_steps) else None,
         torch.empty_like(y) if save_time else None,
     )
-    inputs = Inputs(
-        x, inputs.recurrent, h0, c0, ops.packed(inputs.timespans), ops.flags(inputs.resets),
-        ops.packed(inputs.bias_n),
-    )  # fmt: skip
     with ops.device_of(x):
         if in_steps:
             graph.run(forward_steps(run, inputs, trace))
@@ -71,38 +60,27 @@ def forward(
     return trace
 
 
-def backward(
-    call: Call, inputs: Inputs, trace: Trace, upstream: Upstream, overwrite: bool = False
-) -> Grads:
+def backward(recurrence: Recurrence, inputs: Inputs, trace: Trace, upstream: Upstream) -> Grads:
     """Walk a cell back over the whole sequence.
 
     Args:
-        call: of the forward pass.
+        recurrence: of the forward pass.
         inputs: of the forward pass; `x_proj` may be None.
         trace: what the forward pass left.
         upstream: gradients of its outputs, None where the loss does not look.
-        overwrite: write dz over the gates, if they are as wide.
 
     Raises:
         ValueError: if the forward pass saved nothing.
 
     """
-    y, h0, c0 = trace.states, inputs.h0.contiguous(), ops.packed(inputs.c0)
+    y = trace.states
+    cell, inputs, run = _made_ready(recurrence, "backward", inputs, y.dtype)
+    h0, c0 = inputs.h0, inputs.c0
     members, steps, batch, hidden = y.shape
-    cell = cell_of(call, inputs.recurrent.reference.shape[-3])
     gates = ops.saved(trace.gates) if cell.saved else None
-    if gates is not None and overwrite and cell.width == cell.gates:
-        dz = gates
-    else:
-        dz = y.new_empty(members, steps, batch, cell.gates * hidden)
     dy = None if upstream.dy is None else ops.inner_contiguous(upstream.dy)
     upstream = Upstream(dy, ops.packed(upstream.h_n), ops.packed(upstream.c_n))
-    inputs = inputs._replace(
-        h0=h0, c0=c0, timespans=ops.packed(inputs.timespans), resets=ops.flags(inputs.resets)
-    )
-    run = ops.prepare(
-        cell, "backward", (members, batch, hidden), y.dtype, inputs.recurrent, call.precision
-    )
+    dz = y.new_empty(members, steps, batch, cell.gates * hidden)
     grads = Grads(
         dz,
         torch.empty_like(h0),
@@ -126,3 +104,18 @@ def backward(
             K=run.constants, **run.options,
         )  # fmt: skip
     return grads
+
+
+def _made_ready(
+    recurrence: Recurrence, direction: Direction, inputs: Inputs, dtype: torch.dtype
+) -> tuple[KernelCell, Inputs, ops.Launch]:
+    """What both passes begin with: the cell, its inputs as kernels read them, and the launch."""
+    recurrent = inputs.recurrent
+    cell = kernel_cell(recurrence.cell, recurrence.variant, recurrent.gates)
+    inputs = inputs._replace(
+        h0=inputs.h0.contiguous(), c0=ops.packed(inputs.c0), timespans=ops.packed(inputs.timespans),
+        resets=ops.flags(inputs.resets), bias_n=ops.packed(inputs.bias_n),
+    )  # fmt: skip
+    members, batch, hidden = inputs.h0.shape
+    shape = (members, batch, hidden)
+    return cell, inputs, ops.prepare(cell, direction, shape, dtype, recurrent, recurrence.precision)

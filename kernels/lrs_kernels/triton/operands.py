@@ -17,7 +17,7 @@ from torch import Tensor
 
 from lrs_kernels.recurrent import Recurrent
 from lrs_kernels.triton.config import STEP_TILE, Plan, padded, plan
-from lrs_kernels.triton.kernels.cell import Cell, Constants
+from lrs_kernels.triton.kernels.cell import Constants, KernelCell
 from lrs_kernels.triton.table import Direction
 
 logger = logging.getLogger("lrs_kernels")
@@ -95,7 +95,7 @@ class Launch(NamedTuple):
 
 
 def prepare(
-    cell: Cell,
+    cell: KernelCell,
     direction: Direction,
     shape: tuple[int, int, int],
     dtype: torch.dtype,
@@ -122,7 +122,7 @@ def prepare(
     name = "float64" if dtype == torch.float64 else precision
     rank = None if recurrent.w1 is None else recurrent.w1.shape[-1]
     masked = recurrent.mask is not None
-    chosen = plan(cell.name, direction, hidden, rank, masked, name, batch, members)
+    chosen = plan(cell, direction, hidden, rank, masked, name, batch, members)
     _tell(cell.name, direction, hidden, chosen.path, chosen.reason)
     if chosen.path == "step":
         ordered = Weights(_effective(recurrent, name), None, None, 0)
@@ -151,7 +151,7 @@ def _effective(recurrent: Recurrent, precision: str) -> Tensor:
 
 @lru_cache(maxsize=256)
 def constants(
-    cell: Cell, hidden: int, rank: int, precision: str, chosen: Plan
+    cell: KernelCell, hidden: int, rank: int, precision: str, chosen: Plan
 ) -> tuple[Constants, dict[str, Any]]:
     """The compile-time arguments of a kernel, and the options of its compilation.
 
@@ -212,13 +212,11 @@ def strides(tensor: Tensor | None) -> tuple[int, ...]:
     return (0, 0, 0) if tensor is None else tensor.stride()[:3]
 
 
-def gates_for(x_proj: Tensor, cell: Cell, save: bool, overwrite: bool) -> Tensor | None:
-    """Where gates go: nowhere, over the inputs if they are as wide, or into new memory."""
+def gates_for(like: Tensor, cell: KernelCell, hidden: int, save: bool) -> Tensor | None:
+    """Memory for what the way back needs of every step, where it needs anything."""
     if not save or not cell.saved:
         return None
-    if overwrite and cell.width == cell.gates and x_proj.is_contiguous():
-        return x_proj
-    return x_proj.new_empty(*x_proj.shape[:-1], x_proj.shape[-1] // cell.gates * cell.width)
+    return like.new_empty(*like.shape[:-1], cell.saved * hidden)
 
 
 def start_of(d_final: Tensor | None, state: Tensor) -> Tensor:

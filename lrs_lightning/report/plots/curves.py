@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lrs_lightning.report.plots import style
+from lrs_lightning.statistics.condition_summary import ConditionSummary
 from lrs_lightning.statistics.returns import CLEAN, Column
 from lrs_lightning.statistics.summary import Summary, severity_curve
 
@@ -47,7 +48,7 @@ def _shifts(summaries: Sequence[Summary]) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _curve(summary: Summary, shift: str) -> list[dict[str, object]]:
+def _curve(summary: Summary, shift: str) -> list[ConditionSummary]:
     by_column = {
         Column(c["condition"], c["shift"], c["severity"]): c
         for c in summary.conditions

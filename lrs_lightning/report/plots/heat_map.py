@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
 from lrs_lightning.report.plots import style
+from lrs_lightning.statistics.condition_summary import Share
 from lrs_lightning.statistics.returns import CLEAN
 from lrs_lightning.statistics.summary import Summary
 
@@ -17,7 +18,7 @@ MEANING = {
 }
 
 
-def heat_map(summary: Summary, value: str | None = None) -> Figure:
+def heat_map(summary: Summary, value: Share | None = None) -> Figure:
     """A cell for each shift and severity; the first row is the clean world.
 
     Args:
@@ -51,7 +52,7 @@ def heat_map(summary: Summary, value: str | None = None) -> Figure:
     return figure
 
 
-def default_value(summary: Summary) -> str:
+def default_value(summary: Summary) -> Share:
     """The share that can be told for every condition."""
     known = all(c["expert_normalized"] is not None for c in summary.conditions)
     return "expert_normalized" if known else "retention"

@@ -10,9 +10,9 @@ from matplotlib.figure import Figure
 from lrs_lightning.report.plots import style
 from lrs_lightning.statistics import estimates
 from lrs_lightning.statistics.bootstrap import percentile_interval, replicate
+from lrs_lightning.statistics.condition_summary import Scale
 from lrs_lightning.statistics.estimates import Array
 from lrs_lightning.statistics.returns import Returns, finite
-from lrs_lightning.statistics.summary import normalizer
 
 THRESHOLDS = 101
 RESAMPLES = 500  # a band needs fewer than an interval that is printed
@@ -25,11 +25,11 @@ def profiles(returns: Returns, references: Mapping[str, float]) -> Figure:
         returns: of all policies.
         references: `expert` and `random`.
     """
-    scale = normalizer(references)
+    scale = Scale.of(references)
     shifted = returns.shifted() if len(returns.conditions) > 1 else returns
     values = shifted.values
     if scale:
-        values = estimates.expert_normalized(values, *scale)
+        values = scale.normalized(values)
     thresholds = _thresholds(values, bool(scale))
     figure = style.figure(6.4, 3.3)
     axes = style.tidy(figure.add_subplot())

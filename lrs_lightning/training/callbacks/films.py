@@ -10,10 +10,8 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from lrs_lightning.errors import ArgumentError
 from lrs_lightning.files import write_whole
 from lrs_lightning.report.films import film, gif, log_gif
-from lrs_lightning.rollout import TorchPolicy
 from lrs_lightning.shifts import Condition
-from lrs_lightning.training.datamodule import ExpertTrajectories
-from lrs_lightning.training.module import ImitationModule
+from lrs_lightning.training.playable import playable
 
 
 class Films(pl.Callback):
@@ -48,20 +46,17 @@ class Films(pl.Callback):
         self._film(trainer, pl_module)
 
     def _film(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        data = trainer.datamodule  # type: ignore[attr-defined]
         wanted = trainer.is_global_zero and not getattr(trainer, "fast_dev_run", False)
-        if not wanted or trainer.log_dir is None or not _sees_pixels(data):
+        player, task = playable(module)
+        if not wanted or trainer.log_dir is None or not task.pixels:
             return
-        if not isinstance(module, ImitationModule) or module.policy is None:
-            raise TypeError("Films plays the policy of an ImitationModule")
-        policy = TorchPolicy(module.policy, data.task.action_space)
-        for condition in self.conditions:
-            content = gif(film(policy, data.task.env, condition, self.seed, self.steps))
-            name = str(condition).replace("@", "-")
-            write_whole(Path(trainer.log_dir) / "films" / f"{name}.gif", content)
-            if isinstance(trainer.logger, TensorBoardLogger):
-                log_gif(trainer.logger.experiment, f"films/{name}", content, trainer.global_step)
-
-
-def _sees_pixels(data: object) -> bool:
-    return isinstance(data, ExpertTrajectories) and data.task.observation_dtype == "uint8"
+        policies = player.policies()
+        for who, policy in policies.items():
+            for condition in self.conditions:
+                content = gif(film(policy, task.env, condition, self.seed, self.steps))
+                name = str(condition).replace("@", "-")
+                name = f"{who}-{name}" if len(policies) > 1 else name
+                write_whole(Path(trainer.log_dir) / "films" / f"{name}.gif", content)
+                if isinstance(trainer.logger, TensorBoardLogger):
+                    tag = f"films/{name}"
+                    log_gif(trainer.logger.experiment, tag, content, trainer.global_step)

@@ -21,8 +21,8 @@ class Predictions(pl.Callback):
     """Writes `predictions.npz` into the run folder, and says so.
 
     The file has `outputs` (W, T, A), actions or logits; `labels` (W, T, A) or (W, T), what the
-    expert would have done; and `weights` (W, T), 0 where a step is padding or was only read to fill
-    the memory. W are the windows of the held-out episodes, T their steps.
+    expert would have done; and `loss_mask` (W, T), 0 where a step is padding or was only read to
+    fill the memory. W are the windows of the held-out episodes, T their steps.
     """
 
     def __init__(self) -> None:
@@ -30,7 +30,7 @@ class Predictions(pl.Callback):
 
     def on_predict_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Begin anew."""
-        self._parts = {"outputs": [], "labels": [], "weights": []}
+        self._parts = {"outputs": [], "labels": [], "loss_mask": []}
 
     def on_predict_batch_end(
         self,
@@ -45,7 +45,7 @@ class Predictions(pl.Callback):
         for name, part in (
             ("outputs", outputs),
             ("labels", batch.labels),
-            ("weights", batch.weights),
+            ("loss_mask", batch.loss_mask),
         ):
             self._parts[name].append(part.detach().cpu())
 
@@ -58,5 +58,5 @@ class Predictions(pl.Callback):
         np.savez_compressed(content, allow_pickle=False, **arrays)
         folder = Path(trainer.log_dir or trainer.default_root_dir)
         path = write_whole(folder / FILE, content.getvalue())
-        windows, steps = arrays["weights"].shape
+        windows, steps = arrays["loss_mask"].shape
         print(f"predicted {windows} windows of {steps} steps from the held-out episodes: {path}")

@@ -6,9 +6,10 @@ import shutil
 
 import pytest
 
-from lrs_kernels import dispatch
+from lrs_kernels import dispatch, find_cell
 from lrs_kernels.native import build
 
+CFC = find_cell("cfc")
 needs_compiler = pytest.mark.skipif(build._compiler() is None, reason="no C compiler here")
 
 
@@ -25,11 +26,11 @@ def forget():
 @needs_compiler
 def test_compiles_once_into_a_private_folder(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert build.load_library().functions is not None
+    assert build.load_library(CFC).functions is not None
     (made,) = (tmp_path / "lrs_kernels").iterdir()
     written = made.stat().st_mtime_ns
     build.load_library.cache_clear()
-    assert build.load_library().functions is not None
+    assert build.load_library(CFC).functions is not None
     assert made.stat().st_mtime_ns == written
 
 
@@ -38,7 +39,7 @@ def test_a_folder_that_others_can_write_to_is_refused(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     (tmp_path / "lrs_kernels").mkdir()
     (tmp_path / "lrs_kernels").chmod(0o777)
-    functions, reason = build.load_library()
+    functions, reason = build.load_library(CFC)
     assert functions is None and "writable by nobody else" in reason
 
 
@@ -48,20 +49,20 @@ def test_a_failing_compiler_is_quoted(tmp_path, monkeypatch):
     broken.write_text("#error no such processor\n")
     monkeypatch.setattr(build, "SOURCE", broken)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    functions, reason = build.load_library()
+    functions, reason = build.load_library(CFC)
     assert functions is None and "no such processor" in reason
 
 
 def test_without_a_compiler_the_loop_runs_and_says_why(monkeypatch, caplog):
     monkeypatch.setattr(shutil, "which", lambda name: None)
     with caplog.at_level("INFO", logger="lrs_kernels"):
-        choice = dispatch.choose("auto", "cfc", "default", "cpu")
+        choice = dispatch.choose("auto", CFC, "paper", "cpu")
     assert choice.backend == "cpu" and "no C compiler" in choice.reason
-    assert "cfc scan on cpu runs on 'cpu': no C compiler" in caplog.text
-    with pytest.raises(ValueError, match="'native' is not available here: no C compiler"):
-        dispatch.choose("native", "cfc", "default", "cpu")
+    assert "cfc scan on cpu runs on 'cpu': not on 'native', because no C compiler" in caplog.text
+    with pytest.raises(ValueError, match="'native' cannot run this cfc scan: no C compiler"):
+        dispatch.choose("native", CFC, "paper", "cpu")
 
 
 def test_it_can_be_switched_off(monkeypatch):
     monkeypatch.setenv(build.DISABLED, "0")
-    assert dispatch.choose("auto", "gru", "default", "cpu").backend == "cpu"
+    assert dispatch.choose("auto", find_cell("gru"), "standard", "cpu").backend == "cpu"

@@ -8,7 +8,6 @@ from torch import library
 
 import lrs_kernels  # noqa: F401  (registers the operators)
 from lrs_kernels import cfc_scan
-from lrs_kernels.ops.function import flatten
 from lrs_kernels.passes import Inputs
 from lrs_kernels.recurrent import Recurrent
 from tests.lrs_kernels.cases import CELLS, make_arguments, make_scan, outputs_and_grads
@@ -20,16 +19,17 @@ VARIANTS = [
 
 
 def operator_inputs(scan, gates, **options):
-    """Flat inputs of the operator, as `flatten` orders them."""
+    """Flat inputs of the operator, as `Inputs` orders them."""
     made = make_arguments(scan, 3, 2, 4, gates, **options)
     h0, c0 = made.get("state", (made.get("h0"), None))
     recurrent = Recurrent.of(made["weight"], made.get("mask"))
     spans, resets = made.get("timespans"), made.get("resets")
-    return flatten(Inputs(made["x_proj"], recurrent, h0, c0, spans, resets, made.get("bias_n")))
+    others = {"c0": c0, "timespans": spans, "resets": resets, "bias_n": made.get("bias_n")}
+    return Inputs.of(made["x_proj"], recurrent, h0, **others)
 
 
 def variant_of(scan):
-    return "tanh" if scan.__name__ == "rnn_scan" else "default"
+    return {"rnn_scan": "tanh", "cfc_scan": "paper"}.get(scan.__name__, "standard")
 
 
 @pytest.mark.parametrize(("scan", "gates"), CELLS)
@@ -43,7 +43,7 @@ def test_opcheck_of_the_forward_operator(scan, gates, options, backend):
 
 def test_opcheck_with_timespans():
     flat = operator_inputs(cfc_scan, 3, timespans=True)
-    arguments = (*flat, "cfc", "default", "ieee", "cpu", True, True)
+    arguments = (*flat, "cfc", "paper", "ieee", "cpu", True, True)
     library.opcheck(torch.ops.lrs_kernels.scan, arguments)
 
 
@@ -107,8 +107,8 @@ def test_a_second_derivative_is_refused_in_one_sentence(path):
         y, _ = cfc_scan(**made)
     else:
         recurrent = Recurrent.of(made["weight"])
-        flat = flatten(Inputs(made["x_proj"], recurrent, made["h0"]))
-        names = ("cfc", "default", "ieee", "cpu", True, False)
+        flat = Inputs.of(made["x_proj"], recurrent, made["h0"])
+        names = ("cfc", "paper", "ieee", "cpu", True, False)
         y = torch.ops.lrs_kernels.scan(*flat, *names)[0]
     with pytest.raises(RuntimeError, match="pass backend='reference' to differentiate twice"):
         (grad,) = torch.autograd.grad(y.pow(2).sum(), made["x_proj"], create_graph=True)

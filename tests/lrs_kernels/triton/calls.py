@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, fields
 from functools import partial
 
 import torch
 from torch import Tensor
 
-from lrs_kernels import passes
-from lrs_kernels.passes import Inputs, Upstream
+from lrs_kernels import find_cell
+from lrs_kernels.passes import Inputs, Recurrence, Upstream
 from lrs_kernels.recurrent import Recurrent
-from lrs_kernels.reference import cfc_reference, gru_reference, lstm_reference, rnn_reference
+from lrs_kernels.reference import reference_scan
 from lrs_kernels.triton import launch
 
 GATES = {
@@ -26,8 +25,6 @@ GATES = {
     "relu": 1,
 }
 CFCS = ("cfc", "cfc4", "no_gate", "no_gate4")
-
-Scan = Callable[[Tensor, dict[str, Tensor]], tuple[Tensor, ...]]
 
 
 @dataclass(frozen=True)
@@ -50,7 +47,7 @@ class Case:
 
 
 @dataclass
-class Call:
+class Arguments:
     """The tensors of one call, and upstream gradients for its outputs."""
 
     x_proj: Tensor
@@ -65,7 +62,7 @@ class Call:
     dc_n: Tensor
 
 
-def make(case: Case, cell: str, dtype: torch.dtype = torch.float64) -> Call:
+def make(case: Case, cell: str, dtype: torch.dtype = torch.float64) -> Arguments:
     p, t, b, h, g = case.members, case.steps, case.batch, case.hidden, GATES[cell]
     scale = h**-0.5
 
@@ -79,7 +76,7 @@ def make(case: Case, cell: str, dtype: torch.dtype = torch.float64) -> Call:
     mask = None if case.mask is None else (torch.rand(p, g, h, h) < case.mask).to(dtype)
     resets = torch.rand(p, t, b) < 0.4 if case.resets else None
     timespans = torch.rand(p, t, b, dtype=dtype) * 2 if case.timespans else None
-    return Call(
+    return Arguments(
         normal(p, t, b, g * h),
         Recurrent.of(weight, mask),
         normal(p, b, h),
@@ -93,99 +90,67 @@ def make(case: Case, cell: str, dtype: torch.dtype = torch.float64) -> Call:
     )
 
 
-def judge(call: Call, scan: Scan, **leaves: Tensor) -> dict[str, Tensor]:
-    """Outputs of a reference loop in float64, and the gradients of `leaves` under their names."""
-    wanted = {name: leaf.detach().double().requires_grad_() for name, leaf in leaves.items()}
-    outputs = scan(call.recurrent.effective().double(), wanted)
-    upstream = [call.dy, call.d_final, call.dc_n][: len(outputs)]
-    grads = torch.autograd.grad(outputs, list(wanted.values()), [u.double() for u in upstream])
-    return {"y": outputs[0].detach(), **dict(zip(wanted, grads, strict=True))}
-
-
-def reference_cfc(call: Call, mode: str = "default") -> dict[str, Tensor]:
-    timed = {} if call.timespans is None else {"d_timespans": call.timespans}
-    return judge(
-        call,
-        lambda w, at: cfc_reference(
-            at["dz"], w, at["dh0"], at.get("d_timespans"), call.resets, mode
-        ),
-        dz=call.x_proj,
-        dh0=call.h0,
-        **timed,
-    )
-
-
-def reference_lstm(call: Call) -> dict[str, Tensor]:
-    return judge(
-        call,
-        lambda w, at: lstm_reference(at["dz"], w, at["dh0"], at["dc0"], call.resets),
-        dz=call.x_proj,
-        dh0=call.h0,
-        dc0=call.c0,
-    )
-
-
-def reference_gru(call: Call) -> dict[str, Tensor]:
-    return judge(
-        call,
-        lambda w, at: gru_reference(at["dz"], w, at["dh0"], at["d_bias"], call.resets),
-        dz=call.x_proj,
-        dh0=call.h0,
-        d_bias=call.bias_n,
-    )
-
-
-def reference_rnn(call: Call, nonlinearity: str = "tanh") -> dict[str, Tensor]:
-    return judge(
-        call,
-        lambda w, at: rnn_reference(at["dz"], w, at["dh0"], call.resets, nonlinearity),
-        dz=call.x_proj,
-        dh0=call.h0,
-    )
-
-
-REFERENCE = {
-    "cfc": reference_cfc,
-    "cfc4": reference_cfc,
-    "no_gate": partial(reference_cfc, mode="no_gate"),
-    "no_gate4": partial(reference_cfc, mode="no_gate"),
-    "lstm": reference_lstm,
-    "gru": reference_gru,
-    "rnn": reference_rnn,
-    "relu": partial(reference_rnn, nonlinearity="relu"),
-}
-
 VARIANTS = {
-    "cfc": ("cfc", "default"),
+    "cfc": ("cfc", "paper"),
     "cfc4": ("cfc", "default"),
     "no_gate": ("cfc", "no_gate"),
     "no_gate4": ("cfc", "no_gate"),
-    "lstm": ("lstm", "default"),
-    "gru": ("gru", "default"),
+    "lstm": ("lstm", "standard"),
+    "gru": ("gru", "standard"),
     "rnn": ("rnn", "tanh"),
     "relu": ("rnn", "relu"),
 }
 
 
-def prepare(call: Call, cell: str, precision: str = "ieee") -> tuple[passes.Call, Inputs]:
+def recurrence_of(cell: str, precision: str = "ieee") -> Recurrence:
+    name, variant = VARIANTS[cell]
+    return Recurrence(find_cell(name), variant, precision)
+
+
+def judge(call: Arguments, cell: str) -> dict[str, Tensor]:
+    """Outputs of the reference loop in float64, and gradients as `run_kernels` names them."""
+    recurrence = recurrence_of(cell)
+    given = {"dz": call.x_proj, "dh0": call.h0}
+    if recurrence.cell.has_c:
+        given["dc0"] = call.c0
+    if recurrence.cell.joins_late:
+        given["d_bias"] = call.bias_n
+    if "timespans" in recurrence.form.extras and call.timespans is not None:
+        given["d_timespans"] = call.timespans
+    at = {name: leaf.detach().double().requires_grad_() for name, leaf in given.items()}
+    states = (at["dh0"], at["dc0"]) if "dc0" in at else (at["dh0"],)
+    named = {"timespans": "d_timespans", "bias_n": "d_bias"}
+    extras = {name: at[key] for name, key in named.items() if key in at}
+    weight = call.recurrent.effective().double()
+    y, final = reference_scan(recurrence.form, at["dz"], weight, states, call.resets, extras)
+    outputs = (y, *final)
+    upstream = [call.dy, call.d_final, call.dc_n][: len(outputs)]
+    grads = torch.autograd.grad(outputs, list(at.values()), [u.double() for u in upstream])
+    return {"y": y.detach(), **dict(zip(at, grads, strict=True))}
+
+
+REFERENCE = {cell: partial(judge, cell=cell) for cell in VARIANTS}
+
+
+def prepare(call: Arguments, cell: str, precision: str = "ieee") -> tuple[Recurrence, Inputs]:
     """What the kernels are asked, with the options that the cell has."""
-    kind = passes.Call(*VARIANTS[cell], precision)
-    inputs = Inputs(call.x_proj, call.recurrent, call.h0, resets=call.resets)
-    if kind.cell == "cfc":
+    recurrence = recurrence_of(cell, precision)
+    inputs = Inputs.of(call.x_proj, call.recurrent, call.h0, resets=call.resets)
+    if "timespans" in recurrence.form.extras:
         inputs = inputs._replace(timespans=call.timespans)
-    elif kind.cell == "lstm":
+    if recurrence.cell.has_c:
         inputs = inputs._replace(c0=call.c0)
-    elif kind.cell == "gru":
+    if recurrence.cell.joins_late:
         inputs = inputs._replace(bias_n=call.bias_n)
-    return kind, inputs
+    return recurrence, inputs
 
 
-def run_kernels(call: Call, precision: str = "ieee", *, cell: str) -> dict[str, Tensor]:
+def run_kernels(call: Arguments, precision: str = "ieee", *, cell: str) -> dict[str, Tensor]:
     """Outputs of the kernels and their gradients, named as `judge` names them."""
-    kind, inputs = prepare(call, cell, precision)
-    trace = launch.forward(kind, inputs, save_time=inputs.timespans is not None)
-    upstream = Upstream(call.dy, call.d_final, call.dc_n if kind.cell == "lstm" else None)
-    grads = launch.backward(kind, inputs._replace(x_proj=None), trace, upstream)
+    recurrence, inputs = prepare(call, cell, precision)
+    trace = launch.forward(recurrence, inputs, save_time=inputs.timespans is not None)
+    upstream = Upstream(call.dy, call.d_final, call.dc_n if recurrence.cell.has_c else None)
+    grads = launch.backward(recurrence, inputs._replace(x_proj=None), trace, upstream)
     if trace.cells is not None and call.x_proj.dtype == torch.float64:
         assert torch.equal(trace.c_n, trace.cells[:, -1])
     found = {"y": trace.states, "dz": grads.dz, "dh0": grads.h0}
@@ -207,7 +172,7 @@ def rms_ratio(found: Tensor, expected: Tensor) -> float:
     return (error / expected.square().mean().sqrt().clamp_min(1e-300)).item()
 
 
-def member(call: Call, index: int) -> Call:
+def member(call: Arguments, index: int) -> Arguments:
     """One member of a population, as a population of one."""
     parts = {}
     for field in fields(call):
@@ -217,4 +182,4 @@ def member(call: Call, index: int) -> Call:
         elif value is not None:
             value = value[index : index + 1]
         parts[field.name] = value
-    return Call(**parts)
+    return Arguments(**parts)

@@ -13,7 +13,8 @@ import torch
 from triton.backends.compiler import GPUTarget
 from triton.runtime import driver
 
-from lrs_kernels.passes import Call, Inputs, Upstream
+from lrs_kernels import find_cell
+from lrs_kernels.passes import Inputs, Recurrence, Upstream
 from lrs_kernels.recurrent import Recurrent
 from lrs_kernels.triton import launch
 
@@ -55,19 +56,20 @@ class Driver:
         return 0
 
 
-def scan(call: Call, gates: int, hidden: int) -> None:
+def scan(recurrence: Recurrence, gates: int, hidden: int) -> None:
     """A masked low-rank population, forward and backward."""
     weights = Recurrent(
         None, torch.randn(P, gates, hidden, R), torch.randn(P, gates, R, hidden),
         torch.ones(P, gates, hidden, hidden),
     )  # fmt: skip
-    inputs = Inputs(torch.randn(P, T, B, gates * hidden), weights, torch.zeros(P, B, hidden))
-    trace = launch.forward(call, inputs)
-    launch.backward(call, inputs, trace, Upstream(torch.randn(P, T, B, hidden)))
+    x_proj = torch.randn(P, T, B, gates * hidden)
+    inputs = Inputs.of(x_proj, weights, torch.zeros(P, B, hidden))
+    trace = launch.forward(recurrence, inputs)
+    launch.backward(recurrence, inputs, trace, Upstream(torch.randn(P, T, B, hidden)))
 
 
 if __name__ == "__main__":
     driver.set_active(Driver())
     for _ in range(2):  # the second time from Triton's cache
-        scan(Call("cfc", "no_gate", "ieee"), 4, 20)
-    scan(Call("rnn", "tanh", "bf16"), 1, 512)
+        scan(Recurrence(find_cell("cfc"), "no_gate", "ieee"), 4, 20)
+    scan(Recurrence(find_cell("rnn"), "tanh", "bf16"), 1, 512)

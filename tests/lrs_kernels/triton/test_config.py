@@ -7,10 +7,11 @@ import logging
 import pytest
 import torch
 
+from lrs_kernels import find_cell
 from lrs_kernels.recurrent import Recurrent
 from lrs_kernels.triton import operands
+from lrs_kernels.triton.cells import kernel_cell, kernel_cells
 from lrs_kernels.triton.config import block_rows, padded, plan
-from lrs_kernels.triton.kernels.cfc import CFC
 
 
 @pytest.mark.parametrize(
@@ -33,7 +34,7 @@ from lrs_kernels.triton.kernels.cfc import CFC
 def test_the_path_follows_from_the_size(
     cell: str, hidden: int, rank: int | None, masked: bool, precision: str, path: str, direction
 ) -> None:
-    chosen = plan(cell, direction, hidden, rank, masked, precision, rows=32)
+    chosen = plan(kernel_cells()[cell][1], direction, hidden, rank, masked, precision, rows=32)
     assert chosen.path == path, chosen.reason
 
 
@@ -52,9 +53,10 @@ def test_sizes_are_padded_to_powers_of_two(size: int, expected: int) -> None:
 def test_the_choice_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     operands._tell.cache_clear()
     recurrent = Recurrent.of(torch.zeros(1, 3, 512, 512))
+    cfc = kernel_cell(find_cell("cfc"), "paper", 3)
     with caplog.at_level(logging.INFO, logger="lrs_kernels"):
         for _ in range(2):
-            operands.prepare(CFC, "forward", (1, 4, 512), torch.float32, recurrent, "bf16")
+            operands.prepare(cfc, "forward", (1, 4, 512), torch.float32, recurrent, "bf16")
     assert [record.getMessage() for record in caplog.records] == [
         "cfc forward, H = 512: 'step' kernel; "
         "3 matrices of 512 x 512 in bf16 exceed a multiprocessor"

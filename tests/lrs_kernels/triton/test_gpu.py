@@ -13,7 +13,15 @@ import torch
 
 from lrs_kernels.recurrent import Recurrent
 from lrs_kernels.triton import graph
-from tests.lrs_kernels.triton.calls import GATES, KERNEL, REFERENCE, Call, Case, make, rms_ratio
+from tests.lrs_kernels.triton.calls import (
+    GATES,
+    KERNEL,
+    REFERENCE,
+    Arguments,
+    Case,
+    make,
+    rms_ratio,
+)
 
 pytestmark = [
     pytest.mark.gpu,
@@ -34,7 +42,7 @@ CASES = [
 ]
 
 
-def on_gpu(call: Call) -> Call:
+def on_gpu(call: Arguments) -> Arguments:
     """The call with every tensor on the GPU."""
     moved = {}
     for field in fields(call):
@@ -44,7 +52,7 @@ def on_gpu(call: Call) -> Call:
         elif value is not None:
             value = value.cuda()
         moved[field.name] = value
-    return Call(**moved)
+    return Arguments(**moved)
 
 
 @pytest.mark.parametrize("precision", LIMITS)

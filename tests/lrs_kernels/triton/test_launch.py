@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from lrs_kernels.passes import Upstream
-from lrs_kernels.triton import launch, operands
+from lrs_kernels.triton import operands
 from lrs_kernels.triton.config import Plan
 from lrs_kernels.triton.operands import INTERPRETED
 from lrs_kernels.triton.table import Tile
@@ -19,7 +18,6 @@ from tests.lrs_kernels.triton.calls import (
     Case,
     make,
     member,
-    prepare,
     rms_ratio,
 )
 
@@ -144,18 +142,6 @@ def test_a_population_equals_its_members_alone(cell: str) -> None:
     for index in range(3):
         for name, value in KERNEL[cell](member(call, index)).items():
             assert torch.equal(value, together[name][index : index + 1]), name
-
-
-def test_overwriting_gives_the_same_numbers_in_half_the_memory() -> None:
-    call = make(Case(resets=True), "cfc")
-    expected = KERNEL["cfc"](call)
-    kind, inputs = prepare(call, "cfc")
-    inputs = inputs._replace(x_proj=call.x_proj.clone())
-    trace = launch.forward(kind, inputs, overwrite=True)
-    grads = launch.backward(kind, inputs, trace, Upstream(call.dy, call.d_final), overwrite=True)
-    assert grads.dz.data_ptr() == inputs.x_proj.data_ptr()
-    for name, value in (("y", trace.states), ("dz", grads.dz), ("dh0", grads.h0)):
-        assert torch.equal(value, expected[name]), name
 
 
 def test_unknown_precision_is_named() -> None:

@@ -7,18 +7,18 @@ as `K`, so that a function of a kernel takes its data and `K`, nothing else.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
+
+from lrs_kernels.triton.table import Factored, Resident
 
 
 @dataclass(frozen=True)
-class Cell:
-    """A recurrent cell as the kernels see it.
+class Functions:
+    """A variant of a cell, as a pair of Triton functions.
 
     Attributes:
-        name: of its entries in the configuration table.
-        gates: G, recurrent matrices.
-        saved: tiles that the forward pass saves for the way back, beside the states.
         step: `(z, x, state, cell, K) -> saved, state, cell`: from pre-activations z = x + W h, G
             tiles `(BB, HP)`, inputs x and the old states to what is saved and the new states.
         grad: `(d, d_cell, saved, now, before, K) -> dz, dz_h, direct, d_cell`: from dL/dh_t and
@@ -26,23 +26,61 @@ class Cell:
             h_{t-1} beside the products, and to dL/dc_{t-1}.
         history: the states that `grad` wants as `now` (at t): `y`, `cells` or none.
         wants_before: whether it wants them at t - 1 too.
+
+    """
+
+    step: Any
+    grad: Any
+    history: str | None = None
+    wants_before: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class CellKernels:
+    """What the file of a cell brings: its functions, and how their kernels are compiled.
+
+    Attributes:
+        functions: by variant.
+        resident: tiles with the matrices on chip.
+        factored: tiles with the factors on chip.
+
+    """
+
+    functions: Mapping[str, Functions]
+    resident: Resident = field(default_factory=dict)
+    factored: Factored = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class KernelCell:
+    """A recurrent cell as a kernel sees it: one variant with one number of matrices.
+
+    Attributes:
+        name: for log and reports.
+        gates: G, recurrent matrices.
+        saved: tiles that the forward pass saves for the way back, beside the states.
         after: a gate whose input part joins after its product, within `step`; -1 is none.
+        functions: step and grad.
+        tables: where the tiles are; no part of what kernels are compiled for.
 
     """
 
     name: str
     gates: int
     saved: int
-    step: Any
-    grad: Any
-    history: str | None = None
-    wants_before: bool = False
-    after: int = -1
+    after: int
+    functions: Functions
+    tables: CellKernels = field(repr=False, compare=False)
 
     @property
-    def width(self) -> int:
-        """Tiles in a row of gates: they may lie over the inputs, and their gradients over them."""
-        return max(self.gates, self.saved)
+    def step(self) -> Any:
+        """`functions.step`."""
+        return self.functions.step
+
+    @property
+    def grad(self) -> Any:
+        """`functions.grad`."""
+        return self.functions.grad
 
 
 @dataclass(frozen=True)
@@ -70,7 +108,7 @@ class Constants:
 
     """
 
-    cell: Cell
+    cell: KernelCell
     H: int
     BB: int
     DT: Any

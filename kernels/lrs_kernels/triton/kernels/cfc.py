@@ -13,7 +13,8 @@ import triton
 import triton.language as tl
 
 from lrs_kernels.triton.kernels.activations import sigmoid, tanh
-from lrs_kernels.triton.kernels.cell import Cell
+from lrs_kernels.triton.kernels.cell import CellKernels, Functions
+from lrs_kernels.triton.table import SCALAR, SCALAR_BACKWARD, Tile
 
 
 @triton.jit
@@ -70,7 +71,32 @@ def no_gate_grad(d, d_cell, saved, now, before, K: tl.constexpr):
     return dz, dz, tl.zeros_like(d), d_cell
 
 
-CFC = Cell("cfc", gates=3, saved=3, step=cfc_step, grad=cfc_grad)
-CFC_NO_GATE = Cell("cfc", gates=3, saved=3, step=no_gate_step, grad=no_gate_grad)
-CFC4 = Cell("cfc4", gates=4, saved=3, step=cfc_step, grad=cfc_grad)
-CFC4_NO_GATE = Cell("cfc4", gates=4, saved=3, step=no_gate_step, grad=no_gate_grad)
+KERNELS = CellKernels(
+    functions={
+        "paper": Functions(cfc_step, cfc_grad),
+        "default": Functions(cfc_step, cfc_grad),
+        "no_gate": Functions(no_gate_step, no_gate_grad),
+    },
+    resident={
+        (3, "forward", "bf16"): {32: Tile(2, 2), 64: Tile(4, 2), 128: Tile(8, 2)},
+        (3, "backward", "bf16"): {32: Tile(2, 2), 64: Tile(4, 2), 128: Tile(8, 2)},
+        (4, "forward", "bf16"): {32: Tile(2, 2), 64: Tile(4, 2), 128: Tile(8, 2, forms=False)},
+        (4, "backward", "bf16"): {32: Tile(2, 2), 64: Tile(4, 2), 128: Tile(8, 2)},
+        (3, "forward", "tf32"): {32: Tile(2, 2), 64: Tile(4, 2), 128: Tile(8, 2, forms=False)},
+        (3, "backward", "tf32"): {32: Tile(2, 2), 64: Tile(4, 2), 128: Tile(16, 1, forms=False)},
+        (4, "forward", "tf32"): {32: Tile(2, 2), 64: Tile(4, 2)},
+        (4, "backward", "tf32"): {32: Tile(2, 2), 64: Tile(4, 2)},
+        (3, "forward", "tf32x3"): {32: Tile(2, 2), 64: Tile(4, 2)},
+        (3, "backward", "tf32x3"): {32: Tile(2, 2), 64: Tile(8, 1)},
+        (4, "forward", "tf32x3"): {32: Tile(2, 2), 64: Tile(4, 2)},
+        (4, "backward", "tf32x3"): {32: Tile(4, 2), 64: Tile(8, 2, forms=False)},
+        (3, "forward", "ieee"): SCALAR,
+        (3, "backward", "ieee"): SCALAR_BACKWARD,
+        (4, "forward", "ieee"): {32: Tile(4, 2, rows=8), 64: Tile(8, 2, rows=8)},
+        (4, "backward", "ieee"): {32: Tile(4, 2, rows=8), 64: Tile(8, 2, forms=False, rows=8)},
+    },
+    factored={
+        (3, "forward", "bf16"): {(256, 16): Tile(8, 2), (256, 32): Tile(8, 2)},
+        (3, "backward", "bf16"): {(256, 16): Tile(8, 2), (256, 32): Tile(8, 2)},
+    },
+)

@@ -13,7 +13,8 @@ import triton
 import triton.language as tl
 
 from lrs_kernels.triton.kernels.activations import sigmoid, tanh
-from lrs_kernels.triton.kernels.cell import Cell
+from lrs_kernels.triton.kernels.cell import CellKernels, Functions
+from lrs_kernels.triton.table import SCALAR, SCALAR_BACKWARD, Tile
 
 
 @triton.jit
@@ -37,6 +38,22 @@ def gru_grad(d, d_cell, saved, now, before, K: tl.constexpr):
     return (dz_r, dz_u, dz_n), (dz_r, dz_u, d_inner), d * u, d_cell
 
 
-GRU = Cell(
-    "gru", gates=3, saved=4, step=gru_step, grad=gru_grad, history="y", wants_before=True, after=2
+KERNELS = CellKernels(
+    functions={
+        "standard": Functions(gru_step, gru_grad, history="y", wants_before=True),
+    },
+    resident={
+        (3, "forward", "bf16"): {32: Tile(2, 2), 64: Tile(4, 2), 128: Tile(8, 2)},
+        (3, "backward", "bf16"): {32: Tile(2, 2), 64: Tile(4, 2), 128: Tile(8, 2)},
+        (3, "forward", "tf32"): {32: Tile(2, 2), 64: Tile(4, 2), 128: Tile(8, 2, forms=False)},
+        (3, "backward", "tf32"): {32: Tile(2, 2), 64: Tile(4, 2), 128: Tile(8, 1, forms=False)},
+        (3, "forward", "tf32x3"): {32: Tile(2, 2), 64: Tile(4, 2)},
+        (3, "backward", "tf32x3"): {32: Tile(2, 2), 64: Tile(8, 2, forms=False)},
+        (3, "forward", "ieee"): SCALAR,
+        (3, "backward", "ieee"): SCALAR_BACKWARD,
+    },
+    factored={
+        (3, "forward", "bf16"): {(256, 16): Tile(8, 2), (256, 32): Tile(8, 2)},
+        (3, "backward", "bf16"): {(256, 16): Tile(8, 2), (256, 32): Tile(8, 1, rows=8)},
+    },
 )

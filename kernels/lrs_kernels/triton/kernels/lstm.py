@@ -11,7 +11,8 @@ import triton
 import triton.language as tl
 
 from lrs_kernels.triton.kernels.activations import sigmoid, tanh
-from lrs_kernels.triton.kernels.cell import Cell
+from lrs_kernels.triton.kernels.cell import CellKernels, Functions
+from lrs_kernels.triton.table import Tile
 
 
 @triton.jit
@@ -40,6 +41,18 @@ def lstm_grad(d, d_cell, saved, now, before, K: tl.constexpr):
     return dz, dz, tl.zeros_like(d), d_c * f
 
 
-LSTM = Cell(
-    "lstm", gates=4, saved=4, step=lstm_step, grad=lstm_grad, history="cells", wants_before=True
+KERNELS = CellKernels(
+    functions={
+        "standard": Functions(lstm_step, lstm_grad, history="cells", wants_before=True),
+    },
+    resident={
+        (4, "forward", "bf16"): {32: Tile(2, 2), 64: Tile(4, 2), 128: Tile(8, 2, forms=False)},
+        (4, "backward", "bf16"): {32: Tile(2, 2), 64: Tile(4, 2), 128: Tile(8, 2)},
+        (4, "forward", "tf32"): {32: Tile(2, 2), 64: Tile(4, 2)},
+        (4, "backward", "tf32"): {32: Tile(2, 2), 64: Tile(4, 2)},
+        (4, "forward", "tf32x3"): {32: Tile(2, 2), 64: Tile(4, 2)},
+        (4, "backward", "tf32x3"): {32: Tile(2, 2), 64: Tile(8, 2, forms=False)},
+        (4, "forward", "ieee"): {32: Tile(4, 2, rows=8), 64: Tile(8, 2, rows=8)},
+        (4, "backward", "ieee"): {32: Tile(4, 2, rows=8), 64: Tile(8, 2, forms=False, rows=8)},
+    },
 )

@@ -28,7 +28,7 @@ def scan_forward_kernel(
     p_reset,  # None or (P, T, B) bytes
     p_y,  # (P, T, B, H), out
     p_c_n,  # None or (P, B, H), out; together with p_c0
-    p_gates,  # None or (P, T, B, max(G, S)*H), out
+    p_gates,  # None or (P, T, B, S*H), out
     p_cells,  # None or (P, T, B, H), out
     p_time,  # None or (P, T, B, H), out: what dt multiplies, for the gradient of dt
     x_p,
@@ -59,7 +59,7 @@ def scan_forward_kernel(
     p_x += member * x_p + row[:, None] * x_b + unit[None, :]
     p_y += narrow
     if p_gates is not None:
-        p_gates += first[:, None] * (K.cell.width * K.H) + unit[None, :]
+        p_gates += first[:, None] * (K.cell.saved * K.H) + unit[None, :]
     if p_cells is not None:
         p_cells += narrow
     if p_time is not None:
@@ -87,7 +87,7 @@ def scan_forward_kernel(
         put(p_y, state, real)
         if p_gates is not None:
             put_all(p_gates, saved, K.cell.saved, real, K)
-            p_gates += batch * (K.cell.width * K.H)
+            p_gates += batch * (K.cell.saved * K.H)
         if p_cells is not None:
             put(p_cells, cell, real)
             p_cells += batch * K.H
@@ -102,7 +102,7 @@ def scan_backward_kernel(
     p_dy,  # None or (P, T, B, H), strided
     p_d_final,  # None or (P, B, H)
     p_dc_n,  # None or (P, B, H)
-    p_gates,  # None or (P, T, B, max(G, S)*H)
+    p_gates,  # None or (P, T, B, S*H)
     p_states,  # None or (P, T, B, H): `history` of the cell
     p_initial,  # None or (P, B, H): before step 0, for cells that want h_{t-1} or c_{t-1}
     p_left,
@@ -111,7 +111,7 @@ def scan_backward_kernel(
     p_dt,  # None or (P, T, B)
     p_time,  # None or (P, T, B, H)
     p_reset,  # None or (P, T, B) bytes
-    p_dz,  # (P, T, B, G*H), out; may be p_gates where they are as wide
+    p_dz,  # (P, T, B, G*H), out
     p_dz_h,  # None or (P, T, B, G*H), out: of the recurrent products, where it differs
     p_dh0,  # (P, B, H), out
     p_dc0,  # None or (P, B, H), out
@@ -142,7 +142,7 @@ def scan_backward_kernel(
     if p_dy is not None:
         p_dy += back + row[:, None] * dy_b + unit[None, :]
     if p_gates is not None:
-        p_gates += last[:, None] * (K.cell.width * K.H) + unit[None, :]
+        p_gates += last[:, None] * (K.cell.saved * K.H) + unit[None, :]
     p_dz += last[:, None] * (K.cell.gates * K.H) + unit[None, :]
     if p_dz_h is not None:
         p_dz_h += last[:, None] * (K.cell.gates * K.H) + unit[None, :]
@@ -180,7 +180,7 @@ def scan_backward_kernel(
         saved = ()
         if p_gates is not None:
             saved = get_all(p_gates, K.cell.saved, real, K)
-            p_gates -= batch * (K.cell.width * K.H)
+            p_gates -= batch * (K.cell.saved * K.H)
         if p_dy is not None:
             d_state += get(p_dy, real, K)
             p_dy -= dy_t

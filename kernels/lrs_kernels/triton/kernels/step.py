@@ -29,7 +29,7 @@ def step_forward_kernel(
     p_dt,  # None or (P, T, B)
     p_reset,  # None or (P, T, B) bytes
     p_y,  # (P, T, B, H), out
-    p_gates,  # None or (P, T, B, max(G, S)*H), out
+    p_gates,  # None or (P, T, B, S*H), out
     p_cells,  # None or (P, T, B, H), out
     p_time,  # None or (P, T, B, H), out
     x_p,
@@ -74,7 +74,7 @@ def step_forward_kernel(
     if p_cells is not None:
         put(p_cells + narrow, cell, real)
     if p_gates is not None:
-        p_gates += here[:, None] * (K.cell.width * K.H) + unit[None, :]
+        p_gates += here[:, None] * (K.cell.saved * K.H) + unit[None, :]
         put_all(p_gates, saved, K.cell.saved, real, K)
 
 
@@ -83,14 +83,14 @@ def step_backward_kernel(
     p_dy,  # None or (P, T, B, H), strided
     p_direct,  # (P, B, H), as above
     p_dc,  # None or (P, B, H): dL/dc_t, carried; at last dL/dc_0
-    p_gates,  # None or (P, T, B, max(G, S)*H)
+    p_gates,  # None or (P, T, B, S*H)
     p_states,  # None or (P, T, B, H): `history` of the cell
     p_prev,  # None, or its states before step t, as above
     p_w,  # (P, G, H, H)
     p_dt,  # None or (P, T, B)
     p_time,  # None or (P, T, B, H)
     p_reset,  # None or (P, T, B) bytes
-    p_dz,  # (P, T, B, G*H), out; may be p_gates where they are as wide
+    p_dz,  # (P, T, B, G*H), out
     p_dz_h,  # None or (P, T, B, G*H), out: of the recurrent products, where it differs
     p_dh0,  # (P, B, H), out
     p_d_dt,  # None or (P, T, B, H), out: per unit, summed afterwards
@@ -129,7 +129,7 @@ def step_backward_kernel(
             d += get(p_dy + at, real, K)
         saved = ()
         if p_gates is not None:
-            gates_at = here[:, None] * (K.cell.width * K.H) + unit[None, :]
+            gates_at = here[:, None] * (K.cell.saved * K.H) + unit[None, :]
             saved = get_all(p_gates + gates_at, K.cell.saved, real, K)
         forget = real & (row < 0)[:, None]
         if p_reset is not None:

@@ -1,0 +1,237 @@
+"""Compiles the kernels for sm_90 (H100, H200) on any machine and says what became of them.
+
+No GPU is needed: Triton's wheel brings the assembler. So every entry of the configuration table can
+be held to its promise (no spilled register, shared memory within the limit) wherever tests run, and
+a change that makes a time loop longer shows before anybody has a GPU at hand.
+
+Kernels must be compiled, so the process must not run with `TRITON_INTERPRET=1`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import triton
+from triton.backends.compiler import GPUTarget
+from triton.compiler import ASTSource
+
+from benchmarks.kernel_sass import Resources, disassemble, time_loop
+from lrs_kernels.cell import Cell
+from lrs_kernels.triton import config
+from lrs_kernels.triton.cells import kernel_cells
+from lrs_kernels.triton.config import STEP_TILE, Plan
+from lrs_kernels.triton.kernels.cell import KernelCell
+from lrs_kernels.triton.kernels.scan import scan_backward_kernel, scan_forward_kernel
+from lrs_kernels.triton.kernels.step import step_backward_kernel, step_forward_kernel
+from lrs_kernels.triton.operands import INTERPRETED, constants
+from lrs_kernels.triton.table import Direction, Tile
+
+TARGET = GPUTarget("cuda", 90, 32)
+DIRECTIONS: tuple[Direction, Direction] = ("forward", "backward")
+
+_IN_FLOAT32 = {
+    "p_prev",
+    "p_c_prev",
+    "p_direct",
+    "p_dc",
+    "p_left",
+    "p_right",
+    "p_mask",
+    "p_h0",
+    "p_c0",
+    "p_c_n",
+    "p_dh0",
+    "p_dc0",
+    "p_dc_n",
+    "p_bias",
+    "p_initial",
+}
+"""Parameters and states, which stay in float32 when sequences are stored in bfloat16."""
+
+PLAIN = frozenset({"p_dt", "p_time", "p_d_dt", "p_reset"})
+"""Optional arguments that are absent in the plainest call."""
+
+
+def _foreign(cell: Cell, kernels: KernelCell) -> set[str]:
+    """Optional arguments that belong to other cells."""
+    foreign = set[str]()
+    if not any("timespans" in variant.extras for variant in cell.variants.values()):
+        foreign |= {"p_dt", "p_time", "p_d_dt"}
+    if not cell.has_c:
+        foreign |= {"p_c0", "p_c_n", "p_cells", "p_dc_n", "p_dc0", "p_c_prev", "p_dc"}
+    if not cell.joins_late:
+        foreign |= {"p_bias", "p_dz_h"}
+    if not cell.saved:
+        foreign.add("p_gates")
+    if kernels.functions.history is None:
+        foreign.add("p_states")
+    return foreign
+
+
+class Kernel(NamedTuple):
+    """One kernel to compile.
+
+    Attributes:
+        cell: `cfc`, `cfc4`, `lstm`, `gru` or `rnn`.
+        direction: `forward` or `backward`.
+        hidden: hidden size H.
+        rank: rank of the factors, 0 for dense weights.
+        precision: `ieee`, `tf32`, `tf32x3`, `bf16` or `float64`.
+        plan: path and tile.
+        storage: Triton's name of the dtype of sequences, `fp32` or `bf16`.
+        absent: optional arguments that are None.
+
+    """
+
+    cell: str
+    direction: Direction
+    hidden: int
+    rank: int
+    precision: str
+    plan: Plan
+    storage: str = "fp32"
+    absent: frozenset[str] = frozenset()
+
+
+class Report(NamedTuple):
+    """What the assembler made of a kernel.
+
+    Attributes:
+        resources: registers and spills.
+        shared: shared memory of a block, bytes.
+        loop: instructions of the time loop by name.
+
+    """
+
+    resources: Resources
+    shared: int
+    loop: Counter[str]
+
+
+def compile_for_sm90(kernel: Kernel) -> Report:
+    """Compile one kernel and read the result.
+
+    Raises:
+        RuntimeError: if kernels are interpreted in this process, or do not compile.
+
+    """
+    if INTERPRETED:
+        raise RuntimeError("kernels are interpreted here: start Python with TRITON_INTERPRET=0")
+    source, options = _source(kernel)
+    printed = io.StringIO()
+    try:
+        # On failure Triton prints the whole program; the message of the error is enough.
+        with contextlib.redirect_stdout(printed):
+            compiled = triton.compile(source, target=TARGET, options=options)
+    except Exception as error:
+        raise RuntimeError(f"{describe(kernel)}: {str(error)[:300]}") from error
+    resources, text = disassemble(compiled.asm["cubin"])
+    return Report(resources, compiled.metadata.shared, time_loop(text))
+
+
+def table_kernels() -> list[Kernel]:
+    """Every entry of the tables, with all options of its kernel at once."""
+    found = []
+    for name, direction, precision, size, tile in _resident():
+        rank, absent = (32, frozenset[str]()) if tile.forms else (0, frozenset({"p_mask"}))
+        plan = Plan("resident", tile.rows, tile, "")
+        found.append(Kernel(name, direction, size, rank, precision, plan, absent=absent))
+    for name, (_, cell) in kernel_cells().items():
+        for (gates, direction, precision), pairs in cell.tables.factored.items():
+            for (size, rank), tile in pairs.items() if gates == cell.gates else ():
+                plan = Plan("factored", tile.rows, tile, "")
+                found.append(Kernel(name, direction, size, rank, precision, plan))
+    return found
+
+
+def _resident() -> Iterator[tuple[str, Direction, str, int, Tile]]:
+    """Cell, direction, precision, size and tile of the entries with matrices on chip."""
+    for name, (_, cell) in kernel_cells().items():
+        for (gates, direction, precision), sizes in cell.tables.resident.items():
+            for size, tile in sizes.items() if gates == cell.gates else ():
+                yield name, direction, precision, size, tile
+
+
+def step_kernels() -> list[Kernel]:
+    """The step kernels in every precision, at a size that takes them, with all options."""
+    plan = Plan("step", STEP_TILE.block_b, Tile(STEP_TILE.num_warps, STEP_TILE.num_stages), "")
+    return [
+        Kernel(name, direction, 512, 0, precision, plan)
+        for name in kernel_cells()
+        for direction in DIRECTIONS
+        for precision in ("bf16", "tf32", "tf32x3", "ieee")
+    ]
+
+
+def plain_kernels() -> list[Kernel]:
+    """The calls whose speed is looked at: eight rows, mask and rank 8, no other option."""
+    return [
+        Kernel(name, direction, size, 8 if tile.forms else 0, precision,
+               Plan("resident", 8, tile, ""), absent=PLAIN if tile.forms else PLAIN | {"p_mask"})
+        for name, direction, precision, size, tile in _resident()
+        if precision == "bf16" and name != "rnn" and size in (64, 128)
+    ]  # fmt: skip
+
+
+def fingerprint() -> str:
+    """A hash of everything that decides what is compiled: reports of other code are stale."""
+    folder = Path(config.__file__).parent
+    files = [*sorted((folder / "kernels").glob("*.py")), folder / "table.py"]
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
+
+
+def describe(kernel: Kernel) -> str:
+    """One line that names a kernel."""
+    plan = kernel.plan
+    return (
+        f"{kernel.cell} {kernel.direction} H={kernel.hidden} r={kernel.rank or 'dense'} "
+        f"{kernel.precision} {plan.path} BB={plan.block_b} warps={plan.tile.num_warps} "
+        f"stages={plan.tile.num_stages}"
+    )
+
+
+def _source(kernel: Kernel) -> tuple[ASTSource, dict[str, Any]]:
+    """The kernel with the types a launch would give it."""
+    (cell, kernels), forward = kernel_cells()[kernel.cell], kernel.direction == "forward"
+    if kernel.plan.path == "step":
+        function = step_forward_kernel if forward else step_backward_kernel
+    else:
+        function = scan_forward_kernel if forward else scan_backward_kernel
+    fixed, options = constants(kernels, kernel.hidden, kernel.rank, kernel.precision, kernel.plan)
+    absent = set(kernel.absent) | _foreign(cell, kernels) | (set() if kernel.rank else {"p_right"})
+    if not kernels.functions.wants_before:
+        absent |= {"p_initial"} if forward else {"p_initial", "p_prev"}
+    if kernel.plan.path == "factored":
+        absent.add("p_mask")
+    signature: dict[str, str] = {}
+    constexprs: dict[tuple[int, ...], Any] = {}
+    attributes: dict[tuple[int, ...], list[list[Any]]] = {}
+    for at, name in enumerate(function.arg_names):
+        if name == "K" or name in absent:
+            signature[name] = "constexpr"
+            constexprs[at,] = fixed if name == "K" else None
+        else:
+            signature[name] = _type(name, kernel)
+            if name not in ("T", "B", "t", "prev_at"):
+                # Pointers and strides are multiples of 16, sizes and positions need not be.
+                attributes[at,] = [["tt.divisibility", 16]]
+    source = ASTSource(fn=function, signature=signature, constexprs=constexprs, attrs=attributes)
+    return source, options
+
+
+def _type(name: str, kernel: Kernel) -> str:
+    if not name.startswith("p_"):
+        return "i32"
+    if name == "p_reset":
+        return "*u8"
+    if name == "p_w" and kernel.precision == "bf16":
+        return "*bf16"
+    if kernel.precision == "float64":
+        return "*fp64"
+    return "*fp32" if name in _IN_FLOAT32 else f"*{kernel.storage}"

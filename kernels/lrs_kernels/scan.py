@@ -1,0 +1,95 @@
+"""The one entry for every cell: the whole recurrence over time, differentiable.
+
+Letters: P population (a leading axis that may be missing everywhere), T time, B batch, G recurrent
+matrices, H hidden size, r rank. The input part of the pre-activations is given already projected,
+bias included, since one GEMM for all steps is faster than T small ones.
+"""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import torch
+from torch import Tensor
+
+from lrs_kernels.cell import Cell, States
+from lrs_kernels.checks import check_rows, check_weights, check_x_proj
+from lrs_kernels.ops.run import run
+from lrs_kernels.passes import Recurrence
+from lrs_kernels.precision import lowered, resolve
+from lrs_kernels.recurrent import Recurrent
+from lrs_kernels.registry import find_cell
+
+Weight = Tensor | tuple[Tensor, Tensor]
+"""Dense `(P, G, H, H)`, or the pair W1 `(P, G, H, r)` and W2 `(P, G, r, H)`."""
+
+_MaybeTensor = TypeVar("_MaybeTensor", Tensor, Tensor | None)
+
+
+def recurrent_scan(
+    cell: Cell | str,
+    x_proj: Tensor,
+    weight: Weight,
+    states: States | None = None,
+    mask: Tensor | None = None,
+    resets: Tensor | None = None,
+    *,
+    variant: str | None = None,
+    precision: str | None = None,
+    backend: str = "auto",
+    **extras: Tensor | None,
+) -> tuple[Tensor, States]:
+    """Run any cell over a sequence; `cfc_scan` and its kin are this with names of their own.
+
+    Args:
+        cell: a descriptor, or the name of a registered one.
+        x_proj: input part of the pre-activations, bias included, `(P, T, B, G*H)`.
+        weight: recurrent weights: dense `(P, G, H, H)`, or factors `(P, G, H, r)`, `(P, G, r, H)`.
+        states: initial value of every state of the cell, `(P, B, H)` each; zeros by default.
+        mask: 1 where a connection exists, `(P, G, H, H)`; all ones by default.
+        resets: true where the states are zeroed before step t (an episode starts), `(P, T, B)`.
+        variant: one of `cell.variants`; by default the first that has as many matrices as `weight`.
+        precision: of the matrix products on a GPU: `ieee`, `tf32`, `tf32x3`, `bf16`; by default
+            what torch is set to.
+        backend: `auto`, `triton`, `native`, `cpu` or `reference`.
+        **extras: further inputs by name, as the variant takes them (`Variant.extras`).
+
+    Returns:
+        The first state after every step, `(P, T, B, H)`, and the final value of every state.
+
+    Raises:
+        ValueError: for a cell, shape, variant, extra input, precision or backend that does not fit,
+            and for a mask that requires a gradient on a hand-written backend.
+        TypeError: for a dtype or device that does not fit.
+
+    """
+    cell = find_cell(cell) if isinstance(cell, str) else cell
+    check_x_proj(x_proj)
+    recurrent, device = Recurrent.of(weight, mask), x_proj.device.type
+    if variant is None:
+        variant = cell.variant_of(recurrent.gates)
+    elif variant not in cell.variants:
+        known = ", ".join(cell.variants)
+        raise ValueError(f"variant of {cell.name} is {variant!r}, expected one of {known}")
+    recurrence = Recurrence(cell, variant, resolve(precision, device, x_proj.dtype))
+    given = {name: value for name, value in extras.items() if value is not None}
+    if resets is not None and resets.dtype != torch.bool:
+        resets = resets != 0
+    if lowered(device):
+        # Autocast lowers products, not sums over a thousand steps: the state stays in float32.
+        x_proj, recurrent = _float32(x_proj), Recurrent(*map(_float32, recurrent))
+        states = None if states is None else tuple(map(_float32, states))
+        given = {name: _float32(value) for name, value in given.items()}
+    check_weights(recurrence.form, x_proj, recurrent)
+    if states is None:
+        shape = (*x_proj.shape[:-3], x_proj.shape[-2], recurrent.reference.shape[-2])
+        states = tuple(x_proj.new_zeros(shape) for _ in cell.states)
+    check_rows(cell, variant, x_proj, recurrent, states, resets, given)
+    y, *final = run(recurrence, x_proj, recurrent, states, resets, given, backend)
+    return y, tuple(final)
+
+
+def _float32(tensor: _MaybeTensor) -> _MaybeTensor:
+    if tensor is not None and tensor.dtype in (torch.float16, torch.bfloat16):
+        return tensor.float()
+    return tensor

@@ -1,0 +1,52 @@
+"""What an importer is: one class for each format of demonstrations."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, ClassVar
+
+from lrs_lightning.data.demonstration import Demonstration
+from lrs_lightning.data.task import Task
+
+
+class Importer(ABC):
+    """A format of demonstrations. Make it a frozen dataclass: its fields are its options.
+
+    Attributes:
+        name: what `import --format` calls it.
+        description: one line: which files it reads, and which arrays or columns.
+        env: the task where nobody names one; None where one must be named.
+
+    Example:
+        `docs/extending.md` has a whole importer of CSV files.
+    """
+
+    name: ClassVar[str]
+    description: ClassVar[str]
+    env: ClassVar[str | None] = None
+
+    @classmethod
+    @abstractmethod
+    def recognises(cls, source: Path) -> bool:
+        """Whether a file or folder looks like this format; for `--format auto`."""
+
+    @abstractmethod
+    def episodes(self, source: Path, task: Task) -> Iterator[Demonstration]:
+        """Read the episodes one by one, so that memory holds one of them.
+
+        Each is checked against the task before it is stored: lengths, widths, bounds, and that
+        every number is finite. An importer that calls `check_episode` itself can name the file.
+
+        Args:
+            source: the file or folder.
+            task: what they are of.
+
+        Raises:
+            DataError: a file is damaged or holds something else. Nothing in it may be executed.
+        """
+
+    def about(self) -> dict[str, Any]:
+        """Further entries of the store's manifest."""
+        return {}

@@ -1,0 +1,103 @@
+"""Demonstrations that are collected on first use, and found again by their recipe."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from lrs_kernels.cache import cache_folder
+from lrs_lightning.data.locking import LOCK, locked
+from lrs_lightning.data.manifest import MANIFEST
+from lrs_lightning.data.store import DemonstrationStore
+from lrs_lightning.envs import domain_of
+from lrs_lightning.errors import DataError
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Whatever decides which episodes are collected.
+
+    Args:
+        env: environment id.
+        expert: `"shipped"`, or the path of an expert.
+        episodes: how many.
+        noise: on executed actions, see `noise_schedule`.
+        seed: data seed.
+    """
+
+    env: str
+    expert: str = "shipped"
+    episodes: int = 20
+    noise: str = "0:0.4"
+    seed: int = 0
+
+    @property
+    def folder(self) -> Path:
+        """Its place in the user's cache: whatever changes the episodes changes the name."""
+        decides = {
+            "expert": _fingerprint(self.expert),
+            "episodes": self.episodes,
+            "noise": self.noise,
+            "seed": self.seed,
+            "simulator": version(domain_of(self.env).simulator),
+        }
+        digest = hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:12]
+        cache = cache_folder("lrs_lightning")
+        return cache / "demonstrations" / f"{self.env.replace('/', '_')}-{digest}"
+
+
+Collect = Callable[..., DemonstrationStore]
+
+
+def find_or_collect(
+    recipe: Recipe, collect: Collect | None = None, say: Callable[[str], Any] = print
+) -> DemonstrationStore:
+    """The store of a recipe; it is collected where nobody has yet, or where it is damaged.
+
+    Of several processes that want it at once, one collects and the others wait for it.
+
+    Args:
+        recipe: what is wanted.
+        collect: `data.collect.collect`, or something like it.
+        say: told before and after a collection.
+
+    Raises:
+        LrsError: an unknown environment or expert, or a cache that cannot be written.
+    """
+    folder = recipe.folder
+    if (store := _whole(folder, recipe.env)) is not None:
+        return store
+    with locked(folder.with_name(f".{folder.name}{LOCK}")):  # the store has one of its own inside
+        if (store := _whole(folder, recipe.env)) is not None:
+            return store
+        say(f"collecting {recipe.episodes} episodes of {recipe.env} into {folder}")
+        store = (collect or _collect)(out=folder, **asdict(recipe))
+    returns = store.manifest["returns"]
+    say(f"collected: mean return {sum(returns) / len(returns):.0f} under noise")
+    return store
+
+
+def _collect(**recipe: Any) -> DemonstrationStore:
+    from lrs_lightning.data.collect import collect  # the simulators take a second to import
+
+    return collect(**recipe)
+
+
+def _whole(folder: Path, env: str) -> DemonstrationStore | None:
+    """The store if there is one that can be read."""
+    if not (folder / MANIFEST).is_file():
+        return None
+    try:
+        return DemonstrationStore(folder, env)
+    except DataError:
+        return None
+
+
+def _fingerprint(expert: str) -> str:
+    path = Path(expert)
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else expert

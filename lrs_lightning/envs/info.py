@@ -1,0 +1,27 @@
+"""What is known of an environment before one is built."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import gymnasium as gym
+
+from lrs_lightning.envs.contract import Model
+
+
+@dataclass(frozen=True)
+class EnvInfo:
+    """What is known of an environment before one is built."""
+
+    env_id: str
+    observation_space: gym.Space[Any]
+    action_space: gym.Space[Any]
+    domain: str
+    """Name of its `Domain`, e.g. `"mujoco"`: whose dynamics shifts apply."""
+    base_model: Model = None
+    """What dynamics shifts edit: an `MjModel` for MuJoCo; `None` where nothing can be edited."""
+    velocity_channels: tuple[int, ...] = ()
+    """Observation channels that hold velocities; empty where unknown."""
+    max_episode_steps: int | None = None
+    """Steps after which an episode is cut, where there is such a limit."""

@@ -1,0 +1,49 @@
+"""How an evaluation is shown: scalars while training, then TensorBoard, the table, the folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import lightning.pytorch as pl
+from lightning.pytorch.loggers import TensorBoardLogger
+from rich.console import Console
+
+from lrs_lightning.report.table import table
+from lrs_lightning.statistics.summary import Summary
+
+GROUP = "closed_loop"
+
+
+def log_scalars(module: pl.LightningModule, summary: Summary) -> None:
+    """Log the clean return of each policy, and its share of the expert's."""
+    for one in summary.all:
+        group = f"{GROUP}/{one.name}" if summary.others else GROUP
+        clean = one.conditions[0]
+        if clean["return_mean"] is not None:
+            module.log(f"{group}/return", clean["return_mean"], rank_zero_only=True)
+        if clean["expert_normalized"] is not None:
+            module.log(
+                f"{group}/of_expert",
+                clean["expert_normalized"],
+                prog_bar=not summary.others,
+                rank_zero_only=True,
+            )
+
+
+def present(trainer: pl.Trainer, summary: Summary) -> None:
+    """Log scalars and figures to TensorBoard, print the table and the run folder."""
+    if isinstance(trainer.logger, TensorBoardLogger):
+        from lrs_lightning.report.tensorboard import log_summary
+
+        log_summary(trainer.logger.experiment, summary, trainer.global_step)
+        trainer.logger.experiment.flush()
+    console = Console()
+    for one in summary.all:
+        console.print(table(one))
+    if trainer.log_dir:
+        folder = Path(trainer.log_dir)
+        console.print(
+            f"run folder: {folder}  (tensorboard --logdir {folder.parent})",
+            soft_wrap=True,
+            highlight=False,
+        )
