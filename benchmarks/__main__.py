@@ -1,4 +1,4 @@
-"""`python -m benchmarks kernels|layers|rollout|training [--smoke] ...`: run one section.
+"""`python -m benchmarks SECTION [options]`: run one section of the measurements.
 
 A section is a module with `main(arguments: list[str]) -> None`; add yours to `SECTIONS`.
 """
@@ -7,25 +7,49 @@ from __future__ import annotations
 
 import importlib
 import sys
+from collections.abc import Sequence
 
-SECTIONS = {
-    "atari": "benchmarks.atari",
-    "breakout-bc": "benchmarks.breakout_bc",
-    "evaluation": "benchmarks.evaluation",
-    "kernels": "benchmarks.kernels",
-    "layers": "benchmarks.layers",
-    "rollout": "benchmarks.rollout",
-    "training": "benchmarks.training",
+from lrs_lightning.errors import LrsError, UnknownNameError
+from lrs_lightning.options.menu import HELP, menu
+
+# section -> (module, one line for --help)
+SECTIONS: dict[str, tuple[str, str]] = {
+    "atari": ("atari", "pixels: closed loop, training against ncps, the frame store"),
+    "breakout-bc": ("breakout_bc", "behaviour cloning of Breakout on public demonstrations"),
+    "evaluation": ("evaluation", "the `paper` suite from the command to the report"),
+    "kernels": ("kernels", "scans beside their peers, on CPU and GPU"),
+    "layers": ("layers", "a training update of each layer, and the price of the prior"),
+    "rollout": ("rollout", "steps of control a second: our engine and others"),
+    "training": ("training", "what `fit` earns in closed loop, and how long it takes"),
 }
 
 
-def main(arguments: list[str]) -> None:
-    """Hand the remaining arguments to the section that comes first."""
-    if not arguments or arguments[0] not in SECTIONS:
-        asked = f"unknown section {arguments[0]!r}; " if arguments else ""
-        sys.exit(f"{asked}usage: python -m benchmarks {'|'.join(SECTIONS)} [--smoke]")
-    importlib.import_module(SECTIONS[arguments[0]]).main(arguments[1:])
+def main(arguments: Sequence[str]) -> int:
+    """Hand the remaining arguments to the section that comes first; returns the exit code."""
+    if not arguments or arguments[0] in HELP:
+        print(usage())
+        return 0
+    name, *words = arguments
+    try:
+        if name not in SECTIONS:
+            raise UnknownNameError("section", name, SECTIONS)
+        importlib.import_module(f"benchmarks.{SECTIONS[name][0]}").main(words)
+    except LrsError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def usage() -> str:
+    """The page that `--help` prints."""
+    return menu(
+        "python -m benchmarks SECTION [options]",
+        "Measurements; results go to benchmarks/results/, with machine, versions and commit.",
+        "sections",
+        {section: text for section, (_, text) in SECTIONS.items()},
+        "`SECTION --help` explains one; `SECTION --smoke` runs it in small.",
+    )
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    sys.exit(main(sys.argv[1:]))

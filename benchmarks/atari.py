@@ -7,7 +7,6 @@ Providers take turns, and rates are compared within one run.
 
 from __future__ import annotations
 
-import argparse
 import tempfile
 import time
 from collections.abc import Callable
@@ -16,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from jsonargparse.typing import PositiveInt
 from torch import Tensor, nn
 
 from benchmarks._provenance import RESULTS, provenance, write_csv
@@ -24,6 +24,7 @@ from lrs_lightning.data.collect import collect
 from lrs_lightning.envs import available_cores, describe, make
 from lrs_lightning.envs.atari_names import rom_name
 from lrs_lightning.nn import RecurrentPolicy, build_policy, pixel_encoder
+from lrs_lightning.options.call import call
 from lrs_lightning.rollout import TorchPolicy
 from lrs_lightning.training.losses import imitation_loss
 
@@ -33,24 +34,39 @@ Provider = Callable[[], int]
 
 
 def main(arguments: list[str]) -> None:
-    """Measure, print, and write `results/atari.csv` and `.md`."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks atari", description=__doc__)
-    parser.add_argument("--smoke", action="store_true", help="small and short; writes nothing")
-    parser.add_argument("--games", type=int, default=32, help="games side by side")
-    parser.add_argument("--steps", type=int, default=15, help="decisions of a stretch")
-    parser.add_argument("--rounds", type=int, default=5, help="stretches of each provider")
-    options = parser.parse_args(arguments)
-    if options.smoke:
-        options.games, options.steps, options.rounds = 2, 3, 2
+    """Run the section; see `--help`."""
+    call(run, "python -m benchmarks atari", arguments)
+
+
+def run(
+    *,
+    smoke: bool = False,
+    games: PositiveInt = 32,
+    steps: PositiveInt = 15,
+    rounds: PositiveInt = 5,
+) -> None:
+    """Measure pixels: the closed loop, training against ncps, and the frame store.
+
+    Providers take turns, and rates are compared within one run. Writes `results/atari.csv` and
+    `.md`.
+
+    Args:
+        smoke: small and short; writes nothing
+        games: games side by side
+        steps: decisions of a stretch
+        rounds: stretches of each provider
+    """
+    if smoke:
+        games, steps, rounds = 2, 3, 2
     torch.set_num_threads(1)
     rows = [
-        *rates("closed loop", closed_loop(options.games, options.steps), options.rounds),
-        *rates("training", training(options.smoke), options.rounds),
-        *store(options.smoke),
+        *rates("closed loop", closed_loop(games, steps), rounds),
+        *rates("training", training(smoke), rounds),
+        *store(smoke),
     ]
     text = table(rows)
     print(text)
-    if not options.smoke:
+    if not smoke:
         write_csv(RESULTS / "atari.csv", rows)
         (RESULTS / "atari.md").write_text(text)
 

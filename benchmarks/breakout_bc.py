@@ -13,21 +13,22 @@ line is written for each finished run, so that a run that was stopped goes on wh
 
 from __future__ import annotations
 
-import argparse
 import csv
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from jsonargparse.typing import PositiveInt
 from torch import Tensor, nn
 
 from benchmarks._provenance import RESULTS, provenance
 from lrs_lightning.data import DemonstrationStore, FrameWindows, Task
 from lrs_lightning.nn import LRSCfC, pixel_encoder
+from lrs_lightning.options.call import call
 from lrs_lightning.rollout import TorchPolicy, rollout
 from lrs_lightning.training.losses import imitation_loss
 
@@ -212,7 +213,12 @@ def parts(store: DemonstrationStore, smoke: bool) -> tuple[FrameWindows, FrameWi
 
 
 def run(
-    name: str, seed: int, task: Task, data: tuple[Part, Part], head: nn.Module | None, options: Any
+    name: str,
+    seed: int,
+    task: Task,
+    data: tuple[Part, Part],
+    head: nn.Module | None,
+    options: Options,
 ) -> dict[str, Any]:
     """Train and judge one model."""
     torch.manual_seed(seed)
@@ -231,24 +237,45 @@ def run(
     return dict(zip(COLUMNS, values, strict=True))
 
 
+@dataclass(frozen=True)
+class Options:
+    """Measure behaviour cloning of Breakout: LRS-CfC, dense CfC, ncps' CfC, and no memory."""
+
+    store: Path
+    """the imported demonstrations: a folder"""
+    end_to_end: bool = False
+    """train a head with each model; wants a GPU"""
+    out: Path | None = None
+    """folder of the table; else benchmarks/results"""
+    seeds: PositiveInt = 3
+    """runs of each model"""
+    epochs: PositiveInt = 15
+    """passes over the training windows"""
+    head_epochs: PositiveInt = 5
+    """passes of the shared head's training"""
+    episodes: PositiveInt = 30
+    """games of each run"""
+    max_frames: PositiveInt = 18_000
+    """where a game is cut"""
+    smoke: bool = False
+    """a few updates and games"""
+
+    def in_small(self) -> Options:
+        """What `--smoke` makes of it."""
+        return replace(self, seeds=1, epochs=1, head_epochs=1, episodes=2, max_frames=200)
+
+
 def main(arguments: list[str]) -> None:
+    """Run the section; see `--help`."""
+    options = call(Options, "python -m benchmarks breakout-bc", arguments)
+    if isinstance(options, Options):
+        measure(options.in_small() if options.smoke else options)
+
+
+def measure(options: Options) -> None:
     """Run what is missing, write the table."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks breakout-bc", description=__doc__)
-    parser.add_argument("--store", required=True, help="the imported demonstrations")
-    parser.add_argument("--end-to-end", action="store_true", help="train a head with each model")
-    parser.add_argument("--out", default=str(RESULTS))
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--epochs", type=int, default=15)
-    parser.add_argument("--head-epochs", type=int, default=5, help="of the shared head's training")
-    parser.add_argument("--episodes", type=int, default=30)
-    parser.add_argument("--max-frames", type=int, default=18_000)
-    parser.add_argument("--smoke", action="store_true", help="a few updates and games")
-    options = parser.parse_args(arguments)
-    if options.smoke:
-        options.seeds, options.epochs, options.episodes, options.max_frames = 1, 1, 2, 200
-        options.head_epochs = 1
     torch.set_num_threads(1)
-    store, out = DemonstrationStore(options.store), Path(options.out)
+    store, out = DemonstrationStore(options.store), options.out or RESULTS
     out.mkdir(parents=True, exist_ok=True)
     windows = parts(store, options.smoke)
     rows = _read(out / "breakout_bc.csv")
@@ -281,7 +308,7 @@ def _write(table: Path, rows: list[dict[str, Any]]) -> None:
         writer.writerows(rows)
 
 
-def _markdown(rows: list[dict[str, Any]], held_out: FrameWindows, options: Any) -> str:
+def _markdown(rows: list[dict[str, Any]], held_out: FrameWindows, options: Options) -> str:
     often = torch.bincount(held_out.labels).max() / len(held_out.labels)
     head = (
         "trained with each model"

@@ -9,7 +9,6 @@ The policies take turns.
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import statistics
@@ -21,30 +20,43 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from jsonargparse.typing import PositiveInt
+
 from benchmarks._provenance import RESULTS, provenance, write_csv
+from lrs_lightning.options.call import call
 
 ENV_ID = "HalfCheetah-v5"
 FILES = ("results.jsonl", "summary.json", "report.html")
 
 
 def main(arguments: list[str]) -> None:
-    """Measure, print the table, and write `results/evaluation.csv` and `.md`."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks evaluation", description=__doc__)
-    parser.add_argument("--smoke", action="store_true", help="two episodes; writes nothing")
-    parser.add_argument("--policy", nargs="+", default=["expert=shipped"], metavar="NAME=P")
-    parser.add_argument("--episodes", type=int, default=30, help="of each condition")
-    parser.add_argument("--rounds", type=int, default=3, help="processes for each policy")
-    options = parser.parse_args(arguments)
-    if options.smoke:
-        options.episodes, options.rounds = 2, 1
-    runs = [
-        (word, evaluate(word, options.episodes))
-        for _ in range(options.rounds)
-        for word in options.policy
-    ]
-    rows = [summary([run for w, run in runs if w == word], word) for word in options.policy]
+    """Run the section; see `--help`."""
+    call(run, "python -m benchmarks evaluation", arguments)
+
+
+def run(
+    *,
+    smoke: bool = False,
+    policy: Sequence[str] = ("expert=shipped",),
+    episodes: PositiveInt = 30,
+    rounds: PositiveInt = 3,
+) -> None:
+    """Measure how long the `paper` suite takes, from the command to the report.
+
+    Writes `results/evaluation.csv` and `.md`.
+
+    Args:
+        smoke: two episodes; writes nothing
+        policy: policies, as `evaluate` takes them: NAME=POLICY
+        episodes: episodes of each condition
+        rounds: processes for each policy
+    """
+    if smoke:
+        episodes, rounds = 2, 1
+    runs = [(word, evaluate(word, episodes)) for _ in range(rounds) for word in policy]
+    rows = [summary([run for w, run in runs if w == word], word) for word in policy]
     print(table(rows))
-    if not options.smoke:
+    if not smoke:
         write_csv(RESULTS / "evaluation.csv", rows)
         (RESULTS / "evaluation.md").write_text(page(rows), encoding="utf-8")
 

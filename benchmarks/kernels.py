@@ -6,11 +6,13 @@ this very run. Results go to `benchmarks/results/kernels_<device>.csv`, one row 
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import torch
+from jsonargparse.typing import PositiveFloat, PositiveInt
 from torch import Tensor
 
 from benchmarks import kernel_cases as cases
@@ -20,15 +22,55 @@ from benchmarks.kernel_check import agrees
 from benchmarks.kernel_flashrnn import why_not as why_no_flashrnn
 from benchmarks.kernel_floor import floor_share, peak_memory_mb
 from lrs_kernels import explain
+from lrs_lightning.options.call import call
+
+MODES = ("training", "forward", "population", "step")
 
 Row = dict[str, object]
 Checked = dict[tuple[str, str], bool]
 """Whether a provider (cell, name) agreed with the reference loop."""
 
 
+@dataclass(frozen=True)
+class Options:
+    """Measure scans beside their peers, where they agree with the reference loop.
+
+    Writes `benchmarks/results/kernels_DEVICE.csv`.
+    """
+
+    smoke: bool = False
+    """small shapes, 20 seconds"""
+    device: str = "cuda" if torch.cuda.is_available() else "cpu"
+    """cpu or cuda"""
+    threads: Sequence[PositiveInt] = (1, 2)
+    """threads on the CPU, one after the other"""
+    modes: Sequence[Literal["training", "forward", "population", "step"]] = MODES
+    """what is measured"""
+    cells: Sequence[Literal["cfc", "lstm", "gru", "rnn"]] = tuple(cases.SCANS)
+    """whose scans"""
+    seconds: PositiveFloat = 6.0
+    """for each table"""
+    out: Path | None = None
+    """the CSV file; else one in results/"""
+    plot: bool = False
+    """draw the table as well"""
+    offline: bool = False
+    """compile for sm_90, without a GPU, and measure nothing"""
+
+    def in_small(self) -> Options:
+        """What `--smoke` makes of it."""
+        return replace(self, seconds=0.3, threads=(1,))
+
+
 def main(arguments: list[str]) -> None:
+    """Run the section; see `--help`."""
+    options = call(Options, "python -m benchmarks kernels", arguments)
+    if isinstance(options, Options):
+        measure(options.in_small() if options.smoke else options)
+
+
+def measure(options: Options) -> None:
     """Measure and write the table."""
-    options = _parse(arguments)
     if options.offline:
         from benchmarks import offline_sm90
 
@@ -46,7 +88,7 @@ def main(arguments: list[str]) -> None:
     for threads in (1,) if options.device == "cuda" else options.threads:
         torch.set_num_threads(threads)
         for mode in options.modes:
-            rows += [{"threads": threads, **row} for row in MODES[mode](options, checked)]
+            rows += [{"threads": threads, **row} for row in MEASURES[mode](options, checked)]
     path = options.out or RESULTS / f"kernels_{options.device}{'_smoke' * options.smoke}.csv"
     write_csv(path, rows)
     print(f"\nwritten to {path}")
@@ -56,24 +98,7 @@ def main(arguments: list[str]) -> None:
         print(f"drawn in {plot(rows, path.with_suffix('.svg'))}")
 
 
-def _parse(arguments: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks kernels")
-    parser.add_argument("--smoke", action="store_true", help="small shapes, 20 seconds")
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2], help="on the CPU")
-    parser.add_argument("--modes", nargs="+", choices=list(MODES), default=list(MODES))
-    parser.add_argument("--cells", nargs="+", choices=list(cases.SCANS), default=list(cases.SCANS))
-    parser.add_argument("--seconds", type=float, default=6.0, help="for each table")
-    parser.add_argument("--out", type=Path)
-    parser.add_argument("--plot", action="store_true")
-    parser.add_argument("--offline", action="store_true", help="compile for sm_90, without a GPU")
-    options = parser.parse_args(arguments)
-    if options.smoke:
-        options.seconds, options.threads = 0.3, [1]
-    return options
-
-
-def _passes(options: argparse.Namespace, checked: Checked, train: bool) -> list[Row]:
+def _passes(options: Options, checked: Checked, train: bool) -> list[Row]:
     rows: list[Row] = []
     sizes = cases.TRAINING + cases.TRAINING_GPU * (options.device == "cuda")
     for case in cases.SMOKE if options.smoke else sizes:
@@ -99,7 +124,7 @@ def _call(layer: Callable[[Tensor], Tensor], x: Tensor, train: bool) -> Callable
     return forward
 
 
-def _population(options: argparse.Namespace, checked: Checked) -> list[Row]:
+def _population(options: Options, checked: Checked) -> list[Row]:
     rows: list[Row] = []
     for case in cases.SMOKE_POPULATION if options.smoke else cases.POPULATION:
         for name, backend, precision in cases.our_backends(options.device):
@@ -134,7 +159,7 @@ def _population_pair(
     return lambda: train(*together), lambda: [train(*member) for member in alone]
 
 
-def _step(options: argparse.Namespace, checked: Checked) -> list[Row]:
+def _step(options: Options, checked: Checked) -> list[Row]:
     rows: list[Row] = []
     for hidden in (32,) if options.smoke else (64, 128, 256):
         case = cases.Case(1, 1, 32, hidden)
@@ -144,9 +169,7 @@ def _step(options: argparse.Namespace, checked: Checked) -> list[Row]:
     return rows
 
 
-def _measure(
-    calls: dict[str, Callable[[], object]], options: argparse.Namespace
-) -> dict[str, Timing]:
+def _measure(calls: dict[str, Callable[[], object]], options: Options) -> dict[str, Timing]:
     wait = torch.cuda.synchronize if options.device == "cuda" else None
     return interleave(calls, rounds=60, warmup=4, seconds=options.seconds, synchronize=wait)
 
@@ -187,7 +210,7 @@ def _report(
     return rows
 
 
-MODES: dict[str, Callable[[argparse.Namespace, Checked], list[Row]]] = {
+MEASURES: dict[str, Callable[[Options, Checked], list[Row]]] = {
     "training": lambda options, checked: _passes(options, checked, True),
     "forward": lambda options, checked: _passes(options, checked, False),
     "population": _population,

@@ -8,17 +8,18 @@ run.
 
 from __future__ import annotations
 
-import argparse
 import time
 from collections.abc import Callable
 
 import ncps.torch
 import torch
+from jsonargparse.typing import PositiveInt
 from torch import Tensor, nn
 
 from benchmarks._provenance import RESULTS, device_name, write_csv
 from benchmarks._timing import Timing, interleave, ratio
 from lrs_lightning.nn import LRSGRU, LRSLSTM, LRSRNN, LRSCfC, LRSLayer, from_ncps
+from lrs_lightning.options.call import call
 
 CELLS: dict[str, type[LRSLayer]] = {"CfC": LRSCfC, "LSTM": LRSLSTM, "GRU": LRSGRU, "RNN": LRSRNN}
 PEERS: dict[str, type[nn.Module]] = {"LSTM": nn.LSTM, "GRU": nn.GRU, "RNN": nn.RNN}
@@ -118,22 +119,29 @@ def row(cell: str, shape: Shape, timings: dict[str, Timing]) -> dict[str, object
 
 
 def main(arguments: list[str]) -> None:
-    """Measure, print and store."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks layers", allow_abbrev=False)
-    parser.add_argument("--threads", type=int, default=1, help="threads of torch")
-    parser.add_argument("--rounds", type=int, default=25, help="measurements of each layer")
-    parser.add_argument("--smoke", action="store_true", help="five rounds, nothing stored")
-    options = parser.parse_args(arguments)
-    torch.set_num_threads(options.threads)
+    """Run the section; see `--help`."""
+    call(run, "python -m benchmarks layers", arguments)
+
+
+def run(*, threads: PositiveInt = 1, rounds: PositiveInt = 25, smoke: bool = False) -> None:
+    """Measure a training update of each layer beside its dense form, torch.nn.LSTM and ncps.
+
+    Writes `results/layers_N_threads.csv` and `results/layers_construction.csv`.
+
+    Args:
+        threads: threads of torch
+        rounds: measurements of each layer
+        smoke: five rounds, nothing stored
+    """
+    torch.set_num_threads(threads)
     torch.manual_seed(0)
-    print(f"{device_name()}, torch {torch.__version__}, {options.threads} thread(s)")
+    print(f"{device_name()}, torch {torch.__version__}, {threads} thread(s)")
     built = construct()
-    rounds = 5 if options.smoke else options.rounds
     rows = []
-    for shape in SHAPES[:1] if options.smoke else SHAPES:
+    for shape in SHAPES[:1] if smoke else SHAPES:
         for cell in CELLS:
-            rows.append(row(cell, shape, measure(cell, shape, rounds)))
+            rows.append(row(cell, shape, measure(cell, shape, 5 if smoke else rounds)))
             print("  ".join(f"{name} {value}" for name, value in rows[-1].items()), flush=True)
-    if not options.smoke:
-        write_csv(RESULTS / f"layers_{options.threads}_threads.csv", rows)
+    if not smoke:
+        write_csv(RESULTS / f"layers_{threads}_threads.csv", rows)
         write_csv(RESULTS / "layers_construction.csv", built)

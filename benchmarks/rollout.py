@@ -8,7 +8,6 @@ compared within one run. Before anything is timed, our engine must equal Gymnasi
 
 from __future__ import annotations
 
-import argparse
 import csv
 import gc
 import importlib.util
@@ -25,11 +24,13 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 import torch
+from jsonargparse.typing import PositiveInt
 
 from benchmarks._provenance import RESULTS, provenance
 from lrs_lightning.envs import available_cores, describe, make
 from lrs_lightning.files import write_whole
 from lrs_lightning.nn import PolicyConfig, build_policy, cores
+from lrs_lightning.options.call import call
 from lrs_lightning.rollout import TorchPolicy, rollout
 
 TASKS = ("HalfCheetah-v5", "Hopper-v5", "Walker2d-v5", "Ant-v5", "Humanoid-v5")
@@ -39,23 +40,38 @@ Provider = Callable[[], int]
 
 
 def main(arguments: list[str]) -> None:
-    """Measure, print the table, and write `results/rollout.csv` and `.md`."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks rollout", description=__doc__)
-    parser.add_argument("--smoke", action="store_true", help="small and short; writes nothing")
-    parser.add_argument("--tasks", nargs="+", default=list(TASKS), help="ids of MuJoCo tasks")
-    parser.add_argument("--envs", type=int, default=180, help="environments side by side")
-    parser.add_argument("--steps", type=int, default=50, help="steps of a stretch")
-    parser.add_argument("--rounds", type=int, default=5, help="stretches of each provider")
-    options = parser.parse_args(arguments)
-    if options.smoke:
-        options.tasks, options.envs, options.steps, options.rounds = TASKS[:2], 16, 20, 2
+    """Run the section; see `--help`."""
+    call(run, "python -m benchmarks rollout", arguments)
+
+
+def run(
+    *,
+    smoke: bool = False,
+    tasks: Sequence[str] = TASKS,
+    envs: PositiveInt = 180,
+    steps: PositiveInt = 50,
+    rounds: PositiveInt = 5,
+) -> None:
+    """Measure steps of control a second: our engine, Gymnasium, envpool, ours with a policy.
+
+    Writes `results/rollout.csv` and `.md`.
+
+    Args:
+        smoke: small and short; writes nothing
+        tasks: ids of MuJoCo tasks
+        envs: environments side by side
+        steps: steps of a stretch
+        rounds: stretches of each provider
+    """
+    if smoke:
+        tasks, envs, steps, rounds = TASKS[:2], 16, 20, 2
     torch.set_num_threads(1)
     rows: list[dict[str, Any]] = []
-    for task in options.tasks:
+    for task in tasks:
         check_exact(task)
-        rows += measure(task, options.envs, options.steps, options.rounds)
+        rows += measure(task, envs, steps, rounds)
         print(table([row for row in rows if row["task"] == task]), flush=True)
-    if not options.smoke:
+    if not smoke:
         write(rows, RESULTS)
 
 

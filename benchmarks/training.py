@@ -7,7 +7,6 @@ Results: `results/training.csv`, a line for each case, seed and condition.
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import subprocess
@@ -20,6 +19,8 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks._provenance import RESULTS, write_csv
+from lrs_lightning.errors import UnknownNameError
+from lrs_lightning.options.call import call
 
 DENSE = ["--model.policy.core.control=Dense"]
 POSITIONS = ["--model.policy.encoder.channels=[0,1,2,3,4,5,6,7]"]
@@ -94,18 +95,34 @@ def table(rows: Sequence[Row]) -> str:
 
 
 def main(arguments: list[str]) -> None:
-    """Run the chosen cases and write the table."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks training", allow_abbrev=False)
-    parser.add_argument("--cases", nargs="*", default=list(CASES), choices=list(CASES))
-    parser.add_argument("--seeds", type=int, nargs="*", default=[0, 1, 2])
-    parser.add_argument("--out", type=Path, default=RESULTS / "training.csv")
-    parser.add_argument("--smoke", action="store_true", help="seconds instead of minutes")
-    options = parser.parse_args(arguments)
-    cases, seeds = (["default"], [0]) if options.smoke else (options.cases, options.seeds)
+    """Run the section; see `--help`."""
+    call(measure, "python -m benchmarks training", arguments)
+
+
+def measure(
+    *,
+    cases: Sequence[str] = tuple(CASES),
+    seeds: Sequence[int] = (0, 1, 2),
+    out: Path | None = None,
+    smoke: bool = False,
+) -> None:
+    """Measure what `fit` earns in closed loop, and how long it takes; writes a table.
+
+    Args:
+        cases: which of the cases
+        seeds: of weights, mask and order of the windows
+        out: the table; else benchmarks/results/training.csv
+        smoke: seconds instead of minutes
+    """
+    for case in cases:
+        if case not in CASES:
+            raise UnknownNameError("case", case, CASES)
+    if smoke:
+        cases, seeds = ["default"], [0]
     rows: list[Row] = []
     for case in cases:
         for seed in seeds:
-            new = run(case, seed, SMOKE if options.smoke else ())
+            new = run(case, seed, SMOKE if smoke else ())
             rows += new
             clean = new[0]
             print(
@@ -113,6 +130,7 @@ def main(arguments: list[str]) -> None:
                 f"{clean['wall_seconds']} s",
                 flush=True,
             )
-            if not options.smoke:
-                write_csv(options.out, rows)  # after each run: hours must not be lost
+            if not smoke:
+                # After each run: hours must not be lost.
+                write_csv(out or RESULTS / "training.csv", rows)
     print(table(rows))

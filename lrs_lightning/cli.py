@@ -10,7 +10,9 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from lrs_lightning import __version__
+from lrs_lightning.commands import PROGRAM
 from lrs_lightning.errors import LrsError, UnknownNameError
+from lrs_lightning.options.menu import HELP, menu
 from lrs_lightning.stopping import SIGNALS, Interrupted
 
 # verb -> (module that has `main(verb, arguments) -> exit code`, one line for --help)
@@ -35,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     and SIGTERM asked for the end.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
-    if not words or words[0] in ("-h", "--help"):
+    if not words or words[0] in HELP:
         print(usage())
         return 0
     if words[0] == "--version":
@@ -57,13 +59,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def usage() -> str:
     """The page that `--help` prints."""
-    width = max(map(len, VERBS))
-    verbs = "\n".join(f"  {verb:<{width}}  {text}" for verb, (_, text) in VERBS.items())
-    return (
-        "usage: python -m lrs_lightning VERB [options]\n\n"
+    return menu(
+        f"{PROGRAM} VERB [options]",
         "Low-rank sparse recurrent policies: learn from demonstrations, hold up when the world "
-        f"shifts.\n\nverbs:\n{verbs}\n\n"
-        "`VERB --help` explains one. `fit` without options runs the main job: HalfCheetah-v5."
+        "shifts.",
+        "verbs",
+        {verb: text for verb, (_, text) in VERBS.items()},
+        "`VERB --help` explains one. `fit` without options runs the main job: HalfCheetah-v5.",
     )
 
 

@@ -30,10 +30,7 @@ def test_version(capsys):
 
 @pytest.mark.parametrize("verb", sorted(VERBS))
 def test_every_verb_explains_itself(verb, capsys):
-    try:
-        assert main([verb, "--help"]) == 0
-    except SystemExit as end:  # argparse leaves this way
-        assert end.code in (0, None)
+    assert main([verb, "--help"]) == 0
     assert f"lrs_lightning {verb}" in capsys.readouterr().out
 
 
@@ -43,8 +40,11 @@ def test_every_verb_explains_itself(verb, capsys):
         (["fti"], "unknown verb 'fti': did you mean 'fit'?"),
         (["collect", "--out", "x", "--episods", "3"], "did you mean '--episodes'?"),
         (["collect", "--out", "x", "--ep", "3"], "unknown option --ep"),
-        (["collect", "--out", "x", "--episodes", "0"], "not a whole number of at least 1"),
-        (["collect"], "required: --out"),
+        (
+            ["collect", "--out", "x", "--episodes", "0"],
+            "expected a whole number of at least 1",
+        ),
+        (["collect"], "required and not given: --out"),
         (["collect", "--out", "x", "--env", "HalfCheeta-v5"], "did you mean 'HalfCheetah-v5'?"),
         (["collect", "--out", "x", "--env", "Walker2d-v5"], "unknown shipped expert 'Walker2d-v5'"),
         (["collect", "--out", "x", "--noise", "loud"], "noise is 'loud', expected"),

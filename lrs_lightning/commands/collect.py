@@ -2,39 +2,50 @@
 
 from __future__ import annotations
 
-from lrs_lightning.commands._parser import Parser, positive_int
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jsonargparse.typing import PositiveInt
+
+from lrs_lightning.commands import PROGRAM
+from lrs_lightning.options.call import call
+
+if TYPE_CHECKING:
+    from lrs_lightning.rollout import Episode
 
 
 def main(verb: str, arguments: list[str]) -> int:
     """Run the verb; see `--help`."""
-    parser = Parser(
-        "collect",
-        "Roll an expert out with noise on its actions and store observations, executed actions and "
-        "the expert's clean actions, which are the labels.",
-    )
-    parser.add_argument("--env", default="HalfCheetah-v5", help="environment id")
-    parser.add_argument("--expert", default="shipped", help="'shipped', or the path of an expert")
-    parser.add_argument("--episodes", type=positive_int, default=20, help="number of episodes")
-    parser.add_argument(
-        "--noise",
-        default="0:0.4",
-        help="standard deviation of the action noise: a schedule over the episodes, or one value",
-    )
-    parser.add_argument("--seed", type=int, default=0, help="data seed")
-    parser.add_argument("--out", required=True, help="folder of the store")
-    options = parser.parse_args(arguments)
+    return int(call(collect, f"{PROGRAM} {verb}", arguments))
 
-    from lrs_lightning.data.collect import collect
-    from lrs_lightning.rollout import Episode
 
-    def show(episode: Episode) -> None:
-        print(
-            f"episode {episode.episode:3d}  seed {episode.seed}  "
-            f"return {episode.return_:9.1f}  length {episode.length}",
-            flush=True,
-        )
+def collect(
+    *,
+    out: Path,
+    env: str = "HalfCheetah-v5",
+    expert: str = "shipped",
+    episodes: PositiveInt = 20,
+    noise: str = "0:0.4",
+    seed: int = 0,
+    quiet: bool = False,
+) -> int:
+    """Roll an expert out with noise on its actions and store what it saw and did.
 
-    store = collect(**vars(options), on_episode=show)
+    A store holds observations, executed actions, and the expert's clean actions: the labels.
+
+    Args:
+        out: folder of the store
+        env: environment id
+        expert: 'shipped', the path of an expert, or a hub name
+        episodes: number of episodes
+        noise: deviation of the action noise: a schedule over the episodes, or one value
+        seed: data seed: which episodes
+        quiet: print no line for each episode
+    """
+    from lrs_lightning.data.collect import collect as collect_store
+
+    show = None if quiet else show_episode
+    store = collect_store(env, out, expert, episodes, noise, seed, on_episode=show)
     manifest = store.manifest
     mean = sum(manifest["returns"]) / len(store)
     size = sum(f.stat().st_size for f in store.folder.iterdir()) / 1e6
@@ -44,3 +55,12 @@ def main(verb: str, arguments: list[str]) -> int:
         f"{store.folder} ({size:.1f} MB)"
     )
     return 0
+
+
+def show_episode(episode: Episode) -> None:
+    """Print the line of an episode as it ends."""
+    print(
+        f"episode {episode.episode:3d}  seed {episode.seed}  "
+        f"return {episode.return_:9.1f}  length {episode.length}",
+        flush=True,
+    )

@@ -3,60 +3,183 @@
 from __future__ import annotations
 
 import time
-from argparse import ArgumentTypeError, Namespace
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from lrs_lightning.commands._parser import Parser, positive_int
+from jsonargparse.typing import PositiveFloat, PositiveInt
+
+from lrs_lightning.commands import PROGRAM
+from lrs_lightning.commands.collect import show_episode
+from lrs_lightning.errors import EnvironmentMismatchError, UnknownNameError
+from lrs_lightning.options.call import call, parse
+from lrs_lightning.options.menu import HELP, menu
+from lrs_lightning.options.parser import Parser
+from lrs_lightning.options.peek import value_of
+from lrs_lightning.options.signature import add_options, parser_for
+
+if TYPE_CHECKING:
+    from lrs_lightning.expert_training.pqn_config import PQNConfig
+    from lrs_lightning.expert_training.sac_config import SACConfig
+
+ACTIONS = {
+    "fit": "train an expert: PQN for an Atari game, SAC for a MuJoCo task",
+    "score": "play whole episodes of any expert in the clean world",
+}
 
 
 def main(verb: str, arguments: list[str]) -> int:
     """Run the verb; see `--help`."""
-    parser = Parser(
-        "expert",
-        "fit: train an expert (PQN for an Atari game, SAC for a MuJoCo task), or go on with a "
-        "training that was interrupted. score: whole episodes of any expert in the clean world.",
-    )
-    parser.add_argument("action", choices=["fit", "score"], help="what to do")
-    parser.add_argument("--env", required=True, help="task, e.g. Seaquest or Walker2d-v5")
-    parser.add_argument("--episodes", type=positive_int, default=30, help="episodes of the score")
-    parser.add_argument("--expert", default="shipped", help="score: 'shipped', path or hub name")
-    parser.add_argument("--config", help="fit: recipe, e.g. conf/expert-seaquest.yaml")
-    parser.add_argument("--steps", type=positive_int, help="fit: steps in all (else the recipe's)")
-    parser.add_argument("--seed", type=int, help="fit: seed of everything (else the recipe's)")
-    parser.add_argument("--device", default="cpu", help="fit: of an Atari expert, e.g. cuda")
-    parser.add_argument("--minutes", type=_minutes, help="fit: stop at the first checkpoint after")
-    parser.add_argument("--out", help="fit: folder of the training (else runs/expert/TASK)")
-    options = parser.parse_args(arguments)
-    return _score(options) if options.action == "score" else _fit(options)
+    program = f"{PROGRAM} {verb}"
+    if not arguments or arguments[0] in HELP:
+        about = "Train the expert of a task, or score one."
+        print(menu(f"{program} ACTION [options]", about, "actions", ACTIONS, _MORE))
+        return 0
+    action, *words = arguments
+    if action not in ACTIONS:
+        raise UnknownNameError("action", action, ACTIONS)
+    if action == "score":
+        return int(call(score, f"{program} score", words))
+    parser = _parser(f"{program} fit", words)
+    options = parse(parser, words)
+    return 0 if options is None else fit(**options)
 
 
-def _minutes(text: str) -> float:
-    try:
-        minutes = float(text)
-    except ValueError:
-        minutes = 0.0
-    if not minutes > 0:
-        raise ArgumentTypeError(f"{text!r} is no number of minutes")
-    return minutes
+_MORE = "`expert ACTION --help` explains one; `expert fit --env TASK --help` lists its recipe, too."
 
 
-def _score(options: Namespace) -> int:
-    from lrs_lightning.expert_training.card import score
+def score(
+    *,
+    env: str,
+    expert: str = "shipped",
+    episodes: PositiveInt = 30,
+    quiet: bool = False,
+) -> int:
+    """Play whole episodes of an expert in the clean world.
+
+    Args:
+        env: task, e.g. Seaquest or Walker2d-v5
+        expert: 'shipped', the path of an expert, or a hub name
+        episodes: number of episodes
+        quiet: print no line for each episode
+    """
+    from lrs_lightning.expert_training.card import score as play
     from lrs_lightning.experts import load_expert
-    from lrs_lightning.rollout import Episode
 
-    def show(episode: Episode) -> None:
+    show = None if quiet else show_episode
+    print(_sentence(play(load_expert(expert, env), env, episodes, on_episode=show)))
+    return 0
+
+
+def fit(
+    *,
+    env: str,
+    out: Path | None = None,
+    episodes: PositiveInt = 30,
+    device: str = "cpu",
+    minutes: PositiveFloat | None = None,
+    quiet: bool = False,
+    **recipe: Any,
+) -> int:
+    """Train the expert of a task and score it; --config FILE holds a recipe, as those of conf/.
+
+    An Atari game's training that was interrupted goes on where it stopped: run it again with the
+    same --out.
+
+    Args:
+        env: task, e.g. Seaquest or Walker2d-v5; with --help it decides which recipe is listed
+        out: folder of the training; else runs/expert/TASK
+        episodes: episodes of the score
+        device: of an Atari expert's network, e.g. cuda
+        minutes: of an Atari expert: stop at the first checkpoint after
+        quiet: show no progress
+        recipe: the fields of the task's recipe
+    """
+    folder = out or Path("runs") / "expert" / env.removeprefix("ALE/")
+    config = recipe_class(env)
+    if config.__name__ == "PQNConfig":
+        from lrs_lightning.envs import canonical_id
+
+        game = config(env_id=canonical_id(env), **recipe)
+        return _fit_game(game, folder, episodes, device, minutes, quiet)
+    return _fit_mujoco(config(**recipe), env, folder, episodes, quiet)
+
+
+def recipe_class(env: str) -> Callable[..., Any]:
+    """What the training of a task's expert can be told.
+
+    Raises:
+        EnvironmentMismatchError: none can be trained.
+    """
+    from lrs_lightning.envs import domain_of
+    from lrs_lightning.expert_training.pqn_config import PQNConfig
+    from lrs_lightning.expert_training.sac_config import SACConfig
+
+    recipes: dict[str | None, Callable[..., Any]] = {"pqn": PQNConfig, "sac": SACConfig}
+    domain = domain_of(env)
+    if domain.expert_trainer not in recipes:
+        raise EnvironmentMismatchError(
+            f"{env}: no expert of the domain {domain.name!r} can be trained, only those of MuJoCo "
+            "and Atari: bring one of your own"
+        )
+    return recipes[domain.expert_trainer]
+
+
+def _parser(program: str, words: list[str]) -> Parser:
+    """The options of every training, and those of the recipe that the task in the words has."""
+    parser = parser_for(fit, program, skip={"recipe"})
+    env = value_of("env", words)
+    if env is not None:
+        recipe = recipe_class(env)
+        title = f"recipe ({recipe.__name__.removesuffix('Config')})"
+        add_options(parser, recipe, title, skip={"env_id"}, also={"decisions": "steps"})
+    return parser
+
+
+def _fit_game(
+    config: PQNConfig,
+    folder: Path,
+    episodes: int,
+    device: str,
+    minutes: float | None,
+    quiet: bool,
+) -> int:
+    from lrs_lightning.expert_training.pqn_export import export_expert
+    from lrs_lightning.expert_training.pqn_run import train_expert
+
+    deadline = None if minutes is None else 60 * minutes
+    show = None if quiet else _rows(config.decisions)
+    train_expert(config, folder, device, show, deadline_s=deadline)
+    card = export_expert(folder, folder / "expert.safetensors", episodes)
+    print(_sentence(card["evaluation"]))
+    print(f"expert: {folder / 'expert.safetensors'}  (tensorboard --logdir {folder})")
+    return 0
+
+
+def _rows(decisions: int) -> Callable[[dict[str, Any]], None]:
+    """Print a row of the learning curve, with the time that is left."""
+    begin, first = time.perf_counter(), 0
+
+    def show(row: dict[str, Any]) -> None:
+        nonlocal first
+        first = first or row["decisions"]
+        done, spent = row["decisions"] - first, time.perf_counter() - begin
+        left = (decisions - row["decisions"]) * spent / done if done else float("nan")
         print(
-            f"episode {episode.episode:3d}  seed {episode.seed}  "
-            f"return {episode.return_:9.1f}  length {episode.length}",
+            f"{row['decisions']:>10,} of {decisions:,} decisions  "
+            f"return {row['episodes_return']:8.1f}  epsilon {row['epsilon']:.2f}  "
+            f"ETA {left / 60:.0f} min",
             flush=True,
         )
 
-    result = score(
-        load_expert(options.expert, options.env), options.env, options.episodes, on_episode=show
-    )
-    print(_sentence(result))
+    return show
+
+
+def _fit_mujoco(config: SACConfig, env: str, folder: Path, episodes: int, quiet: bool) -> int:
+    from lrs_lightning.expert_training.sac import train_sac
+
+    path = train_sac(env, folder, config, episodes, progress=not quiet)
+    print(f"expert: {path}")
     return 0
 
 
@@ -66,68 +189,3 @@ def _sentence(result: dict[str, Any]) -> str:
         f"{result['return_sd']:g}, from {result['return_min']:g} to {result['return_max']:g}; "
         f"{result['cut_by_time_limit']} cut by the time limit"
     )
-
-
-def _fit(options: Namespace) -> int:
-    from lrs_lightning.envs import domain_of
-    from lrs_lightning.errors import EnvironmentMismatchError
-
-    trainers = {"pqn": _fit_game, "sac": _fit_mujoco}
-    domain = domain_of(options.env)
-    if domain.expert_trainer not in trainers:
-        raise EnvironmentMismatchError(
-            f"{options.env}: no expert of the domain {domain.name!r} can be trained, only those of "
-            "MuJoCo and Atari: bring one of your own"
-        )
-    return trainers[domain.expert_trainer](options)
-
-
-def _fit_game(options: Namespace) -> int:
-    from lrs_lightning.envs import canonical_id
-    from lrs_lightning.expert_training.pqn_config import load_recipe
-    from lrs_lightning.expert_training.pqn_export import export_expert
-    from lrs_lightning.expert_training.pqn_run import train_expert
-
-    env_id = canonical_id(options.env)
-    changes = {"env_id": env_id, "decisions": options.steps, "seed": options.seed}
-    config = load_recipe(options.config, {k: v for k, v in changes.items() if v is not None})
-    folder = _folder(options)
-    begin, first = time.perf_counter(), 0
-
-    def show(row: dict[str, Any]) -> None:
-        nonlocal first
-        first = first or row["decisions"]
-        done, spent = row["decisions"] - first, time.perf_counter() - begin
-        left = (config.decisions - row["decisions"]) * spent / done if done else float("nan")
-        print(
-            f"{row['decisions']:>10,} of {config.decisions:,} decisions  "
-            f"return {row['episodes_return']:8.1f}  epsilon {row['epsilon']:.2f}  "
-            f"ETA {left / 60:.0f} min",
-            flush=True,
-        )
-
-    deadline = None if options.minutes is None else 60 * options.minutes
-    train_expert(config, folder, options.device, show, deadline_s=deadline)
-    card = export_expert(folder, folder / "expert.safetensors", options.episodes)
-    print(_sentence(card["evaluation"]))
-    print(f"expert: {folder / 'expert.safetensors'}  (tensorboard --logdir {folder})")
-    return 0
-
-
-def _fit_mujoco(options: Namespace) -> int:
-    from lrs_lightning.expert_training.sac import train_sac
-
-    path = train_sac(
-        options.env,
-        _folder(options),
-        options.steps or 1_350_000,
-        options.seed or 0,
-        options.episodes,
-    )
-    print(f"expert: {path}")
-    return 0
-
-
-def _folder(options: Namespace) -> Path:
-    name = options.env.removeprefix("ALE/")
-    return Path(options.out) if options.out else Path("runs") / "expert" / name

@@ -6,34 +6,11 @@ import logging
 import os
 import sys
 import warnings
+from pathlib import Path
 
-_HELP = """\
-usage: python -m lrs_lightning {verb} [--config FILE] [--key=value ...]
+from jsonargparse import set_parsing_settings
 
-{about}
-
-The keys that matter most (all of them: --help=all; as a file: --print_config):
-  --config FILE                  YAML, e.g. conf/halfcheetah.yaml; later keys win
-  --model.policy.core            CfC, LSTM, GRU, RNN, MLP, Stack          (CfC)
-  --model.policy.core.rank       r, or null for dense                     (8)
-  --model.policy.core.sparsity   share of zeros of the mask, in [0, 1)    (0.5)
-  --model.policy.core.control    a stand-in: Dense, Pruned, Truncated ... (none)
-  --model.policy.core.help NAME  all options of a core; so for encoders: --model.policy.encoder.help
-  --model.policy.encoder         Vector; Small, Nature, Ncps, Impala      (Vector)
-  --model.policy.encoder.channels  channels of the observation it sees    (all)
-  --model.lr                     peak learning rate                       (0.003)
-  --data.env                     task                        (that of the store, or HalfCheetah-v5)
-  --data.path                    a store of your own (see `collect`)      (collected on first use)
-  --data.noise                   noise schedule of the demonstrations     (0:0.4)
-  --evaluation.suite             smoke, paper, full, or a YAML file       (paper)
-  --evaluation.episodes          episodes of each condition               (20)
-  --trainer.max_steps            updates                                  (4000)
-  --seed_everything              seed of weights and training             (0)
-  --ckpt_path                    a checkpoint or run folder to go on from or to test; `last` and
-                                 `best` are those of the newest run of the task
-  --checkpoint.every             longest time between two saves           (60s)
-  --guard.action                 stop or skip, for numbers not finite     (stop)
-"""
+from lrs_lightning.options.menu import HELP
 
 _ABOUT = {
     "fit": "Train on demonstrations (collected on first use), then test in closed loop.",
@@ -45,10 +22,14 @@ _ABOUT = {
 
 def main(verb: str, arguments: list[str]) -> int:
     """Run one of Lightning's verbs; see `--help`."""
-    if arguments and arguments[0] in ("-h", "--help"):
-        print(_HELP.format(verb=verb, about=_ABOUT[verb]))
+    if any(word in HELP for word in arguments):
+        page = Path(__file__).with_name("fit_page.txt").read_text(encoding="utf-8")
+        print(page.format(verb=verb, about=_ABOUT[verb]), end="")
         return 0
     words = ["--help" if word == "--help=all" else word for word in arguments]
+    if words != arguments:
+        # The meaning of a dataclass's fields stands below them; to read it takes time.
+        set_parsing_settings(docstring_parse_attribute_docstrings=True)
     _quieten()
     # Networks of this size gain little from a second thread, and lose a hundredfold where another
     # program keeps a core busy: OpenMP's threads spin while they wait. Set it to choose otherwise.
@@ -67,6 +48,8 @@ def main(verb: str, arguments: list[str]) -> int:
         return 143
     except SystemExit as end:
         return int(end.code or 0)
+    except FileNotFoundError as error:
+        raise DataError(f"cannot read {error.filename or error}") from error
     except OSError as error:
         where = f" {error.filename}" if error.filename else ""
         raise DataError(

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import platform
 
-from lrs_lightning.commands._parser import Parser
+from lrs_lightning.commands import PROGRAM
+from lrs_lightning.options.call import call
 
 
 def main(verb: str, arguments: list[str]) -> int:
     """Run the verb; see `--help`."""
-    Parser("info", "Versions, device, kernels, experts and shifts at hand.").parse_args(arguments)
+    return int(call(info, f"{PROGRAM} {verb}", arguments))
 
+
+def info() -> int:
+    """Tell versions, device, kernels, experts and shifts at hand."""
     import torch
 
     from lrs_kernels.dispatch import explain

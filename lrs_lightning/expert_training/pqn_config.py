@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass
 
-from lrs_lightning.documents import read_yaml
-from lrs_lightning.errors import ArgumentError, did_you_mean
+from lrs_lightning.errors import ArgumentError
 
 
 @dataclass(frozen=True)
@@ -71,34 +67,3 @@ class PQNConfig:
         """Learning rate after so many decisions."""
         left = max(0.0, 1 - decisions / self.decisions)
         return self.learning_rate * (0.1 + 0.9 * left)
-
-
-def load_recipe(path: str | Path | None, changes: Mapping[str, Any]) -> PQNConfig:
-    """The recipe of a YAML file, with some of it changed.
-
-    Args:
-        path: a mapping of the fields of `PQNConfig`; None for the defaults.
-        changes: fields that win over the file's.
-
-    Raises:
-        ArgumentError: the file names no field (the nearest is offered), or gives one a value of
-            another kind.
-        DataError: the file is missing, or no mapping.
-    """
-    known = {field.name: type(field.default) for field in fields(PQNConfig)}
-    values: dict[str, Any] = {**_read_mapping(path), **changes}
-    for name, value in values.items():
-        if name not in known:
-            raise ArgumentError(f"{path}: unknown key {name!r}{did_you_mean(name, known)}")
-        kind = known[name]
-        if kind is float and type(value) is int:  # a bool is an int too, and no number here
-            values[name] = float(value)
-        elif not isinstance(value, kind) or isinstance(value, bool):
-            raise ArgumentError(f"{path}: {name} is {value!r}, expected {kind.__name__}")
-    return PQNConfig(**values)
-
-
-def _read_mapping(path: str | Path | None) -> dict[str, Any]:
-    if path is None:
-        return {}
-    return read_yaml(Path(path), dict[str, Any], "a recipe maps keys to values")

@@ -8,6 +8,7 @@ the package.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -18,22 +19,21 @@ from safetensors.numpy import save
 from lrs_lightning.envs import domain_of
 from lrs_lightning.errors import ArgumentError, DataError, EnvironmentMismatchError, NotFiniteError
 from lrs_lightning.expert_training.card import score, write_card
+from lrs_lightning.expert_training.sac_config import SACConfig
 from lrs_lightning.experts import load_expert
 from lrs_lightning.files import write_whole
 
 EXPERT = "expert.safetensors"
 _CHUNK = 50_000
-_RECIPE: dict[str, Any] = {
-    "train_freq": 4,
-    "gradient_steps": 16,
-    "learning_starts": 10_000,
-    "batch_size": 128,
-    "buffer_size": 1_000_000,
-    "policy_kwargs": {"net_arch": [256, 256]},
-}
 
 
-def train_sac(env_id: str, folder: Path, steps: int, seed: int = 0, episodes: int = 20) -> Path:
+def train_sac(
+    env_id: str,
+    folder: Path,
+    config: SACConfig,
+    episodes: int = 20,
+    progress: bool = True,
+) -> Path:
     """Train, and write `expert.safetensors` and its card into the folder.
 
     The actor is saved every 50,000 steps, so that an interrupted training leaves an expert, without
@@ -42,9 +42,9 @@ def train_sac(env_id: str, folder: Path, steps: int, seed: int = 0, episodes: in
     Args:
         env_id: a task with continuous actions, e.g. `"Walker2d-v5"`.
         folder: of the training.
-        steps: environment steps in all.
-        seed: of the environments and the networks.
+        config: the recipe.
         episodes: whole episodes that the expert is scored on.
+        progress: show a bar.
 
     Raises:
         ArgumentError: the extra `expert` is not installed, or the folder holds an expert already.
@@ -56,14 +56,27 @@ def train_sac(env_id: str, folder: Path, steps: int, seed: int = 0, episodes: in
     if (folder / EXPERT).exists():
         raise ArgumentError(f"{folder / EXPERT} exists: choose another folder with --out")
     folder.mkdir(parents=True, exist_ok=True)
-    envs = make_vec_env(env_id, n_envs=8, seed=seed)
-    model = sac("MlpPolicy", envs, seed=seed, tensorboard_log=str(folder), **_RECIPE)
-    while model.num_timesteps < steps:
+    envs = make_vec_env(env_id, n_envs=config.num_envs, seed=config.seed)
+    model = sac("MlpPolicy", envs, tensorboard_log=str(folder), **_arguments(config))
+    while model.num_timesteps < config.steps:
         model.learn(
-            min(_CHUNK, steps - model.num_timesteps), reset_num_timesteps=False, progress_bar=True
+            min(_CHUNK, config.steps - model.num_timesteps),
+            reset_num_timesteps=False,
+            progress_bar=progress,
         )
         _save_actor(model, env_id, folder)
-    return _export(model, env_id, folder, seed, episodes)
+    return _export(model, env_id, folder, config, episodes)
+
+
+def _arguments(config: SACConfig) -> dict[str, Any]:
+    """The recipe in the library's words."""
+    values = asdict(config)
+    hidden = values.pop("hidden_size")
+    mine = {"steps", "num_envs"}
+    return {
+        **{name: value for name, value in values.items() if name not in mine},
+        "policy_kwargs": {"net_arch": [hidden, hidden]},
+    }
 
 
 def actor_layers(params: Mapping[str, Any]) -> dict[str, NDArray[np.float32]]:
@@ -86,14 +99,15 @@ def actor_layers(params: Mapping[str, Any]) -> dict[str, NDArray[np.float32]]:
     return layers
 
 
-def _export(model: Any, env_id: str, folder: Path, seed: int, episodes: int) -> Path:
-    path, steps = _save_actor(model, env_id, folder), int(model.num_timesteps)
+def _export(model: Any, env_id: str, folder: Path, config: SACConfig, episodes: int) -> Path:
+    path = _save_actor(model, env_id, folder)
     card = {
         "env": env_id,
         "algorithm": "SAC",
-        "recipe": f"python -m lrs_lightning expert fit --env {env_id} --steps {steps}",
-        "environment_steps": steps,
-        "seed": seed,
+        "recipe": f"python -m lrs_lightning expert fit --env {env_id}",
+        "environment_steps": int(model.num_timesteps),
+        "config": asdict(config),
+        "seed": config.seed,
         "evaluation": score(load_expert(path, env_id), env_id, episodes),
     }
     write_card(path.with_suffix(".json"), card)

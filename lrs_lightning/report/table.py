@@ -1,4 +1,4 @@
-"""The table that `fit` and `evaluate` end with."""
+"""The tables that `fit` and `evaluate` end with."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from rich.table import Table
 from lrs_lightning.statistics.summary import Summary
 
 UNKNOWN = "-"
+DIFFERENCES_SHOWN = 20
 
 
 def table(summary: Summary, title: str | None = None) -> Table:
@@ -29,6 +30,21 @@ def table(summary: Summary, title: str | None = None) -> Table:
         if summary.failed:
             cells.append(str(condition["failed"] or ""))
         shown.add_row(*cells)
+    return shown
+
+
+def differences(summary: Summary) -> Table:
+    """Paired differences between policies, the first 20; `summary.json` has all of them."""
+    shown = Table(title="paired differences: first minus second", title_justify="left")
+    for name in ("first", "second", "shift"):
+        shown.add_column(name, no_wrap=True)
+    for name in ("difference", "95 % interval", "P(better)"):
+        shown.add_column(name, justify="right", no_wrap=True)
+    for d in summary.differences[:DIFFERENCES_SHOWN]:
+        cells = number(d["difference"]), between(d["ci95"]), share(d["improvement"])
+        shown.add_row(d["a"], d["b"], d["condition"], *cells)
+    rest = len(summary.differences) - DIFFERENCES_SHOWN
+    shown.caption = f"{rest} more in summary.json" if rest > 0 else None
     return shown
 
 

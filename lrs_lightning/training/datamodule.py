@@ -92,7 +92,8 @@ class ExpertTrajectories(pl.LightningDataModule):
     def prepare_data(self) -> None:
         """Collect the demonstrations if nobody has yet."""
         if not self.path:
-            find_or_collect(self.recipe)
+            quiet = self.trainer is not None and self.trainer.progress_bar_callback is None
+            find_or_collect(self.recipe, say=_say_nothing if quiet else print)
 
     @cached_property
     def store(self) -> DemonstrationStore:
@@ -164,3 +165,7 @@ def env_of(env: str | None, path: str | None) -> str:
     if env is None and path is not None:
         env = Task.from_dict(read_manifest(Path(path))["task"]).env
     return canonical_id(DEFAULT_ENV if env is None else env)
+
+
+def _say_nothing(line: str) -> None:
+    """Where no progress is wanted."""

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from lightning.pytorch import Callback, Trainer
+from lightning.pytorch.callbacks import ProgressBar
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 
-from lrs_lightning.errors import ArgumentError, DataError, LrsError, did_you_mean
+from lrs_lightning.errors import ArgumentError, DataError, LrsError
+from lrs_lightning.options.parser import Parser
 from lrs_lightning.training.callbacks.checkpoints import Checkpoints
 from lrs_lightning.training.callbacks.films import Films
 from lrs_lightning.training.callbacks.finite_guard import FiniteGuard
+from lrs_lightning.training.callbacks.predictions import Predictions
 from lrs_lightning.training.callbacks.progress import RunProgress
 from lrs_lightning.training.callbacks.shifted_evaluation import ShiftedEvaluation
 from lrs_lightning.training.checkpoint_files import find_in_runs, load_checkpoint
@@ -27,37 +30,21 @@ from lrs_lightning.training.run_folder import only_if_begun
 VERBS = ("fit", "validate", "test", "predict")
 
 
-class Parser(LightningArgumentParser):
-    """A parser that takes no abbreviations, names the nearest key, and raises one sentence."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **{"allow_abbrev": False, **kwargs})
+class TrainerParser(Parser, LightningArgumentParser):
+    """The parser of every command, which can add Lightning's classes as well."""
 
     def parse_object(self, cfg_obj: Any, *args: Any, **kwargs: Any) -> Any:
         """Parse values; a checkpoint's policy has names where the command line has classes."""
         return super().parse_object(with_classes(cfg_obj), *args, **kwargs)
 
-    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
-        """Raise `ArgumentError`; the nearest known key is added for an unknown one."""
-        parser = getattr(ex, "subcommand_parser", None) or self
-        keys = [action.dest for action in parser._actions if action.dest]
-        raise ArgumentError(one_sentence(message, keys)) from ex
-
-
-def one_sentence(message: str, keys: list[str]) -> str:
-    """What the parser says, on one line and without its lists of types, with a hint for typos."""
-    text = re.sub(r"\s+", " ", message.replace("\n- ", "; ")).strip()
-    if sentence := about_choice(text, keys):
-        return sentence
-    if "unknown key" in text:  # said by the parser of a choice, which knows its keys
-        return re.sub(r'Parser key "([\w.]+)": ', r"\1: ", text)
-    unknown = re.search(r"(?:[Uu]nrecognized arguments: --|[Kk]ey '|option ')([\w.]+)", text)
-    if unknown and unknown[1] not in keys:
-        if sentence := old_key(unknown[1]):
+    def reword(self, message: str) -> str | None:
+        """Know the choices of a policy, and its keys of old."""
+        keys = [action.dest for action in self._actions if action.dest]
+        text = " ".join(message.split())
+        if sentence := about_choice(text, keys):
             return sentence
-        hint = did_you_mean(unknown[1], keys)
-        return f"unknown key {unknown[1]!r}{hint} (`--help` lists them all)"
-    return text
+        unknown = re.search(r"(?:[Uu]nrecognized arguments: --|[Kk]ey '|option ')([\w.]+)", text)
+        return old_key(unknown[1]) if unknown and unknown[1] not in keys else None
 
 
 class TrainerCLI(LightningCLI):
@@ -82,8 +69,8 @@ class TrainerCLI(LightningCLI):
                 "enable_model_summary": False,
             },
             seed_everything_default=0,
-            parser_class=Parser,
-            parser_kwargs={verb: {"default_env": False} for verb in VERBS},
+            parser_class=TrainerParser,
+            parser_kwargs={"prog": "python -m lrs_lightning"},
             auto_configure_optimizers=False,
             args=arguments,
         )
@@ -97,6 +84,9 @@ class TrainerCLI(LightningCLI):
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Add our callbacks, and a logger that names runs after their task."""
+        parser.add_argument(
+            "--quiet", action="store_true", help="show no progress, only what came out"
+        )
         parser.add_lightning_class_args(Checkpoints, "checkpoint")
         parser.add_lightning_class_args(FiniteGuard, "guard")
         parser.add_lightning_class_args(ShiftedEvaluation, "evaluation")
@@ -111,8 +101,15 @@ class TrainerCLI(LightningCLI):
         )
 
     def before_instantiate_classes(self) -> None:
-        """Put the run into `runs/<task>/version_<n>` where no other name was asked for."""
+        """Refuse to judge untrained weights; put the run into `runs/<task>/version_<n>`."""
         config = self.config[self.subcommand]
+        if self.subcommand != "fit" and config.ckpt_path is None:
+            raise ArgumentError(
+                f"{self.subcommand} needs a trained policy: give --ckpt_path, a run folder or a "
+                ".ckpt file, e.g. runs/HalfCheetah-v5/version_0"
+            )
+        if config.quiet:
+            config.trainer.enable_progress_bar = False
         settings = getattr(config.trainer.logger, "init_args", None)
         if settings is not None and getattr(settings, "name", "") is None:
             settings.name = _run_name(config)
@@ -130,9 +127,13 @@ class TrainerCLI(LightningCLI):
         """Leave out what was switched off by Lightning's own words."""
         if config.get("enable_checkpointing") is False:
             callbacks = [c for c in callbacks if not isinstance(c, Checkpoints)]
-        if config.get("enable_progress_bar") is not False:
+        given = config.get("callbacks") or []
+        given = given if isinstance(given, list) else [given]
+        if config.get("enable_progress_bar") is not False and not any(
+            isinstance(callback, ProgressBar) for callback in given
+        ):
             callbacks = [*callbacks, RunProgress()]
-        return super()._instantiate_trainer(config, callbacks)
+        return super()._instantiate_trainer(config, [*callbacks, Predictions()])
 
     def _parse_ckpt_path(self) -> None:
         """Find the checkpoint, read it through our one door, and build what it says."""

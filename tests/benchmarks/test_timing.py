@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import time
 
-import pytest
-
 from benchmarks._timing import Timing, interleave, ratio
 
 
@@ -31,10 +29,3 @@ def test_a_slow_provider_is_seen_as_slow():
 def test_time_runs_out():
     timings = interleave({"a": lambda: time.sleep(0.01)}, rounds=1000, warmup=0, seconds=0.05)
     assert timings["a"].calls < 20
-
-
-def test_an_unknown_section_is_named():
-    from benchmarks.__main__ import main
-
-    with pytest.raises(SystemExit, match="unknown section 'kernel'"):
-        main(["kernel"])

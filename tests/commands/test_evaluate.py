@@ -12,10 +12,10 @@ import pytest
 import torch
 
 from lrs_lightning.cli import main
-from lrs_lightning.commands import evaluate as verb
 from lrs_lightning.evaluation.policies import Candidate
 from lrs_lightning.nn import PolicyConfig, build_policy, cores, encoders
 from lrs_lightning.rollout import TorchPolicy
+from lrs_lightning.training import candidate
 from tests.evaluation.toys import ENV_ID, Toy, register
 
 POLICIES = """
@@ -82,12 +82,15 @@ def test_failed_episodes_are_told_by_the_exit_code(
             ["--policy", "toy_policies:full", "--suit", "paper"],
             "unknown option --suit: did",
         ),
-        (["--policy", "toy_policies:full", "--episodes", "0"], "'0' is not a whole number"),
+        (
+            ["--policy", "toy_policies:full", "--episodes", "0"],
+            "expected a whole number of at",
+        ),
         (["--policy", "toy_policies:full", "--suite", "papper"], "unknown suite 'papper': did"),
         (["--policy", "toy_policies:full", "--env", "HalfCheeta-v5"], "unknown environment"),
         (["--policy", "shipped", "--env", ENV_ID, "--suite", "smoke"], "unknown shipped expert"),
         (["--policy", "no/run.ckpt"], "no checkpoint at no/run.ckpt"),
-        ([], "the following arguments are required: --policy"),
+        ([], "required and not given: --policy"),
     ],
 )
 def test_bad_input_is_one_sentence_and_exit_code_2(
@@ -120,7 +123,7 @@ def test_a_policy_of_other_spaces(capsys: pytest.CaptureFixture[str]) -> None:
 def test_names_of_checkpoints(folder: Path, path: str, name: str) -> None:
     if not path.endswith(".ckpt"):
         (folder / path).mkdir(parents=True)
-    assert verb._run_name(Path(path)) == name
+    assert candidate.run_name(Path(path)) == name
 
 
 def test_a_trained_policy_plays(
@@ -130,8 +133,8 @@ def test_a_trained_policy_plays(
     config = PolicyConfig(encoders.Vector(features=8), cores.CfC(hidden_size=4, rank=2))
     policy = build_policy(config, Toy.observation_space, Toy.action_space)
     monkeypatch.setattr(
-        verb,
-        "load_checkpoint",
+        candidate,
+        "load_candidate",
         lambda path: Candidate(path.stem, TorchPolicy(policy, Toy.action_space), {}, ENV_ID),
     )
     assert (

@@ -9,6 +9,10 @@ import pytest
 import yaml
 
 from lrs_lightning.cli import main
+from lrs_lightning.errors import ArgumentError
+from lrs_lightning.expert_training import sac
+from lrs_lightning.expert_training.pqn_config import PQNConfig
+from lrs_lightning.expert_training.sac_config import SACConfig
 
 CONF = Path(__file__).parents[2] / "conf"
 TINY = {
@@ -53,10 +57,10 @@ def test_an_expert_is_trained_scored_and_gone_on_with(tmp_path, recipe, capsys, 
     ("text", "message"),
     [
         ("gama: 0.9", "unknown key 'gama': did you mean 'gamma'?"),
-        ("gamma: high", "gamma is 'high', expected float"),
-        ("num_envs: 1.5", "num_envs is 1.5, expected int"),
-        ("num_envs: true", "num_envs is True, expected int"),
-        ("- 1", "maps keys to values"),
+        ("gamma: high", "--gamma is 'high', expected a number"),
+        ("num_envs: 1.5", "--num_envs is '1.5', expected a whole number"),
+        ("num_envs: true", "--num_envs is 'True', expected a whole number"),
+        ("- 1", "is no mapping"),
         ("a: [", "is no YAML"),
         ("x: !!python/object/apply:os.getcwd []", "is no YAML"),
         ("minibatch: 7", "minibatch 7 does not divide"),
@@ -77,9 +81,15 @@ def test_a_wrong_recipe_is_told(tmp_path, capsys, text, message):
         (["expert", "fit", "--env", "ALE/Brekout-v5"], "did you mean 'breakout'"),
         (["expert", "fit", "--env", "CartPole-v1"], "only those of MuJoCo and Atari"),
         (["expert", "fit"], "--env"),
-        (["expert", "teach", "--env", "Breakout"], "invalid choice: 'teach'"),
-        (["expert", "fit", "--env", "Breakout", "--minutes", "-1"], "is no number of minutes"),
-        (["expert", "fit", "--env", "Breakout", "--config", "no.yaml"], "cannot read no.yaml"),
+        (["expert", "teach", "--env", "Breakout"], "unknown action 'teach'"),
+        (
+            ["expert", "fit", "--env", "Breakout", "--minutes", "-1"],
+            "expected a number above 0",
+        ),
+        (
+            ["expert", "fit", "--env", "Breakout", "--config", "no.yaml"],
+            "there is no file",
+        ),
         (["expert", "score", "--env", "Hopper-v5"], "unknown shipped expert 'Hopper-v5'"),
         (["expert", "score", "--env", "Hopper-v5", "--expert", "no.zip"], "no expert at no.zip"),
     ],
@@ -96,9 +106,72 @@ def test_mujoco_without_the_extra_is_told(capsys, monkeypatch, tmp_path):
     assert not (tmp_path / "x").exists()
 
 
-def test_the_shipped_recipe_is_a_recipe():
-    from lrs_lightning.expert_training.pqn_config import PQNConfig, load_recipe
+@pytest.mark.parametrize(
+    ("name", "task", "recipe"),
+    [
+        ("expert-seaquest", "Seaquest", PQNConfig),
+        ("expert-halfcheetah", "HalfCheetah-v5", SACConfig),
+    ],
+)
+def test_a_shipped_recipe_is_a_whole_one(name, task, recipe, capsys):
+    pytest.importorskip("ale_py")
+    path = CONF / f"{name}.yaml"
+    values = yaml.safe_load(path.read_text())
+    assert set(values) == set(recipe.__dataclass_fields__) - {"env_id"}
+    assert recipe(**values)
+    assert main(["expert", "fit", "--env", task, "--config", str(path), "--print_config"]) == 0
+    printed = yaml.safe_load(capsys.readouterr().out)
+    assert printed["env"] == task
+    assert {key: printed[key] for key in values} == values
 
-    values = yaml.safe_load((CONF / "expert-seaquest.yaml").read_text())
-    assert set(values) == set(PQNConfig.__dataclass_fields__) - {"env_id"}
-    assert load_recipe(CONF / "expert-seaquest.yaml", {}).decisions == values["decisions"]
+
+def test_the_expert_that_ships_was_made_by_the_default_recipe():
+    values = yaml.safe_load((CONF / "expert-halfcheetah.yaml").read_text())
+    assert SACConfig(**values) == SACConfig()
+
+
+@pytest.mark.parametrize("name", ["steps", "num_envs", "hidden_size"])
+def test_a_recipe_of_nothing_is_refused(name):
+    with pytest.raises(ArgumentError, match=f"{name} is 0, expected at least 1"):
+        SACConfig(**{name: 0})
+
+
+@pytest.mark.parametrize(
+    ("task", "words", "key", "value"),
+    [
+        ("Seaquest", ["--steps", "99"], "decisions", 99),
+        ("Seaquest", ["--decisions", "98"], "decisions", 98),
+        ("Seaquest", ["--rollout-steps", "7"], "rollout_steps", 7),
+        ("Walker2d-v5", ["--steps=97", "--seed=3"], "steps", 97),
+    ],
+)
+def test_every_part_of_a_recipe_is_an_option(task, words, key, value, capsys):
+    pytest.importorskip("ale_py")
+    assert main(["expert", "fit", f"--env={task}", *words, "--print_config"]) == 0
+    assert yaml.safe_load(capsys.readouterr().out)[key] == value
+
+
+def test_the_task_may_stand_in_the_file(tmp_path, capsys):
+    pytest.importorskip("ale_py")
+    (tmp_path / "all.yaml").write_text("env: Seaquest\ndecisions: 5\n")
+    words = ["expert", "fit", "--config", str(tmp_path / "all.yaml"), "--print_config"]
+    assert main(words) == 0
+    assert yaml.safe_load(capsys.readouterr().out)["decisions"] == 5
+
+
+def test_the_recipe_of_the_task_is_listed(capsys):
+    pytest.importorskip("ale_py")
+    assert main(["expert", "fit", "--env", "Seaquest", "--help"]) == 0
+    assert "recipe (PQN):" in capsys.readouterr().out
+    assert main(["expert", "fit", "--env", "Walker2d-v5", "--help"]) == 0
+    assert "recipe (SAC):" in capsys.readouterr().out
+    assert main(["expert", "fit", "--help"]) == 0
+    assert "recipe (" not in capsys.readouterr().out
+
+
+def test_the_library_is_told_the_whole_recipe():
+    told = sac._arguments(SACConfig(hidden_size=32, seed=5))
+    assert told.pop("policy_kwargs") == {"net_arch": [32, 32]}
+    fields = set(SACConfig.__dataclass_fields__)
+    assert set(told) == fields - {"steps", "num_envs", "hidden_size"}
+    assert told["seed"] == 5

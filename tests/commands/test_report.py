@@ -41,7 +41,7 @@ def test_several_runs_are_written_here_or_where_told(
     ("words", "sentence"),
     [
         (["nowhere"], "cannot read nowhere (No such file or directory)"),
-        ([], "the following arguments are required: RUN"),
+        ([], "required and not given: RUN"),
         (["a", "--output", "x"], "unknown option --output: did you mean '--out'"),
     ],
 )

@@ -5,16 +5,20 @@ This file says when is played; `evaluation.evaluate` what, and `presenting.py` h
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import lightning.pytorch as pl
 from lightning.pytorch.trainer.states import TrainerFn
+from rich.console import Console
 
 from lrs_lightning.envs import describe
 from lrs_lightning.errors import ArgumentError
 from lrs_lightning.evaluation.evaluate import EVALUATION_SEED, evaluate
 from lrs_lightning.evaluation.references import References
 from lrs_lightning.evaluation.suites import Suite
+from lrs_lightning.report.progress import evaluation_progress
+from lrs_lightning.rollout import Progress
 from lrs_lightning.rollout.torch_policy import evaluating
 from lrs_lightning.shifts import CLEAN
 from lrs_lightning.statistics.summary import Summary
@@ -93,7 +97,15 @@ class ShiftedEvaluation(pl.Callback):
     def _report(self, trainer: pl.Trainer, module: pl.LightningModule, suite: Suite) -> None:
         if not trainer.is_global_zero or getattr(trainer, "fast_dev_run", False):
             return
-        self.summary = self._play(trainer, module, suite, self.episodes, _folder(trainer))
+        console, quiet = Console(), trainer.progress_bar_callback is None
+        if not quiet:
+            _, task = playable(module)
+            worlds = len(suite.conditions(describe(task.env).domain))
+            console.print(f"evaluating: {worlds} conditions, {self.episodes} episodes each")
+        with evaluation_progress(console, quiet) as on_progress:
+            self.summary = self._play(
+                trainer, module, suite, self.episodes, _folder(trainer), on_progress
+            )
         present(trainer, self.summary)
 
     def _play(
@@ -103,6 +115,7 @@ class ShiftedEvaluation(pl.Callback):
         suite: Suite,
         episodes: int,
         out: Path | None,
+        on_progress: Callable[[Progress], None] | None = None,
     ) -> Summary:
         player, task = playable(module)
         if self._references is None:
@@ -125,6 +138,7 @@ class ShiftedEvaluation(pl.Callback):
                 about=player.describe(),
                 step=trainer.global_step,
                 threads=self.threads,
+                on_progress=on_progress,
             )
 
 

@@ -1,0 +1,40 @@
+"""What `fit` trained as a candidate of an evaluation: policy, name, and what is said of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lrs_lightning.evaluation.policies import Candidate
+from lrs_lightning.nn import count_parameters
+from lrs_lightning.rollout import TorchPolicy
+from lrs_lightning.training.loading import load_policy
+from lrs_lightning.training.playable import context_of
+
+
+def load_candidate(path: Path) -> Candidate:
+    """The policy of a checkpoint or a run folder; nothing that the file brings along is run.
+
+    Raises:
+        ArgumentError: there is no checkpoint.
+        DataError: the file is damaged, is no checkpoint of ours, or holds code.
+    """
+    trained = load_policy(path)
+    policy = trained.policy
+    about = {} if policy.config is None else policy.config.describe()
+    return Candidate(
+        run_name(path),
+        TorchPolicy(policy, trained.task.action_space),
+        {**about, "parameters": count_parameters(policy).total, "source": str(path)},
+        trained.task.env,
+        context_of(policy),
+        trained.path.parent.parent,
+    )
+
+
+def run_name(path: Path) -> str:
+    """`runs/a` and `runs/a/checkpoints/last.ckpt` are `a`; other checkpoints add their own name."""
+    path = path.resolve()
+    if path.is_dir() or path.parent.name != "checkpoints":
+        return path.name if path.is_dir() else path.stem
+    run = path.parent.parent.name
+    return run if path.stem == "last" else f"{run}-{path.stem}"
