@@ -118,8 +118,10 @@ class Cell:
 
     def variant_of(self, gates: int) -> str:
         """The first variant that has so many recurrent matrices; the first of all if none has."""
-        fitting = (name for name, variant in self.variants.items() if gates in variant.gates)
-        return next(fitting, next(iter(self.variants)))
+        for name, variant in self.variants.items():
+            if gates in variant.gates:
+                return name
+        return next(iter(self.variants))
 
     def position(self, variant: str) -> int:
         """The number by which C knows a variant."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import torch
 from torch import Tensor
 
@@ -11,6 +9,7 @@ from lrs_kernels.cell import Cell, Extras, States, Variant
 from lrs_kernels.recurrent import Recurrent
 
 _DTYPES = (torch.float32, torch.float64)
+_FLAGS = ("mask", "resets")  # of any dtype
 
 
 def check_x_proj(x_proj: Tensor) -> None:
@@ -86,8 +85,9 @@ def check_rows(
     hidden = width // recurrent.reference.shape[-3]
     if len(states) != len(cell.states):
         raise ValueError(f"{len(states)} states for {cell.name}, expected {len(cell.states)}")
-    for name, state in zip(cell.states, states, strict=True):
-        _expect(f"{name}0", state, (*lead, batch, hidden))
+    names = [f"{name}0" for name in cell.states]
+    for name, state in zip(names, states, strict=True):
+        _expect(name, state, (*lead, batch, hidden))
     if resets is not None:
         _expect("resets", resets, (*lead, steps, batch))
     known = cell.variants[variant].extras
@@ -102,35 +102,24 @@ def check_rows(
         unknown = ", ".join(sorted(extras.keys() - known.keys()))
         takes = ", ".join(known) or "no extra input"
         raise ValueError(f"variant {variant!r} of {cell.name} takes {takes}, got {unknown}")
-    _check_kinds(x_proj, _named(recurrent, cell, states, resets, extras))
+    _check_kinds(x_proj, {
+        "weight": recurrent.dense, "W1": recurrent.w1, "W2": recurrent.w2,
+        "mask": recurrent.mask, "resets": resets,
+        **dict(zip(names, states, strict=True)), **extras,
+    })  # fmt: skip
 
 
-def _named(
-    recurrent: Recurrent, cell: Cell, states: States, resets: Tensor | None, extras: Extras
-) -> Iterator[tuple[str, Tensor | None, bool]]:
-    """Every tensor with its name, and whether it is a flag, which may have any dtype."""
-    yield "weight", recurrent.dense, False
-    yield "W1", recurrent.w1, False
-    yield "W2", recurrent.w2, False
-    yield "mask", recurrent.mask, True
-    for name, state in zip(cell.states, states, strict=True):
-        yield f"{name}0", state, False
-    yield "resets", resets, True
-    for name, value in extras.items():
-        yield name, value, False
-
-
-def _check_kinds(x_proj: Tensor, named: Iterator[tuple[str, Tensor | None, bool]]) -> None:
+def _check_kinds(x_proj: Tensor, named: dict[str, Tensor | None]) -> None:
     dtype, device = x_proj.dtype, x_proj.device
     if dtype not in _DTYPES:
         raise TypeError(
             f"x_proj is {dtype}, expected float32 or float64; for half precision on a GPU "
             f"keep float32 tensors and pass precision='bf16'"
         )
-    for name, tensor, is_flag in named:
+    for name, tensor in named.items():
         if tensor is None:
             continue
-        if not is_flag and tensor.dtype != dtype:
+        if tensor.dtype != dtype and name not in _FLAGS:
             raise TypeError(f"{name} is {tensor.dtype} but x_proj is {dtype}: they must agree")
         if tensor.device != device:
             raise TypeError(

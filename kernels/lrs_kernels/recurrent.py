@@ -41,7 +41,9 @@ class Recurrent(NamedTuple):
     @property
     def reference(self) -> Tensor:
         """A part that is always there, for its device, dtype and leading shape."""
-        return self.dense if self.dense is not None else self.factors[0]
+        part = self.w1 if self.dense is None else self.dense
+        assert part is not None
+        return part
 
     @property
     def factors(self) -> tuple[Tensor, Tensor]:
@@ -53,7 +55,8 @@ class Recurrent(NamedTuple):
     @property
     def gates(self) -> int:
         """G; 0 where the weights are no matrices."""
-        return self.reference.shape[-3] if self.reference.dim() > 2 else 0
+        shape = self.reference.shape
+        return shape[-3] if len(shape) > 2 else 0
 
     def effective(self) -> Tensor:
         """The matrices the cell multiplies by, mask applied: `(P, G, H, H)`."""

@@ -48,7 +48,8 @@ def run(
         The states h_1 ... h_T, `(P, T, B, H)`, and the final one of every state.
 
     """
-    if torch.compiler.is_compiling():  # where nothing can be looked up or logged
+    compiling = torch.compiler.is_compiling()  # where nothing can be looked up or logged
+    if compiling:
         alone = dispatch.reference_alone(backend, recurrence.cell, recurrence.variant)
         chosen = "reference" if alone else backend
     else:
@@ -62,7 +63,7 @@ def run(
         x_proj, *recurrent, states[0], states[1] if len(states) > 1 else None,
         extras.get("timespans"), resets, extras.get("bias_n"),
     )  # fmt: skip
-    if torch.compiler.is_compiling() or watched(inputs):
+    if compiling or watched(inputs):
         return run_as_operator(recurrence, inputs, backend)
     return _run_by_hand(recurrence, inputs, dispatch.load(chosen))
 
