@@ -54,6 +54,20 @@ def seed(name: str, value: int) -> None:
         raise ArgumentError(f"{name} is {value!r}: give a whole number of at least 0.")
 
 
+def projection(proj_size: int, hidden_size: int, layer: str, projects: bool) -> None:
+    """Refuse a projection that the layer does not have, or that is no smaller than its state."""
+    if proj_size and not projects:
+        raise ArgumentError(
+            f"proj_size is {proj_size!r}, but {layer} has no projection: leave it at 0, or use "
+            "LRSLSTM."
+        )
+    if isinstance(proj_size, bool) or not 0 <= proj_size < hidden_size:
+        raise ArgumentError(
+            f"proj_size is {proj_size!r}: give 0 for none, or a number below "
+            f"hidden_size = {hidden_size}."
+        )
+
+
 def tensor(name: str, value: object) -> None:
     """Refuse what is no tensor; None stands for an argument that was left out."""
     if value is not None and not isinstance(value, Tensor):

@@ -93,8 +93,9 @@ class Compression:
 
 def _comparable(weight: Tensor) -> bool:
     """Whether the numbers can be looked at: not in a graph, under vmap, or where there are none."""
-    wrapped = torch._C._functorch.is_functorch_wrapped_tensor(weight)
-    return not (torch.compiler.is_compiling() or weight.is_meta or wrapped)
+    if torch.compiler.is_compiling() or weight.is_meta:
+        return False
+    return not torch._C._functorch.is_functorch_wrapped_tensor(weight)
 
 
 def _same(one: Tensor, other: Tensor) -> bool:

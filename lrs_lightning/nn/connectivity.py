@@ -43,8 +43,8 @@ class Connectivity:
 
     Example:
         >>> connectivity = Connectivity(rows=64, columns=64, gates=3, rank=8, sparsity=0.5)
-        >>> connectivity.factored, connectivity.stored
-        (True, 3072)
+        >>> connectivity.factored, connectivity.draw_mask().shape
+        (True, torch.Size([3, 64, 64]))
     """
 
     rows: int
@@ -72,13 +72,6 @@ class Connectivity:
             return False
         return self.factor_full_rank or self.rank < min(self.rows, self.columns)
 
-    @property
-    def stored(self) -> int:
-        """Numbers stored for all gates: 2nr with factors, n² without (masks are not counted)."""
-        if self.factored and self.rank is not None:
-            return self.gates * self.rank * (self.rows + self.columns)
-        return self.gates * self.rows * self.columns
-
     def draw_mask(self, layer: int = 0) -> Tensor | None:
         """The mask M of one layer, `(G, rows, columns)` of 0 and 1; None for sparsity 0."""
         if self.sparsity == 0:
@@ -86,6 +79,18 @@ class Connectivity:
         drawn = 1 if self.share_mask else self.gates
         masks = [self._draw_gate_mask(layer, gate) for gate in range(drawn)]
         return torch.stack(masks).expand(self.gates, -1, -1).contiguous()
+
+    def disagrees(self, mask: Tensor) -> str | None:
+        """What is wrong with a mask that cannot be one of this sparsity; None where it may be."""
+        share = 1 - float(mask.double().mean())
+        drawn = self.rows * self.columns * (1 if self.share_mask else self.gates)
+        deviation = math.sqrt(max(self.sparsity * (1 - self.sparsity), 1e-12) / drawn)
+        if abs(share - self.sparsity) <= 6 * deviation + 1 / drawn:
+            return None
+        return (
+            f"has {share:.0%} zeros, but the layer was made for sparsity {self.sparsity:g}: make "
+            "it with the sparsity of the file."
+        )
 
     def _draw_gate_mask(self, layer: int, gate: int) -> Tensor:
         # NumPy's seed sequence keeps neighbouring seeds, layers and gates independent.

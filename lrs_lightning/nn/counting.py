@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from torch import nn
+from torch import Tensor, nn
 
 from lrs_lightning.nn.recurrent import LRSLayer
 
@@ -45,11 +45,6 @@ class ParameterCount:
         return self.recurrent + self.input + self.bias + self.other
 
     @property
-    def total_effective(self) -> int:
-        """All, the recurrent ones counted by their non-zero connections."""
-        return self.total - self.recurrent + self.recurrent_effective
-
-    @property
     def total_free(self) -> int:
         """All that training can move."""
         return self.total - self.recurrent + self.recurrent_free
@@ -65,15 +60,23 @@ def count_parameters(module: nn.Module) -> ParameterCount:
         (3072, 49152, 192)
     """
     recurrent = effective = free = inputs = biases = 0
+    seen: set[int] = set()
+
+    def numel(*parts: Tensor) -> int:
+        """Numbers not counted yet: tied weights are stored once."""
+        new = [part for part in parts if id(part) not in seen]
+        seen.update(id(part) for part in new)
+        return sum(part.numel() for part in new)
+
     for layer in (part for part in module.modules() if isinstance(part, LRSLayer)):
         for depth in range(layer.num_layers):
-            stored = sum(part.numel() for part in layer.stored_weight(depth))
-            acting = _connections(layer, depth)
+            stored = numel(*layer.stored_weight(depth))
+            acting = _connections(layer, depth) if stored else 0
             recurrent += stored
             effective += acting
             free += stored if layer.connectivity.factored else acting
-            inputs += layer.part("weight_ih", depth).numel()
-            biases += sum(layer.part(name, depth).numel() for name in layer.bias_names)
+            inputs += numel(layer.part("weight_ih", depth))
+            biases += numel(*(layer.part(name, depth) for name in layer.bias_names))
     total = sum(parameter.numel() for parameter in module.parameters())
     other = total - recurrent - inputs - biases
     return ParameterCount(recurrent, effective, free, inputs, biases, other)

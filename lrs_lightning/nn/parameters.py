@@ -8,6 +8,7 @@ low-rank layer has `weight_hh_w1_l0 (G, H, r)` and `weight_hh_w2_l0 (G, r, H)` i
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -105,6 +106,16 @@ class LayerParameters(Core):
             mask, drawn_mask = self.mask(layer), wired.draw_mask(layer)
             if mask is not None and drawn_mask is not None:
                 mask.copy_(drawn_mask)
+
+    def _load_from_state_dict(self, state_dict: Mapping[str, Any], prefix: str, *rest: Any) -> None:
+        super()._load_from_state_dict(state_dict, prefix, *rest)
+        error_msgs: list[str] = rest[-1]
+        for layer in range(self.num_layers):
+            mask = state_dict.get(f"{prefix}mask_hh_l{layer}")
+            if mask is None or mask.is_meta:
+                continue
+            if sentence := self.connectivity.disagrees(mask):
+                error_msgs.append(f"{prefix}mask_hh_l{layer} {sentence}")
 
     def part(self, name: str, layer: int) -> Tensor:
         """The parameter `<name>_l<layer>`."""

@@ -19,6 +19,7 @@ from lrs_lightning.errors import ArgumentError
 from lrs_lightning.nn import _calls, _checks, _ragged
 from lrs_lightning.nn._calls import Call, State, Surface
 from lrs_lightning.nn._low_precision import run_scan
+from lrs_lightning.nn._recording import step_by_step
 from lrs_lightning.nn.compression import Compression
 from lrs_lightning.nn.connectivity import Connectivity
 from lrs_lightning.nn.parameters import LayerParameters, Weight
@@ -97,7 +98,7 @@ class LRSLayer(LayerParameters):
             )
         _checks.probability("dropout", dropout)
         _checks.choice("backend", backend, BACKENDS)
-        self._check_projection(proj_size, hidden_size)
+        _checks.projection(proj_size, hidden_size, type(self).__name__, self.projects)
         connectivity = Connectivity(
             rows=hidden_size,
             columns=proj_size or hidden_size,
@@ -117,18 +118,6 @@ class LRSLayer(LayerParameters):
             input_size, num_layers, bias, self.biases, connectivity, compression, device, dtype
         )
         self.reset_parameters()
-
-    def _check_projection(self, proj_size: int, hidden_size: int) -> None:
-        if proj_size and not self.projects:
-            raise ArgumentError(
-                f"proj_size is {proj_size!r}, but {type(self).__name__} has no projection: leave "
-                "it at 0, or use LRSLSTM."
-            )
-        if isinstance(proj_size, bool) or not 0 <= proj_size < hidden_size:
-            raise ArgumentError(
-                f"proj_size is {proj_size!r}: give 0 for none, or a number below "
-                f"hidden_size = {hidden_size}."
-            )
 
     @property
     def variant(self) -> str:
@@ -265,7 +254,7 @@ class LRSLayer(LayerParameters):
             outputs, final = self._through_layers(*call[:4])
             y, states = outputs[-1], (torch.stack(outputs),)
         else:
-            y, final, states = self._step_by_step(call)
+            y, final, states = step_by_step(self.run, call)
         self._call_ends()
         if not call.batched:
             states = tuple(part.squeeze(2) for part in states)
@@ -275,19 +264,6 @@ class LRSLayer(LayerParameters):
             *_calls.restore(surface, call.batched, y, final),
             _calls.pack_state(states),
         )
-
-    def _step_by_step(self, call: Call) -> tuple[Tensor, tuple[Tensor, ...], tuple[Tensor, ...]]:
-        state, outputs, seen = call.state, [], []
-        for t in range(call.x.shape[0]):
-            dt, reset = (
-                None if part is None else part[t : t + 1] for part in (call.timespans, call.resets)
-            )
-            y, state = self.run(call.x[t : t + 1], state, dt, reset)
-            outputs.append(y)
-            seen.append(state)
-        # each part (layers, B, size) a step -> (layers, T, B, size)
-        states = tuple(torch.stack(parts, dim=1) for parts in zip(*seen, strict=True))
-        return torch.cat(outputs), state, states
 
     def run(
         self,

@@ -182,3 +182,12 @@ def test_bad_values_are_named(options, message):
     assert "\n" not in str(caught.value)
     if "init" in options:
         assert isinstance(caught.value, UnknownNameError)
+
+
+def test_a_mask_of_another_sparsity_is_refused():
+    dense, sparse = LRSCfC(3, 16, sparsity=0.2), LRSCfC(3, 16, sparsity=0.9)
+    with pytest.raises(RuntimeError, match=r"mask_hh_l0 has .* zeros, but .* sparsity 0.9"):
+        sparse.load_state_dict(dense.state_dict())
+    for seed in range(50):  # and never one that is right
+        other = LRSCfC(3, 6, sparsity=0.3, mask_seed=seed, share_mask=bool(seed % 2))
+        LRSCfC(3, 6, sparsity=0.3, share_mask=bool(seed % 2)).load_state_dict(other.state_dict())

@@ -99,3 +99,13 @@ def test_matched_total_counts_the_head():
     sizes = [total(hidden_size=size, rank=None, sparsity=0.0) for size in range(1, 21)]
     nearest = min(sizes, key=lambda pair: abs(pair[0] - target))[1]
     assert total(hidden_size=20, rank=2, control="matched-total")[1] == nearest
+
+
+@pytest.mark.parametrize("rank", [None, 2])
+def test_tied_weights_count_once(rank):
+    layer = LRSCfC(8, 8, num_layers=2, rank=rank, sparsity=0.5)
+    for name in list(dict(layer.named_parameters())):
+        if name.endswith("_l1"):
+            setattr(layer, name, getattr(layer, f"{name[:-1]}0"))
+    count, single = count_parameters(layer), count_parameters(LRSCfC(8, 8, rank=rank, sparsity=0.5))
+    assert count == single and count.other == 0
