@@ -12,8 +12,24 @@ from collections.abc import Callable
 import libcst as cst
 import libcst.matchers as m
 
+
+def _name(rule: Callable[[str], bool]) -> m.Name:
+    return m.Name(m.MatchIfTrue(rule))
+
+
+def _is_of_a_type(name: str) -> bool:
+    """Mixed case that begins large; a single large letter may be a size."""
+    return name.lstrip("_")[:1].isupper() and not name.isupper()
+
+
+# `Row = dict[str, Any]`, `Expert = MLPExpert | PixelExpert`, `T = TypeVar("T")`
+_UNION = m.Subscript() | m.BinaryOperation(operator=m.BitOr())
+_ALIAS = m.Assign(targets=[m.AssignTarget(_name(_is_of_a_type))], value=_UNION) | m.Assign(
+    value=m.Call(func=m.Name("TypeVar"))
+)
 _TYPING = (
-    m.Annotation()
+    _ALIAS
+    | m.Annotation()
     | m.TypeAlias()
     | m.TypeParameters()
     | m.AnnAssign(annotation=m.Annotation(m.Name("TypeAlias")))
@@ -21,11 +37,6 @@ _TYPING = (
 )
 _EXPORTS = m.Assign(targets=[m.AssignTarget(m.Name("__all__"))])
 _DOCSTRING = m.Expr(m.SimpleString() | m.ConcatenatedString())
-
-
-def _name(rule: Callable[[str], bool]) -> m.Name:
-    return m.Name(m.MatchIfTrue(rule))
-
 
 _LOGGER = _name(lambda name: name.lstrip("_") in ("log", "logger", "logging", "warnings"))
 _ERROR = _name(lambda name: name.endswith(("Error", "Warning")))

@@ -12,6 +12,8 @@ import pytest
 
 pytest.importorskip("mutmut")
 
+from tools.faults.__main__ import main
+
 ROOT = Path(__file__).resolve().parents[3]
 
 CODE = """
@@ -21,10 +23,16 @@ def double(x):
 
 def unseen(x):
     return 3 * x
+
+
+def wait(x):
+    while x > 0:
+        x -= 1
+    return x
 """
 TESTS = """
 import pathlib
-from lrs_lightning.toy.part import double
+from lrs_lightning.toy.part import double, wait
 
 def test_where_it_runs():
     assert "copy-" in __file__  # not in the tree itself
@@ -32,6 +40,9 @@ def test_where_it_runs():
 
 def test_double():
     assert double(5) == 10
+
+def test_wait():
+    assert wait(3) == 0
 
 def test_broken():
     assert False
@@ -71,38 +82,26 @@ def test_faults_are_found_or_not_and_a_run_goes_on_where_it_was_ended(
     tree: Path, tmp_path: Path
 ) -> None:
     before, out = snapshot(tree), tmp_path / "out"
-    whole = run(tree, out, "--number", "100")
+    few = run(tree, out, "--number", "2", "--processes", "1")
+    assert few.returncode == 0, few.stderr
+    judged = rows(out)
+    assert len(judged) == 2
+
+    whole = run(tree, out, "--number", "100", "--patience", "3")
     assert whole.returncode == 0, whole.stderr
+    assert rows(out)[:2] == judged  # those of the smaller draw, as they were
+    number = len(rows(out))
+    assert f"toy {number - 2}/{number - 2}" in whole.stdout and number > 8
+    assert len({row["fault"] for row in rows(out)}) == number
+
     assert snapshot(tree) == before  # nothing is changed or left in the tree
     assert "test_broken fails without any fault" in whole.stderr
     by = {row["change"]: row["by"] for row in rows(out)}
     assert by["-    return 2 * x\n+    return 3 * x"] == "tests/toy/test_part.py::test_double"
     assert by["-    return 3 * x\n+    return 4 * x"] == ""
-    assert "Not found: " in whole.stdout and "+    return 4 * x" in whole.stdout
+    assert by["-        x -= 1\n+        x += 1"] == "tests/toy/test_part.py::test_wait"  # no end
+    assert "Not found: 2" in whole.stdout and "+    return 4 * x" in whole.stdout
     assert (out / "results.md").read_text() in whole.stdout
-
-    # The first two of a smaller draw are the same, and are not judged again.
-    few = tmp_path / "few"
-    assert run(tree, few, "--number", "2", "--processes", "1").returncode == 0
-    judged = rows(few)
-    more = run(tree, few, "--number", "4", "--processes", "1")
-    assert "toy 1/2" in more.stdout and "toy 2/2" in more.stdout
-    assert rows(few)[:2] == judged
-    assert len({r["fault"] for r in rows(few)}) == 4
-    verdicts = {r["fault"]: r["by"] for r in rows(out)}
-    assert all(verdicts[r["fault"]] == r["by"] for r in rows(few))
-
-
-def test_a_loop_without_end_is_found(tree: Path, tmp_path: Path) -> None:
-    part = tree / "lrs_lightning" / "toy" / "part.py"
-    part.write_text("def wait(x):\n    while x > 0:\n        x -= 1\n    return x\n")
-    (tree / "tests" / "toy" / "test_part.py").write_text(
-        "from lrs_lightning.toy.part import wait\n\ndef test_wait():\n    assert wait(2) == 0\n"
-    )
-    out = tmp_path / "out"
-    run(tree, out, "--number", "100", "--patience", "1")
-    by = {row["change"]: row["by"] for row in rows(out)}
-    assert by["-        x -= 1\n+        x += 1"].endswith("::test_wait")
 
 
 @pytest.mark.parametrize(
@@ -113,7 +112,8 @@ def test_a_loop_without_end_is_found(tree: Path, tmp_path: Path) -> None:
     ],
 )
 def test_what_cannot_be_done_is_said(
-    tree: Path, tmp_path: Path, options: list[str], sentence: str
+    tree: Path, options: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    done = run(tree, tmp_path / "out", *options)
-    assert done.returncode == 2 and sentence in done.stderr
+    with pytest.raises(SystemExit) as ended:
+        main(["--root", str(tree), *options])
+    assert ended.value.code == 2 and sentence in capsys.readouterr().err
