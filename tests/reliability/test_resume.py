@@ -81,6 +81,8 @@ def assert_same_run(folder: Path, name_of_cut: str) -> None:
     assert cut == whole
 
 
+# Dropout draws random numbers in each update, which a resumed run must go on with.
+DROPOUT = ["--model.policy.core.num_layers=2", "--model.policy.core.dropout=0.3"]
 CODES = {"SIGKILL": -9, "SIGTERM": 143, "SIGINT": 130}
 
 
@@ -98,7 +100,8 @@ def assert_cut_and_same(folder: Path, result: dict, name: str) -> int:
 @pytest.fixture(scope="module")
 def cut_runs(tmp_path_factory, fit_words):
     folder = tmp_path_factory.mktemp("cut")
-    return folder, run_chains(folder, fit_words, {"SIGKILL": 2, "SIGTERM": 1, "SIGINT": 1}, 1)
+    words = [*fit_words, *DROPOUT]
+    return folder, run_chains(folder, words, {"SIGKILL": 2, "SIGTERM": 1, "SIGINT": 1}, 1)
 
 
 @pytest.mark.parametrize("name", CODES)
@@ -113,11 +116,12 @@ def test_a_run_that_is_cut_ends_as_if_it_had_not_been(cut_runs, name):
     "more",
     [
         [],
+        [*DROPOUT, "--trainer.val_check_interval=3"],
         ["--model.policy.core=LSTM", "--trainer.accumulate_grad_batches=2"],
         ["--model.policy.core=GRU", "--trainer.val_check_interval=0.5"],
         ["--trainer.check_val_every_n_epoch=2", "--trainer.accumulate_grad_batches=3"],
     ],
-    ids=["cfc", "lstm-accumulated", "gru-often-validated", "rarely-validated"],
+    ids=["cfc", "dropout", "lstm-accumulated", "gru-often-validated", "rarely-validated"],
 )
 def test_runs_that_are_cut_again_and_again(tmp_path, fit_words, more):
     result = run_chains(tmp_path, [*fit_words, *more], {"SIGKILL": 5, "SIGTERM": 3, "SIGINT": 3}, 2)
