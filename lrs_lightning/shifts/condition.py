@@ -86,11 +86,6 @@ class Condition:
         """The single shifts of the condition; none for clean."""
         return _components(self.shift, self.severity)
 
-    @property
-    def is_clean(self) -> bool:
-        """Whether nothing is shifted: no component, or all at severity 0."""
-        return not self.severity
-
     def __str__(self) -> str:
         return "+".join(map(str, self.components)) or CLEAN
 

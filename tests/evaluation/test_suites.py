@@ -9,7 +9,9 @@ import pytest
 
 from lrs_lightning import envs
 from lrs_lightning.errors import LrsError
+from lrs_lightning.evaluation.evaluate import evaluate
 from lrs_lightning.evaluation.suites import Suite, conditions, shipped_suites
+from lrs_lightning.rollout import RandomPolicy
 from lrs_lightning.rollout.playing import completed
 from lrs_lightning.shifts import Condition, ShiftContext, make, shift_types
 
@@ -35,6 +37,50 @@ def test_the_full_suite_can_be_built_for_half_cheetah() -> None:
     context = completed(ShiftContext(observation_std=np.ones(17)), envs.describe("HalfCheetah-v5"))
     for condition in Suite.load("full").conditions("mujoco"):
         make(condition, context)
+
+
+@pytest.mark.parametrize(
+    ("env_id", "left_out"),
+    [
+        ("HalfCheetah-v5", set()),
+        ("Swimmer-v5", {"gravity", "friction", "damping"}),
+        ("InvertedPendulum-v5", {"friction", "velocity_removed@1"}),
+        ("CartPole-v1", {"action_gain"}),
+    ],
+)
+def test_a_shipped_suite_leaves_out_what_would_change_nothing(
+    env_id: str, left_out: set[str]
+) -> None:
+    info = envs.describe(env_id)
+    every = Suite.load("full").conditions(info.domain)
+    kept, why = Suite.load("full").playable(info)
+    assert {text for text in why if text.split("@")[0] in left_out or text in left_out} == set(why)
+    assert len(why) == sum(1 if "@" in name else 5 for name in left_out)
+    assert all("\n" not in sentence for sentence in why.values())
+    assert kept == [c for c in every if str(c) not in why]
+    assert kept[0] == Condition("clean")
+    unit = np.ones(info.observation_space.shape or ())
+    context = completed(ShiftContext(observation_mean=unit, observation_std=unit), info)
+    for condition in kept:
+        make(condition, context)
+
+
+def test_what_somebody_has_chosen_himself_is_left_to_the_rollout() -> None:
+    info = envs.describe("Swimmer-v5")
+    kept, why = Suite.load(["gravity@1"]).playable(info)
+    assert list(map(str, kept)) == ["clean", "gravity@1"]
+    assert why == {}
+    with pytest.raises(LrsError, match="gravity@1 would be played without any effect"):
+        make(kept[1], completed(None, info))
+
+
+def test_what_is_left_out_is_in_the_summary(caplog: pytest.LogCaptureFixture) -> None:
+    action = envs.describe("Swimmer-v5").action_space
+    references = {"expert": None, "random": None}
+    summary = evaluate({"r": RandomPolicy(action)}, "Swimmer-v5", "paper", 1, references=references)
+    assert list(summary.provenance["left_out"]) == ["friction@5"]
+    assert "suite 'paper' without friction@5: no two parts of Swimmer-v5 touch" in caplog.text
+    assert "friction" not in {c["shift"] for c in summary.conditions}
 
 
 def test_a_list_is_a_suite(tmp_path: Path) -> None:

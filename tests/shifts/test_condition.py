@@ -30,7 +30,6 @@ def test_a_condition_reads_back_what_it_writes(text, shift, severity, written):
     condition = Condition(text)
     assert (condition.shift, condition.severity, str(condition)) == (shift, severity, written)
     assert Condition.parse(written) == Condition(shift, severity) == condition
-    assert condition.is_clean == (severity == 0)
 
 
 @pytest.mark.parametrize(
