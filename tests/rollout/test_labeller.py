@@ -58,7 +58,7 @@ def test_the_labeller_follows_what_the_actor_sees_and_never_acts(num_envs):
     assert count == 2 * 2 * 9
 
 
-def test_without_one_everybody_labels_himself_and_nothing_is_kept_twice():
+def test_without_one_each_policy_labels_itself_and_nothing_is_kept_twice():
     for episode in rollout({"a": Constant(2.0)}, ENV, ["clean"], range(4), record=True):
         assert episode.trajectory.labels is episode.trajectory.wanted
         assert episode.trajectory.states == {}
@@ -94,12 +94,12 @@ def test_a_recurrent_student_is_labelled_by_an_expert(tmp_path):
     import torch
 
     from lrs_lightning.experts import load_expert
-    from lrs_lightning.nn import PolicyConfig, build_policy
+    from lrs_lightning.nn import PolicyConfig, build_policy, cores
 
     info = describe("HalfCheetah-v5")
     expert = load_expert("shipped", "HalfCheetah-v5")
     torch.manual_seed(0)
-    config = PolicyConfig(hidden_size=8, rank=2)
+    config = PolicyConfig(core=cores.CfC(hidden_size=8, rank=2))
     module = build_policy(config, info.observation_space, info.action_space)
     (episode,) = rollout(
         {"student": TorchPolicy(module)},

@@ -10,7 +10,7 @@ import torch
 
 from lrs_lightning.envs import describe
 from lrs_lightning.errors import ArgumentError
-from lrs_lightning.nn import PolicyConfig, build_policy
+from lrs_lightning.nn import CORES, PolicyConfig, build_policy
 from lrs_lightning.rollout import RandomPolicy, TorchPolicy, rollout
 
 HOPPER = describe("Hopper-v5")
@@ -18,7 +18,7 @@ HOPPER = describe("Hopper-v5")
 
 def module(cell: str, hidden: int = 6) -> torch.nn.Module:
     torch.manual_seed(hidden)
-    config = PolicyConfig(cell=cell, hidden_size=hidden, rank=2)
+    config = PolicyConfig(core=CORES[cell](hidden_size=hidden, rank=2))
     return build_policy(config, HOPPER.observation_space, HOPPER.action_space).double().eval()
 
 

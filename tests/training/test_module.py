@@ -117,7 +117,7 @@ def test_discrete_actions_may_begin_anywhere():
     task = Task.of("Toy-v0", gym.spaces.Box(-1, 1, (4,)), space)
     assert task == Task.from_dict(task.to_dict())
     assert task.action_space == space
-    module = ImitationModule(PolicyConfig(hidden_size=8, rank=2, features=8))
+    module = ImitationModule(PolicyConfig(core=CORES["cfc"](hidden_size=8, rank=2)))
     policy = module.build(task)
     observations, weights = torch.randn(5, 7, 4), torch.ones(5, 7)
     with torch.no_grad():
