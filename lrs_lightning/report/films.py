@@ -52,7 +52,7 @@ def gif(frames: Frames, every: int = 2, scale: int = 2, fps: float = 15.0) -> by
 
     Args:
         frames: uint8.
-        every: only every so manyth frame is shown.
+        every: of this many frames, one is shown.
         scale: pixels are made so many times larger.
         fps: frames a second of the episode; Atari's is 15 with a frame skip of 4.
 

@@ -34,7 +34,7 @@ def test_what_is_done_is_left_out():
         ((0, 0), 0, (0, 0)),
     ],
 )
-def test_slots_are_shared_in_proportion_and_everybody_has_one(counts, slots, shares):
+def test_slots_are_shared_in_proportion_and_each_policy_has_one(counts, slots, shares):
     queues = {str(k): range(count) for k, count in enumerate(counts)}
     if sum(counts):
         assert tuple(share_slots(queues, slots).values()) == shares

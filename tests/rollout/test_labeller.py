@@ -58,7 +58,7 @@ def test_the_labeller_follows_what_the_actor_sees_and_never_acts(num_envs):
     assert count == 2 * 2 * 9
 
 
-def test_without_one_everybody_labels_himself_and_nothing_is_kept_twice():
+def test_without_one_each_policy_labels_itself_and_nothing_is_kept_twice():
     for episode in rollout({"a": Constant(2.0)}, ENV, ["clean"], range(4), record=True):
         assert episode.trajectory.labels is episode.trajectory.wanted
         assert episode.trajectory.states == {}
