@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.text import Text
 
 from lrs_lightning.report import plots
 from lrs_lightning.report.plots import style
@@ -204,3 +206,55 @@ def test_colours_are_those_a_page_can_exchange() -> None:
     assert style.NAMES[style.series(9)] == "series-1" and style.series(0) == style.SERIES[0]
     assert style.heat(0.69)[1] == style.HEAT_DARK_TEXT
     assert style.heat(0.71)[1] == style.HEAT_LIGHT_TEXT
+
+
+def drawn() -> dict[str, Figure]:
+    played = Returns.from_rows(rows(MEANS, "a") + rows(MEANS, "bb"))
+    return plots.figures([summary("a"), summary("bb")], played)
+
+
+@pytest.mark.parametrize("name", ["returns", "severity", "heat_map/a", "profiles"])
+def test_all_figures_have_one_look(name: str) -> None:
+    figure = drawn()[name]
+    figure.canvas.draw()
+    shown = [t for t in figure.findobj(Text) if t.get_visible() and t.get_text()]
+    assert {t.get_fontsize() for t in shown} <= {8.0, 9.0, 10.0}
+    assert {to_hex(t.get_color()) for t in shown} <= set(style.NAMES)
+    bold = {t.get_text() for t in shown if t.get_fontweight() == "bold"}
+    assert bold == {t.get_text() for t in shown if t.get_fontsize() == 10}
+    lines = [line for line in figure.findobj(Line2D) if line.get_visible()]
+    assert {to_hex(line.get_color()) for line in lines} <= set(style.NAMES)
+    assert all(0 < line.get_linewidth() <= 2 for line in lines)
+    assert to_hex(figure.get_facecolor()) == style.PAPER
+    assert figure.get_layout_engine() is not None  # so that nothing overlaps
+    for axes in figure.axes:
+        assert axes.get_facecolor()[3] == 0
+        edges = {side: axes.spines[side].get_visible() for side in ("left", "right", "top")}
+        assert not any(edges.values())
+        assert axes.get_axisbelow() in (True, "line")
+        ticks = [*axes.xaxis.get_major_ticks(), *axes.yaxis.get_major_ticks()]
+        assert {tick.tick1line.get_markersize() for tick in ticks} == {0}
+
+
+@pytest.mark.parametrize(("name", "across", "up"), [
+    ("returns", True, False), ("severity", False, True), ("profiles", False, True),
+    ("heat_map/a", False, False),
+])  # fmt: skip
+def test_a_grid_helps_to_read_values(name: str, across: bool, up: bool) -> None:
+    for axes in drawn()[name].axes:
+        lines = [axis.get_gridlines() for axis in (axes.xaxis, axes.yaxis)]
+        assert [any(line.get_visible() for line in found) for found in lines] == [across, up]
+        for line in (line for found in lines for line in found if line.get_visible()):
+            assert to_hex(line.get_color()) == style.GRID
+
+
+@pytest.mark.parametrize("name", ["returns", "severity", "profiles"])
+def test_bands_let_through_what_lies_below(name: str) -> None:
+    figure = drawn()[name]
+    bands = [band for axes in figure.axes for band in axes.collections]
+    assert bands and all(0.1 < band.get_alpha() < 0.6 for band in bands)
+    assert [to_hex(c) for c in (bands[0].get_edgecolor()[0], bands[1].get_edgecolor()[0])] == [
+        style.series(0), style.series(1)
+    ]  # fmt: skip
+    for box in figure.legends:
+        assert not box.get_frame_on() and to_hex(box.get_texts()[0].get_color()) == style.INK
