@@ -72,6 +72,8 @@ class LyapunovSpectrum:
         """`(N, k)`, descending but for equal ones' noise; NaN where no step was counted."""
         if self._since:
             self._renew()
+        if not self._sums.shape[1]:
+            return self._sums
         mean = self._sums / self._steps
         return mean.masked_fill(self._lost * 2 >= self._steps.clamp_min(1), -torch.inf)
 

@@ -60,4 +60,5 @@ def _cut(place: Array, density: Array, above: Array) -> Array:
     """The same of a density, of any scale, on `place`, ascending."""
     steps = np.diff(place) * (density[1:] + density[:-1]) / 2
     below = np.concatenate([[0.0], np.cumsum(steps)])
-    return np.interp((1 - above) * below[-1], below, place)
+    found: Array = np.interp((1 - above) * below[-1], below, place)
+    return found
