@@ -100,7 +100,7 @@ def dynamics(
             pool.map(
                 lambda group: _measure(
                     recurrence,
-                    _episodes(replay, group),
+                    replay.episodes(group),
                     valid[:, group],
                     head,
                     options,
@@ -115,14 +115,6 @@ def dynamics(
         torch.cat([one.exponents for one in found]),
         {name: torch.cat([one.memory[name] for one in found]) for name in found[0].memory},
     )
-
-
-def _episodes(replay: Replay, chosen: Tensor) -> Replay:
-    inputs, before, after = (
-        [part[:, chosen] for part in parts]
-        for parts in (replay.inputs, replay.before, replay.after)
-    )
-    return Replay(inputs, before, after)
 
 
 def _measure(
@@ -177,7 +169,7 @@ def _memory(
     for start in starts(len(replay), options.lags, options.burn_in, most):
         whole = valid[start + options.lags - 1].nonzero()[:, 0]
         if len(whole):
-            curves = memory_curves(recurrence, _episodes(replay, whole), start, options.lags, head)
+            curves = memory_curves(recurrence, replay.episodes(whole), start, options.lags, head)
             for name, values in curves.items():
                 found[name].append(values)
     return {name: torch.cat(parts) for name, parts in found.items()}

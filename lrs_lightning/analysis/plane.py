@@ -59,7 +59,7 @@ class Decay:
     drawn: NDArray[np.float64]
 
 
-def matrices(
+def drawn_matrices(
     size: int,
     draws: int = 40,
     ranks: Sequence[int] = RANKS,
@@ -101,7 +101,7 @@ def resting_jacobians(
 ) -> list[Point]:
     """Radius of each cell's Jacobian at zero state and input, of layers as they start out.
 
-    Args: as in `matrices`; the initialisation is orthogonal.
+    Args: as in `drawn_matrices`; the initialisation is orthogonal.
     """
     _check(draws)
     points = []

@@ -6,7 +6,7 @@ other. Layer l reads the new h of layer l - 1, so that the Jacobian is block low
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -40,9 +40,15 @@ class Replay:
 
     def __getitem__(self, steps: slice) -> Replay:
         """Some of the steps."""
-        return Replay(
-            *([part[steps] for part in p] for p in (self.inputs, self.before, self.after))
-        )
+        return self._each(lambda part: part[steps])
+
+    def episodes(self, chosen: Tensor | Sequence[int]) -> Replay:
+        """Some of the episodes."""
+        return self._each(lambda part: part[:, chosen])
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> Replay:
+        parts = ([change(p) for p in kind] for kind in (self.inputs, self.before, self.after))
+        return Replay(*parts)
 
 
 @dataclass(frozen=True)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from lrs_lightning.analysis.plane import CELLS, matrices, resting_jacobians
+from lrs_lightning.analysis.plane import CELLS, drawn_matrices, resting_jacobians
 from lrs_lightning.errors import ArgumentError
 
 
 def test_the_plane_of_matrices():
     # 8 % at n = 64; 20 % on the norm for small rank at high sparsity, which has outliers; an
     # unmasked radius exceeds its limit with the root of the rank.
-    points, decays = matrices(64, draws=40, ranks=(64, 16, 5), sparsities=(0.0, 0.5, 0.8))
+    points, decays = drawn_matrices(64, draws=40, ranks=(64, 16, 5), sparsities=(0.0, 0.5, 0.8))
     assert len(points) == 2 * 2 * 9 and len(decays) == 18
     for point in points:
         loose = point.quantity == "norm" and point.rank < 64 and point.sparsity >= 0.5
@@ -28,7 +28,7 @@ def test_resting_jacobians_of_every_cell():
 
 
 def test_ranks_above_the_size_are_left_out():
-    points, _ = matrices(8, draws=2, sparsities=(0.0,))
+    points, _ = drawn_matrices(8, draws=2, sparsities=(0.0,))
     assert {point.rank for point in points} == {8, 5}
     with pytest.raises(ArgumentError, match="draws is 1"):
-        matrices(8, draws=1)
+        drawn_matrices(8, draws=1)
