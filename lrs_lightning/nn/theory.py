@@ -151,7 +151,7 @@ def _glorot_angle(quantile: float) -> float:
 
 
 def _singular_values(
-    share: float, init: str, nodes: int = 20_000
+    share: float, init: str, nodes: int = 4_000
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """The law of the singular values that stay: values, and weights that sum to `share`."""
     if init == "orthogonal":

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from lrs_lightning.analysis.figures.picture import Picture, label, listed, picture
+from lrs_lightning.analysis.figures.picture import Picture, label, legend, listed, picture
 from lrs_lightning.analysis.scene import Scene
 from lrs_lightning.report.plots import style
 
@@ -46,7 +46,7 @@ def drives(scenes: Mapping[str, Scene], layer: int = 0) -> Picture:
         label(panel, "gate", unit)
     shares.set_ylim(0, 1)
     five.set_ylim(0, 1.02)
-    style.legend(figure, list(scenes), handles)
+    legend(figure, list(scenes), handles)
     told = [
         f"{np.mean(list(s.drives[layer].recurrent_share.values())):.2f} ({name})"
         for name, s in scenes.items()

@@ -10,6 +10,7 @@ from lrs_lightning.analysis.figures.picture import (
     BAND,
     Picture,
     label,
+    legend,
     listed,
     percentiles,
     picture,
@@ -74,7 +75,7 @@ def lyapunov(scenes: Mapping[str, Scene]) -> Picture:
             told.append(f"{mean[0]:.2f} ({name})")
         missing = exponents.shape[-1] - finite
     label(panel, "index of the exponent", "Lyapunov exponent (nats per step)")
-    style.legend(figure, list(scenes), handles)
+    legend(figure, list(scenes), handles)
     gone = f"; {missing} more are minus infinity" if missing else ""
     caption = (
         f"The largest exponent is {listed(told)}: below 0 differences of states fade; above, they "

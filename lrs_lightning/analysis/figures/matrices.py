@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.artist import Artist
 
-from lrs_lightning.analysis.figures.picture import Picture, label, listed, picture
+from lrs_lightning.analysis.figures.picture import Picture, label, legend, listed, picture
 from lrs_lightning.analysis.weights import MatrixSummary
 from lrs_lightning.report.plots import style
 
@@ -43,7 +43,7 @@ def matrices(names: Sequence[str], layers: Sequence[Mapping[str, MatrixSummary]]
                 label(panel, "index i")
         label(grid[depth, 0], "index i" if depth == len(layers) - 1 else "", "singular value")
     grid[0, 0].set_ylim(bottom=0)
-    style.legend(figure, labels, handles)
+    legend(figure, labels, handles)
     return picture("weights", figure, _caption(names, layers[0]))
 
 

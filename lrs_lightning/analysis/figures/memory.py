@@ -10,7 +10,7 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from torch import Tensor
 
-from lrs_lightning.analysis.figures.picture import BAND, Picture, label, listed, picture
+from lrs_lightning.analysis.figures.picture import BAND, Picture, label, legend, listed, picture
 from lrs_lightning.analysis.memory import span
 from lrs_lightning.analysis.scene import DISTURBANCE, Scene
 from lrs_lightning.report.plots import style
@@ -36,7 +36,7 @@ def memory(scenes: Mapping[str, Scene]) -> Picture:
         label(panel, "lag k (steps)")
     panels[0].set_ylim(_FLOOR, None)
     label(panels[0], "lag k (steps)", "norm of the product, share of lag 0")
-    style.legend(figure, list(scenes), handles)
+    legend(figure, list(scenes), handles)
     first = next(iter(scenes.values()))
     lags = first.dynamics.memory["state"].shape[-1] - 1
     told = [
@@ -78,7 +78,7 @@ def responses(scenes: Mapping[str, Scene]) -> Picture | None:
         label(panel, "lag k (steps)")
     label(panels[0], "lag k (steps)", "change (root mean square)")
     label(panels[2], "lag k (steps)", "change (mean absolute)")
-    style.legend(figure, list(known), handles)
+    legend(figure, list(known), handles)
     moved = [f"{float(found.output[:, 0].mean()):.3f} ({name})" for name, found in known.items()]
     caption = (
         f"One observation disturbed by {DISTURBANCE:g} deviations moves the action by "

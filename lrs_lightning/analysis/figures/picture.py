@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -45,6 +46,15 @@ def picture(name: str, figure: Figure, caption: str) -> Picture:
     """A picture whose caption also stands under the figure."""
     sign(figure, caption)
     return Picture(name, figure, caption)
+
+
+def legend(figure: Figure, labels: Sequence[str], handles: Sequence[Any]) -> None:
+    """A frameless legend above the panels, where the caption does not stand; none for one entry."""
+    if len(labels) > 1:
+        figure.legend(
+            handles, labels, loc="outside upper left", frameon=False, fontsize=9,
+            ncols=min(len(labels), 5), labelcolor=style.INK,
+        )  # fmt: skip
 
 
 def label(axes: Axes, x: str, y: str = "") -> None:
