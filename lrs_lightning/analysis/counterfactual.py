@@ -59,7 +59,7 @@ class CleanGatePolicy:
         self.fingerprint = _digest(policy, self.gates)
 
     def observe_clean(self, observations: Array) -> None:
-        """What unshifted sensors would show now, `(N, ...)`; the rollout calls this before `step`."""
+        """What unshifted sensors show now, `(N, ...)`; the rollout calls this before `step`."""
         self._clean = observations
 
     def initial_state(self, num_envs: int) -> Tensor:
@@ -82,7 +82,7 @@ class CleanGatePolicy:
         seen, calm = (cells[0].project(self._features(o)) for o in (observations, clean))
         reading = self._reading.unsqueeze(1)  # (G, 1)
         x_proj = torch.where(reading, cells[0].by_gate(calm), cells[0].by_gate(seen)).flatten(1)
-        news = []
+        news: list[Tensor] = []
         for depth, (cell, old) in enumerate(zip(cells, parts, strict=True)):
             if depth:
                 x_proj = cell.project(news[-1][:, : cells[depth - 1].output_size])
