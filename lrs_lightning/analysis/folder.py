@@ -43,6 +43,7 @@ def write_folder(
             whole_file(folder / f"{one.name}.svg") as svg,
         ):
             one.figure.savefig(png, dpi=_DPI)
+            one.figure.set_layout_engine("none")  # it stands now; arranging it again takes longest
             one.figure.savefig(svg, metadata={"Date": None})
     rows = list(rows)
     if rows:

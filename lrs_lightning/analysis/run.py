@@ -15,7 +15,7 @@ from lrs_lightning.analysis import figures
 from lrs_lightning.analysis.dynamics import DynamicsOptions
 from lrs_lightning.analysis.figures.picture import Picture
 from lrs_lightning.analysis.proxies import scene_proxies, weight_proxies
-from lrs_lightning.analysis.scene import Scene, measure_scene
+from lrs_lightning.analysis.scene import Pair, Scene, measure_scene
 from lrs_lightning.analysis.subject import Subject
 from lrs_lightning.analysis.table import Row, scene_rows, weight_rows
 from lrs_lightning.analysis.trajectories import Trajectories
@@ -94,7 +94,7 @@ def analyse(
     scale: Array,
     initial: list[Tensor] | None = None,
     options: DynamicsOptions | None = None,
-    clean_of: Mapping[int, Trajectories] | None = None,
+    pairs: Mapping[int, Pair] | None = None,
     about: Mapping[str, Any] | None = None,
 ) -> Analysis:
     """Measure a policy.
@@ -106,13 +106,12 @@ def analyse(
         scale: deviation of each channel of an observation; `PIXELS` for pictures.
         initial: recurrent matrices before training, if known.
         options: of the dynamics.
-        clean_of: for the trajectories at these places, the same states seen by clean sensors.
+        pairs: for the trajectories at these places, what tells what their sensors do to the gates.
         about: what else is known of the policy.
     """
     weights = compare_matrices(recurrent_matrices(subject.layer), initial)
-    pairs = clean_of or {}
     scenes = [
-        measure_scene(subject, seen, scale, options, pairs.get(place))
+        measure_scene(subject, seen, scale, options, (pairs or {}).get(place))
         for place, seen in enumerate(trajectories)
     ]
     return Analysis(name, subject, weights, {s.label: s for s in scenes}, about or {})

@@ -21,6 +21,9 @@ from lrs_lightning.analysis.subject import Subject
 from lrs_lightning.analysis.trajectories import Trajectories
 
 Array = NDArray[Any]
+Pair = tuple[Trajectories, Trajectories]
+"""The same states seen by clean sensors, and by shifted ones."""
+
 DISTURBANCE = 0.1
 """Size of one disturbed observation, in deviations of each channel; of pixels, in shares of 255."""
 _SAMPLES = 20_000  # steps for principal components and gates; more change no digit that is shown
@@ -65,7 +68,7 @@ def measure_scene(
     seen: Trajectories,
     scale: Array,
     options: DynamicsOptions | None = None,
-    clean: Trajectories | None = None,
+    pair: Pair | None = None,
     seed: int = 0,
 ) -> Scene:
     """Measure a policy along trajectories.
@@ -75,7 +78,7 @@ def measure_scene(
         seen: what it reads.
         scale: deviation of each channel of an observation, the unit of disturbances; of pixels 255.
         options: of the dynamics.
-        clean: the same states seen by clean sensors, for what the shift does to the gates.
+        pair: the same states seen by clean and by shifted sensors, for what this does to the gates.
         seed: of the disturbances and of the steps that are drawn where there are too many.
     """
     options = options or DynamicsOptions()
@@ -96,7 +99,7 @@ def measure_scene(
         dynamics(subject.recurrence, replay, valid, subject.head, options),
         driven,
         _response(subject, seen.observations, replay, scale, options, seed),
-        None if clean is None else _gates(subject, seen, clean, scale, chosen),
+        None if pair is None else _gates(subject, pair, scale, options.burn_in, seed),
     )
 
 
@@ -144,26 +147,19 @@ def disturb(observations: Array, scale: Array, random: np.random.Generator) -> A
     return (observations + noise).astype(observations.dtype)
 
 
-def _gates(
-    subject: Subject,
-    seen: Trajectories,
-    clean: Trajectories,
-    scale: Array,
-    chosen: tuple[Tensor, Tensor],
-) -> GateShift:
-    calm, _ = subject.features(clean.observations)
-    moved, _ = subject.features(seen.observations)
-    replay = subject.recurrence.replay(calm)
-    cell = subject.recurrence.cells[0]
-    steps, episodes = (index.tolist() for index in chosen)
+def _gates(subject: Subject, pair: Pair, scale: Array, burn_in: int, seed: int) -> GateShift:
+    clean, shifted = pair
+    calm, valid = subject.features(clean.observations)
+    moved, _ = subject.features(shifted.observations)
+    chosen = _chosen(valid, burn_in, seed)
+    places = zip(*(index.tolist() for index in chosen), strict=True)
     distance = [
-        _distance(seen.observations[n][t], clean.observations[n][t], scale)
-        for t, n in zip(steps, episodes, strict=True)
+        _distance(shifted.observations[n][t], clean.observations[n][t], scale) for t, n in places
     ]
     single = len(subject.recurrence.cells) == 1
     return gate_shift(
-        cell,
-        replay.before[0][chosen],
+        subject.recurrence.cells[0],
+        subject.recurrence.replay(calm).before[0][chosen],
         calm[chosen],
         moved[chosen],
         torch.tensor(distance, dtype=torch.float64),

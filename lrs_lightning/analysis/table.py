@@ -21,6 +21,7 @@ from torch import Tensor
 from lrs_lightning.analysis.dimensions import Dimensions
 from lrs_lightning.analysis.gates import GateShift
 from lrs_lightning.analysis.memory import span
+from lrs_lightning.analysis.proxies import Association
 from lrs_lightning.analysis.response import Response
 from lrs_lightning.analysis.scene import Scene
 from lrs_lightning.analysis.weights import MatrixSummary
@@ -109,6 +110,18 @@ def _gate_rows(found: GateShift) -> Iterator[Row]:
     if found.share is not None:
         for when, value in zip(("clean", "shifted"), found.share, strict=True):
             yield row(quantity=f"share of the first term, {when}", value=value, unit="1")
+
+
+def association_rows(found: Sequence[Association]) -> Iterator[Row]:
+    """Rows of proxies against robustness; here `low` and `high` are a 95 % confidence interval."""
+    for one in found:
+        for quantity in ("clean", "shifted", "partial"):
+            correlation = getattr(one, quantity)
+            low, high = correlation.interval()
+            yield row(
+                trajectory=one.kind, quantity=f"rank correlation, {quantity}", part=one.proxy,
+                value=correlation.value, low=low, high=high, n=correlation.n, unit="1",
+            )  # fmt: skip
 
 
 def row(**given: Any) -> Row:

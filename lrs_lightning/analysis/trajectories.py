@@ -95,14 +95,14 @@ def common(
     A shift of the sensors is laid over the clean trajectory, step by step the same states; one of
     the actions or the physics needs other states: there the expert plays in the shifted world.
     """
-    if shifts_sensors_alone(env_id, condition):
+    if shifts_sensors_alone(env_id, condition, context):
         return reread(clean, env_id, condition, context)
     return play(expert, env_id, "common", condition, clean.seeds, context, steps, threads)
 
 
-def shifts_sensors_alone(env_id: str, condition: str) -> bool:
+def shifts_sensors_alone(env_id: str, condition: str, context: ShiftContext | None = None) -> bool:
     """Whether a condition changes what is seen and nothing else."""
-    world = _world(envs.describe(env_id), condition, None, 1)
+    world = _world(envs.describe(env_id), condition, context, 1)
     return world.observes and not world.acts and not world.edits
 
 

@@ -8,7 +8,7 @@ from torch import nn
 
 from lrs_lightning.analysis.recurrence import Recurrence
 from lrs_lightning.errors import ArgumentError, DataError
-from lrs_lightning.nn import LRSGRU, LRSLSTM, LRSRNN, LRSCfC, Memoryless, freeze_gate
+from lrs_lightning.nn import LRSGRU, LRSLSTM, LRSRNN, FeedForward, LRSCfC, freeze_gate
 
 INPUTS, UNITS = 5, 7
 
@@ -117,8 +117,8 @@ def test_a_replay_can_go_on_from_a_state():
 
 
 def test_what_cannot_be_analysed_is_told_in_a_sentence():
-    with pytest.raises(ArgumentError, match="Memoryless has no recurrent state"):
-        Recurrence.of(Memoryless(INPUTS, UNITS))
+    with pytest.raises(ArgumentError, match="FeedForward has no recurrent state"):
+        Recurrence.of(FeedForward(INPUTS, UNITS))
     with pytest.raises(ArgumentError, match="bidirectional"):
         Recurrence.of(nn.LSTM(INPUTS, UNITS, bidirectional=True))
     with pytest.raises(ArgumentError, match=r"expected \(T, N, 5\)"):

@@ -14,7 +14,7 @@ from lrs_lightning.analysis.spectra import (
 )
 from lrs_lightning.analysis.weights import compare_matrices, gate_names, recurrent_matrices
 from lrs_lightning.errors import ArgumentError
-from lrs_lightning.nn import LRSGRU, LRSLSTM, LRSRNN, LRSCfC, Memoryless
+from lrs_lightning.nn import LRSGRU, LRSLSTM, LRSRNN, FeedForward, LRSCfC
 
 
 def test_a_rotation_has_radius_and_norm_one():
@@ -101,5 +101,5 @@ def test_the_matrices_are_those_that_act():
 
 
 def test_no_matrix_no_analysis():
-    with pytest.raises(ArgumentError, match="Memoryless has no recurrent state"):
-        recurrent_matrices(Memoryless(3, 4))
+    with pytest.raises(ArgumentError, match="FeedForward has no recurrent state"):
+        recurrent_matrices(FeedForward(3, 4))

@@ -14,6 +14,7 @@ from lrs_lightning.analysis.scene import Scene
 from lrs_lightning.report.plots import style
 
 _BINS = 12
+_FIRST = {"cfc": "H against G", "gru": "the old state", "lstm": "the old cell state"}
 
 
 def gates(scene: Scene, cell: Cell) -> Picture | None:

@@ -30,7 +30,7 @@ def jacobians(
     """
     names = list(scenes)
     figure = style.figure(7.4, 1.6 + 0.34 * len(names))
-    panels = figure.subplots(1, 2, sharey=True)
+    panels = figure.subplots(1, 2, sharex=True, sharey=True)
     for panel, quantity in zip(panels, ("radius", "norm"), strict=True):
         style.tidy(panel, grid="x")
         panel.axvline(1, color=style.MUTED, linewidth=0.9, linestyle=(0, (2, 3)))
@@ -46,12 +46,12 @@ def jacobians(
     panels[0].set_yticks(range(len(names)), names, color=style.INK)
     panels[0].set_ylim(len(names) - 0.5, -0.5)
     first = next(iter(scenes.values()))
-    below = [float((s.dynamics.radius < 1).double().mean()) for s in scenes.values()]
-    diamonds = "; diamonds: largest radius of W_rec itself" if connectivity else ""
+    share = min(float((s.dynamics.radius < 1).double().mean()) for s in scenes.values())
+    where = "all sampled steps" if share == 1 else f"{share:.0%} of the sampled steps at least"
+    diamonds = "; diamonds: largest radius of W_rec alone" if connectivity else ""
     caption = (
-        f"The radius lies below 1 at {min(below):.0%} of the sampled steps or more "
-        f"(points: means, {BAND} over {len(first.dynamics.radius):,} steps of {first.episodes} "
-        f"episodes{diamonds})."
+        f"The radius lies below 1 at {where} (points: means, {BAND} over "
+        f"{len(first.dynamics.radius):,} steps of {first.episodes} episodes{diamonds})."
     )
     return picture("jacobian", figure, caption)
 

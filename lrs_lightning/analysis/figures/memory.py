@@ -33,6 +33,7 @@ def memory(scenes: Mapping[str, Scene]) -> Picture:
             curves = scene.dynamics.memory[kind]
             handles.append(_geometric(panel, curves / curves[:, :1], i))
         panel.set_yscale("log")
+        panel.tick_params(which="minor", length=0)
         label(panel, "lag k (steps)")
     panels[0].set_ylim(_FLOOR, None)
     label(panels[0], "lag k (steps)", "norm of the product, share of lag 0")
@@ -40,13 +41,13 @@ def memory(scenes: Mapping[str, Scene]) -> Picture:
     first = next(iter(scenes.values()))
     lags = first.dynamics.memory["state"].shape[-1] - 1
     told = [
-        f"{listed([f'{_span(s.dynamics.memory[k], lags)} ({k})' for k in kinds])} on {name}"
+        f"{name}: {', '.join(f'{k} {_span(s.dynamics.memory[k], lags)}' for k in kinds)}"
         for name, s in scenes.items()
     ]
     windows = len(first.dynamics.memory["state"])
     caption = (
-        f"Falls below a tenth (dotted) after {'; '.join(told)} steps (lines: geometric means, "
-        f"{BAND} over {windows} windows of {lags} steps)."
+        f"Steps until a difference has fallen below a tenth (dotted), medians: {'; '.join(told)} "
+        f"(lines: geometric means, {BAND} over {windows} windows of {lags} steps)."
     )
     return picture("memory", figure, caption)
 
@@ -61,10 +62,6 @@ def responses(scenes: Mapping[str, Scene]) -> Picture | None:
     titles |= {name: f"gate {name}" for name in first.gates}
     figure = style.figure(2.0 * len(titles) + 0.6, 3.4)
     panels = figure.subplots(1, len(titles), sharex=True, squeeze=False)[0]
-    # Gates share a scale, and so do state and action, which are measured alike.
-    for panel in panels[3:]:
-        panel.sharey(panels[2])
-    panels[1].sharey(panels[0])
     handles: list[Artist] = []
     for panel, (part, title) in zip(panels, titles.items(), strict=True):
         style.tidy(panel)
@@ -74,8 +71,12 @@ def responses(scenes: Mapping[str, Scene]) -> Picture | None:
             values = getattr(found, part, None)
             values = found.gates[part] if values is None else values
             handles.append(_mean(panel, values[:, :21], i))
-        panel.set_ylim(bottom=0)
         label(panel, "lag k (steps)")
+    # Gates share a scale, and so do state and action, which are measured alike.
+    for alike in (panels[:2], panels[2:]):
+        top = max(panel.get_ylim()[1] for panel in alike)
+        for panel in alike:
+            panel.set_ylim(0, top)
     label(panels[0], "lag k (steps)", "change (root mean square)")
     label(panels[2], "lag k (steps)", "change (mean absolute)")
     legend(figure, list(known), handles)

@@ -53,8 +53,14 @@ def legend(figure: Figure, labels: Sequence[str], handles: Sequence[Any]) -> Non
     if len(labels) > 1:
         figure.legend(
             handles, labels, loc="outside upper left", frameon=False, fontsize=9,
-            ncols=min(len(labels), 5), labelcolor=style.INK,
+            ncols=_columns(figure, labels), labelcolor=style.INK,
         )  # fmt: skip
+
+
+def _columns(figure: Figure, labels: Sequence[str]) -> int:
+    """As many entries side by side as fit."""
+    fitting = int(figure.get_figwidth() * 12 / (max(map(len, labels)) + 9))
+    return min(max(fitting, 1), len(labels), 5)
 
 
 def label(axes: Axes, x: str, y: str = "") -> None:
