@@ -1,4 +1,4 @@
-"""A policy measured along trajectories, then drawn, tabled and written; bad policies in a sentence."""
+"""A policy measured along trajectories, then drawn, tabled and written."""
 
 from __future__ import annotations
 
