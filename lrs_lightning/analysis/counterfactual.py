@@ -102,3 +102,28 @@ def _digest(policy: RecurrentPolicy, gates: Sequence[str]) -> str:
     for tensor in policy.state_dict().values():
         digest.update(np.ascontiguousarray(tensor.detach().cpu().numpy()).tobytes())
     return digest.hexdigest()[:16]
+
+
+def clean_gate_name(policy: str, gate: str) -> str:
+    """What a policy is called whose gate reads clean sensors."""
+    return f"{policy} ({gate} clean)"
+
+
+def with_clean_gates(
+    name: str,
+    policy: RecurrentPolicy,
+    action_space: gym.Space[Any],
+    gates: Sequence[str] | None = None,
+) -> dict[str, CleanGatePolicy]:
+    """A counterfactual for each gate, by name.
+
+    Args:
+        name: of the policy.
+        policy: one of ours, with memory.
+        action_space: of the task.
+        gates: which ones; all gates of the first recurrent layer by default.
+    """
+    names = Recurrence.of(recurrent_layer(policy)).cells[0].names if gates is None else gates
+    return {
+        clean_gate_name(name, gate): CleanGatePolicy(policy, [gate], action_space) for gate in names
+    }

@@ -11,6 +11,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -97,7 +98,7 @@ def read_outcome(run: str | Path, conditions: Sequence[str] | None = None) -> Ou
     return Outcome(float(known[CLEAN] or 0.0), float(np.mean(values)))
 
 
-def _return(condition: Mapping[str, float | None]) -> float | None:
+def _return(condition: Mapping[str, Any]) -> float | None:
     share = condition.get("expert_normalized")
     return condition.get("return_mean") if share is None else share
 

@@ -25,7 +25,8 @@ def _of_run(folder: Path, name: str) -> Markup | None:
     pictures = []
     for entry in _listed(folder / FOLDER / CAPTIONS):
         file = folder / FOLDER / f"{entry['name']}.svg"
-        if file.is_file() and file.stat().st_size <= _BYTES:
+        # A link could lead out of the run folder.
+        if file.is_file() and not file.is_symlink() and file.stat().st_size <= _BYTES:
             pictures.append(_figure(file.read_bytes(), str(entry.get("caption", ""))))
     return element("div", element("h3", name), *pictures) if pictures else None
 

@@ -6,10 +6,16 @@ import numpy as np
 import pytest
 
 from lrs_lightning.analysis.counterfactual import CleanGatePolicy
-from lrs_lightning.analysis.trajectories import common, play, reread, shifts_sensors_alone
+from lrs_lightning.analysis.trajectories import (
+    Trajectories,
+    common,
+    play,
+    reread,
+    shifts_sensors_alone,
+)
 from lrs_lightning.envs import describe
 from lrs_lightning.errors import ArgumentError, DataError, UnknownNameError
-from lrs_lightning.evaluation.evaluate import fingerprint
+from lrs_lightning.evaluation.identity import fingerprint
 from lrs_lightning.nn import build_policy
 from lrs_lightning.rollout import TorchPolicy, rollout
 from lrs_lightning.shifts import ShiftContext
@@ -111,3 +117,16 @@ def test_what_a_counterfactual_cannot_do():
     policy = CleanGatePolicy(student(), ["F"])
     with pytest.raises(ArgumentError, match="not shown the clean observations"):
         policy.step(np.zeros((1, 17), np.float32), policy.initial_state(1), np.ones(1, bool))
+
+
+def test_shifts_of_pixels_are_laid_over_stacks_of_frames():
+    random = np.random.default_rng(0)
+    frames = random.integers(0, 255, (13, 84, 84), dtype=np.uint8)
+    stacks = np.stack([frames[t : t + 4] for t in range(10)])
+    clean = Trajectories("common", "clean", [stacks, stacks[:6]], [1.0, 1.0], [3, 4])
+    shifted = reread(clean, "ALE/Seaquest-v5", "gaussian_noise@2")
+    assert [o.shape for o in shifted.observations] == [(10, 4, 84, 84), (6, 4, 84, 84)]
+    assert shifted.observations[0].dtype == np.uint8
+    later, now = shifted.observations[0][5], shifted.observations[0][4]
+    np.testing.assert_array_equal(later[:3], now[1:])  # each frame keeps the noise it came with
+    assert (later != stacks[5]).mean() > 0.5

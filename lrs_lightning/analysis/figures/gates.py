@@ -30,9 +30,9 @@ def gates(scene: Scene, cell: Cell) -> Picture | None:
     _held(held, found)
     share = ""
     if found.share is not None:
-        share = (
-            f"; the share of its first term goes from {found.share[0]:.2f} to {found.share[1]:.2f}"
-        )
+        before, after = found.share
+        what = _FIRST.get(cell.kind, "the first term")
+        share = f"; the share of {what} goes from {before:.2f} to {after:.2f}"
     effects = [f"{name} {found.held_ratio(name):.2f}" for name in found.names]
     caption = (
         f"{scene.condition} on {scene.kind} trajectories, the same {len(found.moved):,} states "
