@@ -27,7 +27,12 @@ from lrs_lightning.nn.posthoc import freeze_gate, prune_layer, truncate_layer
 from lrs_lightning.nn.recurrent import LRSLayer
 from lrs_lightning.nn.recurrent_core import CONTROLS, Control, RecurrentOptions, register_control
 from lrs_lightning.nn.rnn import LRSRNN
-from lrs_lightning.nn.theory import jacobian_radius, spectral_norm, spectral_radius
+from lrs_lightning.nn.theory import (
+    jacobian_radius,
+    singular_values,
+    spectral_norm,
+    spectral_radius,
+)
 
 __all__ = [
     "CONTROLS",
@@ -70,6 +75,7 @@ __all__ = [
     "register_control",
     "register_core",
     "register_encoder",
+    "singular_values",
     "spectral_norm",
     "spectral_radius",
     "truncate_layer",

@@ -14,7 +14,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from lrs_lightning.nn import _checks
+from lrs_lightning.nn import _checks, free_convolution
 
 INITIALISATIONS = ("orthogonal", "glorot")
 
@@ -102,7 +102,32 @@ def spectral_norm(
     if sparsity == 0:
         return 1.0 if init == "orthogonal" else 2.0
     variance = sparsity * (1 - sparsity) * energy(share, init)
-    return _free_edge((1 - sparsity) * values, weights, variance)
+    return free_convolution.edge((1 - sparsity) * values, weights, variance)
+
+
+def singular_values(
+    n: int, rank: int | None = None, sparsity: float = 0.0, init: str = "orthogonal"
+) -> NDArray[np.float64]:
+    """All n singular values in their expected decay, descending; see `spectral_radius`.
+
+    Quantiles of the limiting law: a flat spectrum for an orthogonal matrix, the quarter circle for
+    Glorot's, and for a masked one their free convolution with a semicircle. The last `n - rank` are
+    zero where nothing is masked.
+
+    Example:
+        >>> singular_values(4, rank=2).tolist()
+        [1.0, 1.0, 0.0, 0.0]
+    """
+    share = _share(n, rank, sparsity, init)
+    above = (np.arange(n) + 0.5) / n  # the share of values above each one
+    if sparsity > 0:
+        values, weights = _singular_values(share, init, nodes=200)
+        variance = sparsity * (1 - sparsity) * energy(share, init)
+        return free_convolution.quantiles((1 - sparsity) * values, weights, variance, above)
+    if init == "orthogonal":
+        return np.where(above < share, 1.0, 0.0)
+    largest = [2 * math.sin(_glorot_angle(1 - a)) for a in above]
+    return np.where(above < share, largest, 0.0)
 
 
 def _share(n: int, rank: int | None, sparsity: float, init: str) -> float:
@@ -125,34 +150,13 @@ def _glorot_angle(quantile: float) -> float:
     return (low + high) / 2
 
 
-def _singular_values(share: float, init: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _singular_values(
+    share: float, init: str, nodes: int = 4_000
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """The law of the singular values that stay: values, and weights that sum to `share`."""
     if init == "orthogonal":
         return np.ones(1), np.full(1, share)
     lower = _glorot_angle(1 - share)
-    step = (math.pi / 2 - lower) / 20_000
-    theta = lower + step * (np.arange(20_000) + 0.5)
+    step = (math.pi / 2 - lower) / nodes
+    theta = lower + step * (np.arange(nodes) + 0.5)
     return 2 * np.sin(theta), 4 / math.pi * np.cos(theta) ** 2 * step
-
-
-def _free_edge(values: NDArray[np.float64], weights: NDArray[np.float64], variance: float) -> float:
-    """Right edge of the free convolution of a symmetric law with a semicircle (Biane 1997).
-
-    The law has mass `weights / 2` at plus and at minus `values`, and the rest at 0. The edge is
-    z + b² sum w/(z - l) at the largest z with b² sum w/(z - l)² = 1.
-    """
-    rest = 1 - weights.sum()
-
-    def slope(z: float) -> float:
-        gap = z * z - values * values
-        both = weights * (z * z + values * values) / gap**2
-        return float(variance * (both.sum() + rest / z**2))
-
-    low = float(values.max()) * (1 + 1e-12)
-    high = low + 10 * math.sqrt(variance)
-    for _ in range(100):
-        middle = (low + high) / 2
-        low, high = (middle, high) if slope(middle) > 1 else (low, middle)
-    z = (low + high) / 2
-    pull = (weights * z / (z * z - values * values)).sum() + rest / z
-    return float(z + variance * pull)

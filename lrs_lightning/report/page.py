@@ -6,6 +6,7 @@ from importlib.resources import files
 
 from lrs_lightning import __version__
 from lrs_lightning.report import sections
+from lrs_lightning.report.analysis_section import analysis
 from lrs_lightning.report.html import Markup, element, escape
 from lrs_lightning.report.runs import Comparison
 
@@ -17,6 +18,7 @@ _ORDER = (
     sections.profiles,
     sections.ranks,
     sections.differences,
+    analysis,
     sections.films,
     sections.provenance,
 )

@@ -60,14 +60,21 @@ class Decisions:
         )
         self._info, self._record_states = info, record_states
 
-    def decide(self, seen: Array, slots: Slots) -> Decided:
-        """Ask everyone who has a running episode, on what is seen `(N, ...)`."""
+    def decide(self, seen: Array, slots: Slots, clean: Array | None = None) -> Decided:
+        """Ask everyone who has a running episode.
+
+        Args:
+            seen: what the policies see, `(N, ...)`.
+            slots: who plays where.
+            clean: what unshifted sensors would show, for policies that ask for it.
+        """
         space = self._info.action_space
         wanted = np.zeros((slots.count, *(space.shape or ())), space.dtype)
         states: dict[str, StateArrays] = {}
         for name, player in self._players.items():
             if not slots.running[player.rows].any():
                 continue
+            player.observe_clean(clean)
             player.step(seen, slots.starts, wanted, self._info.env_id)
             if self._record_states:
                 states[name] = player.state_arrays()
@@ -85,6 +92,12 @@ class _Player:
         self.name, self.policy, self.rows = name, policy, rows
         self._state = policy.initial_state(rows.stop - rows.start)
         self._checked = False
+        self._observe_clean = getattr(policy, "observe_clean", None)
+
+    def observe_clean(self, clean: Array | None) -> None:
+        """Show unshifted observations `(N, ...)` to a policy that asks for them."""
+        if clean is not None and self._observe_clean is not None:
+            self._observe_clean(clean[self.rows])
 
     def step(self, seen: Array, starts: Array, decided: Array, env_id: str) -> None:
         """Write its decisions into its rows of `decided (N, ...)`."""

@@ -22,6 +22,8 @@ class Policy(Protocol):
     Attributes `observation_space` and `action_space` are compared with the environment's where a
     policy has them. A policy whose state is neither arrays nor a mapping of them may have a method
     `state_arrays(state) -> {name: (N, ...)}`, which is what `rollout(record_states=True)` keeps.
+    A method `observe_clean(observations)` is shown, before each step, what unshifted sensors see:
+    for controls, since no policy in the world has that.
     """
 
     def initial_state(self, num_envs: int) -> Any:

@@ -7,7 +7,13 @@ import torch
 
 from lrs_lightning.errors import ArgumentError
 from lrs_lightning.nn import LRSGRU, LRSLSTM, LRSRNN, Connectivity, LRSCfC
-from lrs_lightning.nn.theory import energy, jacobian_radius, spectral_norm, spectral_radius
+from lrs_lightning.nn.theory import (
+    energy,
+    jacobian_radius,
+    singular_values,
+    spectral_norm,
+    spectral_radius,
+)
 
 # r, s, then for orthogonal and Glorot: radius, norm (theory, n = 64).
 TABLE = [
@@ -85,6 +91,31 @@ def test_drawn_matrices_agree(n, rank, sparsity, draws, tolerance, init):
     # Small rank at high sparsity has outliers beyond the edge of the bulk.
     loose = 0.20 if rank < n and sparsity >= 0.8 else tolerance
     assert norm == pytest.approx(spectral_norm(n, rank, sparsity, init), rel=loose)
+
+
+PLANE = [(64, 0.0), (64, 0.2), (64, 0.5), (64, 0.8), (16, 0.0), (16, 0.5), (5, 0.0), (5, 0.8)]
+
+
+@pytest.mark.parametrize("init", ["orthogonal", "glorot"])
+@pytest.mark.parametrize(("rank", "sparsity"), PLANE)
+def test_the_decay_of_singular_values(rank, sparsity, init):
+    expected = singular_values(64, rank, sparsity, init)
+    assert (expected[:-1] >= expected[1:]).all()
+    drawn = torch.linalg.svdvals(draw(64, rank, sparsity, init, 100, seed=1)).mean(0).numpy()
+    # Values are of the order of the norm, and quantiles at n = 64 right to a few per cent of it.
+    assert abs(drawn - expected).mean() < 0.05 * spectral_norm(64, rank, sparsity, init)
+    # The mean square of all of them is the squared radius, for whatever rank and sparsity.
+    radius = spectral_radius(64, rank, sparsity, init)
+    assert (singular_values(640, 10 * rank, sparsity, init) ** 2).mean() == pytest.approx(
+        radius**2, rel=0.01
+    )
+
+
+@pytest.mark.parametrize("init", ["orthogonal", "glorot"])
+@pytest.mark.parametrize(("rank", "sparsity"), PLANE)
+def test_the_decay_starts_at_the_norm(rank, sparsity, init):
+    largest = singular_values(4096, 64 * rank, sparsity, init)[0]
+    assert largest == pytest.approx(spectral_norm(4096, 64 * rank, sparsity, init), rel=0.01)
 
 
 @pytest.mark.parametrize("init", ["orthogonal", "glorot"])

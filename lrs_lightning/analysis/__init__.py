@@ -1,0 +1,1 @@
+"""See why a policy holds up."""

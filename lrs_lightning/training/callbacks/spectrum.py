@@ -1,0 +1,119 @@
+"""The recurrent matrices while they are trained: radius, norm and ranks, epoch by epoch."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+from torch import Tensor
+
+from lrs_lightning.analysis.dynamics import DynamicsOptions, dynamics
+from lrs_lightning.analysis.subject import Subject
+from lrs_lightning.analysis.weights import compare_matrices, gate_names, recurrent_matrices
+from lrs_lightning.errors import ArgumentError, LrsError
+
+PREFIX = "recurrent"
+_WINDOWS = 4  # held-out windows along which Jacobians are taken
+
+
+class SpectrumMonitor(pl.Callback):
+    """Logs what becomes of the recurrent matrices, and of the Jacobian along held-out windows.
+
+    Per epoch and gate, `recurrent/<quantity>/<gate>`: radius, norm, stable and effective rank of
+    W_rec, and of ΔW, what training has added to it; `recurrent/jacobian/radius` and `norm`, means
+    along the same few held-out windows. Policies without memory log nothing. It takes no more than
+    its share of the training time: an epoch for which there is no time left is skipped, the first
+    and the last never.
+
+    Args:
+        every_n_epochs: epochs between two looks; 0 for none.
+        budget: share of the training time that it may take.
+    """
+
+    def __init__(self, every_n_epochs: int = 1, budget: float = 0.02) -> None:
+        super().__init__()
+        if every_n_epochs < 0:
+            raise ArgumentError(f"spectrum.every_n_epochs is {every_n_epochs}: give at least 0")
+        if not 0 < budget < 1:
+            raise ArgumentError(f"spectrum.budget is {budget}: give a share between 0 and 1")
+        self.every_n_epochs, self.budget = every_n_epochs, budget
+        self._initial: list[Tensor] | None = None
+        self._observations: Tensor | None = None
+        self._began, self._spent, self._looks = 0.0, 0.0, 0
+
+    def state_dict(self) -> dict[str, Any]:
+        """The initial matrices, so that ΔW goes on after a restart."""
+        return {"initial": self._initial}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take them back."""
+        self._initial = state_dict["initial"]
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Keep the initial matrices, and a few held-out windows."""
+        self._began, self._spent, self._looks = time.perf_counter(), 0.0, 0
+        core = _core(pl_module)
+        if core is None or not self.every_n_epochs or not trainer.is_global_zero:
+            return
+        if self._initial is None:
+            self._initial = recurrent_matrices(core)
+        loader: Any = trainer.datamodule.val_dataloader()  # type: ignore[attr-defined]
+        batch = next(iter(loader), None)
+        self._observations = None if batch is None else batch.observations[:_WINDOWS].clone()
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Look, where an epoch is due and there is time."""
+        core = _core(pl_module)
+        if core is None or self._initial is None or not trainer.is_global_zero:
+            return
+        due = self.every_n_epochs and (trainer.current_epoch + 1) % self.every_n_epochs == 0
+        last = trainer.global_step >= trainer.estimated_stepping_batches
+        elapsed = time.perf_counter() - self._began
+        if not last and (not due or (self._looks and self._spent > self.budget * elapsed)):
+            return
+        before = time.perf_counter()
+        try:
+            pl_module.log_dict(self._look(core, pl_module), rank_zero_only=True)
+        except LrsError:  # weights that are no numbers any more: whoever trains says so
+            return
+        finally:
+            self._looks += 1
+            self._spent += time.perf_counter() - before
+
+    def _look(self, core: torch.nn.Module, module: Any) -> dict[str, float]:
+        found: dict[str, float] = {}
+        for depth, states in enumerate(compare_matrices(recurrent_matrices(core), self._initial)):
+            layer = "" if core.num_layers == 1 else f"layer_{depth}/"
+            for state, prefix in (("trained", ""), ("change", "change_")):
+                for g, gate in enumerate(gate_names(core)):
+                    for quantity in ("radius", "norm", "stable_rank", "effective_rank"):
+                        name = f"{PREFIX}/{prefix}{quantity}/{layer}{gate}"
+                        found[name] = float(getattr(states[state], quantity)[g])
+        return found | self._jacobians(module)
+
+    def _jacobians(self, module: Any) -> dict[str, float]:
+        if self._observations is None:
+            return {}
+        subject = Subject.of_policy(module.policy)
+        features, _ = subject.features(list(self._observations.cpu().numpy()))
+        steps = features.shape[0]
+        options = DynamicsOptions(
+            burn_in=steps // 4, every=max(1, steps // 3), exponents=0, windows=1, threads=1,
+            lags=steps + 1,
+        )  # fmt: skip
+        measured = dynamics(
+            subject.recurrence, subject.recurrence.replay(features), options=options
+        )
+        return {
+            f"{PREFIX}/jacobian/radius": float(measured.radius.mean()),
+            f"{PREFIX}/jacobian/norm": float(measured.norm.mean()),
+        }
+
+
+def _core(module: pl.LightningModule) -> Any:
+    """The recurrent layer of the policy in training; None for a policy without memory."""
+    policy: Any = getattr(module, "policy", None)
+    core = getattr(policy, "core", None)
+    return core if hasattr(core, "recurrent_weight") else None
