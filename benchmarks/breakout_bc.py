@@ -196,7 +196,7 @@ def play(model: Any, task: Task, episodes: int, max_frames: int) -> tuple[list[f
     """Returns of whole games on the same seeds for all, and how many were cut short."""
     policy = TorchPolicy(model, task.action_space)
     seeds = range(10_000, 10_000 + episodes)
-    # Whoever recorded the demonstrations had fire pressed for him after each lost life.
+    # The demonstrators' wrapper pressed fire after each lost life.
     how = {"max_frames": max_frames, "fire_lives": True}
     played = list(rollout({"p": policy}, task.env, ["clean"], seeds, env_kwargs=how))
     return [e.return_ for e in played], sum(not e.terminated for e in played)

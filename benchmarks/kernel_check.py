@@ -1,4 +1,4 @@
-"""Nobody is fast who is wrong: ours against the reference loop, outputs and all gradients."""
+"""Before anything is timed: ours against the reference loop, outputs and all gradients."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ _OURS = "ours triton "
 
 
 def floor_ms(mode: str, cell: str, case: Case, precision: str) -> float:
-    """Milliseconds below which the model lets nobody come.
+    """Milliseconds below which no time can be, by the model.
 
     Args:
         mode: `forward`, or `training` and `population`, where the way back counts too.

@@ -2,7 +2,7 @@
 
 No GPU is needed: Triton's wheel brings the assembler. So every entry of the configuration table can
 be held to its promise (no spilled register, shared memory within the limit) wherever tests run, and
-a change that makes a time loop longer shows before anybody has a GPU at hand.
+a change that makes a time loop longer shows without a GPU.
 
 Kernels must be compiled, so the process must not run with `TRITON_INTERPRET=1`.
 """

@@ -1,6 +1,6 @@
 """What a time step must cost on an H100 or H200, and what the compiled loop is likely to cost.
 
-Both are models, for use before anybody has measured. The floor counts arithmetic alone: tensor
+Both are models, for use before there are measurements. The floor counts arithmetic alone: tensor
 cores, weights read from shared memory once per step, special functions, and a fixed latency. The
 prediction counts the instructions that the compiler really put into the loop. Cycles become time at
 1.9 GHz.

@@ -52,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Interrupted as stop:
         print(stop, file=sys.stderr)
         return stop.code
-    except KeyboardInterrupt:  # raised by somebody else's code
+    except KeyboardInterrupt:  # raised by a handler that is not ours
         print("interrupted", file=sys.stderr)
         return 130
 

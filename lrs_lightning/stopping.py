@@ -2,7 +2,7 @@
 
 The first signal raises `Interrupted`, so that everything on the way out is tidied up. Work that
 must not be cut anywhere calls `SIGNALS.defer()`, asks `SIGNALS.received` between two steps and lets
-go with `SIGNALS.release()`. A second signal ends the process at once, as if nobody had listened.
+go with `SIGNALS.release()`. A second signal ends the process at once, as without a handler.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _WATCHED = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interrupted(BaseException):
-    """A signal asked for the end; no `Exception`, so that nobody takes it for a failure.
+    """A signal asked for the end; no `Exception`, since it is no failure.
 
     Args:
         number: of the signal. `code` is the exit code that a shell expects: 130 after SIGINT, 143
@@ -66,7 +66,7 @@ class Signals:
     def install(self) -> None:
         """Take the signals again from a library that has taken them; only while listening.
 
-        A signal that whoever started us has switched off (`nohup`, a shell's `&`) stays off.
+        A signal that the parent process has switched off (`nohup`, a shell's `&`) stays off.
         """
         if self._listening and self.received is None:
             for number in _WATCHED:

@@ -1,6 +1,6 @@
 """What a recurrent cell is: one descriptor, which the checks, the dispatcher and all backends read.
 
-A cell needs one thing, the step that anybody would write down; the loop over time, masks, factors,
+A cell needs one thing, the step as written on paper; the loop over time, masks, factors,
 resets, populations, gradients and the reports on what runs come by themselves. Hand-written passes
 are optional: a cell without them runs on the backend `reference`, and says so.
 

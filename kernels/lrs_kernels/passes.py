@@ -41,8 +41,8 @@ class Recurrence:
 class Inputs(NamedTuple):
     """The tensors that the passes read.
 
-    The registered operators and the node of the autograd graph take them in this order: nobody
-    else states it. `x_proj` is used up by the forward pass and None on the way back.
+    The registered operators and the node of the autograd graph take them in this order, which is
+    stated here alone. `x_proj` is used up by the forward pass and None on the way back.
     """
 
     x_proj: Tensor

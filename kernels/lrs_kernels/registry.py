@@ -1,4 +1,4 @@
-"""The cells that there are: those of this package, and whoever registers one of his own."""
+"""The cells that there are: those of this package, and those that users register."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ class Subject:
         encode: Callable[[Tensor], Tensor] | None = None,
         head: nn.Linear | None = None,
     ) -> Subject:
-        """A layer of anybody's, with what stands before and behind it."""
+        """A layer, ours or torch's, with what stands before and behind it."""
         recurrence = Recurrence.of(layer)
         found = cls(layer, recurrence) if encode is None else cls(layer, recurrence, encode)
         if head is None:

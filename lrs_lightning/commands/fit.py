@@ -59,7 +59,7 @@ def main(verb: str, arguments: list[str]) -> int:
 
 
 def _quieten() -> None:
-    """Leave out what Lightning and its friends say on every run and nobody can act on."""
+    """Leave out what the libraries print on every run and what needs no action."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     for name in ("lightning.pytorch.utilities.rank_zero", "lightning.fabric.utilities.rank_zero"):
         logging.getLogger(name).addFilter(_no_tips)

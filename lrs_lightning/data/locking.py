@@ -17,10 +17,10 @@ LOCK = ".lock"
 
 @contextmanager
 def locked(lock: Path) -> Iterator[None]:
-    """Wait until nobody else holds the lock, and hold it until the block ends.
+    """Wait until no other process holds the lock, and hold it until the block ends.
 
     The system lets go of the lock of a process that was killed, so that none is ever stale. The
-    file stays, since whoever waits for it has it open.
+    file stays, since a waiting process has it open.
 
     Args:
         lock: a file for nothing else; its folder is made.

@@ -1,6 +1,6 @@
 """The manifest of a store: what it holds, and which files its episodes are in.
 
-The manifest is what makes a store: whoever reads it sees the files that it names, and a writer
+The manifest is what makes a store: a reader sees the files that it names, and a writer
 changes a store by putting another manifest in its place, in one step.
 
     {"schema": 2, "task": {...},

@@ -57,7 +57,7 @@ Collect = Callable[..., DemonstrationStore]
 def find_or_collect(
     recipe: Recipe, collect: Collect | None = None, say: Callable[[str], Any] = print
 ) -> DemonstrationStore:
-    """The store of a recipe; it is collected where nobody has yet, or where it is damaged.
+    """The store of a recipe; it is collected where it is not there, or where it is damaged.
 
     Of several processes that want it at once, one collects and the others wait for it.
 

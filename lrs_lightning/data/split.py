@@ -14,7 +14,7 @@ Split = tuple[list[Demonstration], list[Demonstration]]
 def split_episodes(store: DemonstrationStore, fraction: float) -> Split:
     """Training and validation episodes.
 
-    Where whoever made the store has held some out, these are the ones. Else they lie evenly along
+    Where the store was made with some held out, these are the ones. Else they lie evenly along
     the store, and so along the schedule of noise.
 
     Args:

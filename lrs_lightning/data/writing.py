@@ -2,7 +2,7 @@
 
 New episodes go into a file of a name that was never used. Then the manifest, which names it, takes
 the place of the old one in one step, and files that no manifest names any more are removed. One
-writer works at a time. One that is killed leaves at most a file that nobody reads, which the next
+writer works at a time. One that is killed leaves at most a file that is never read, which the next
 writer removes.
 """
 
@@ -133,7 +133,7 @@ def _remove_empty(folder: Path) -> None:
 
 
 def _refuse_other_content(folder: Path) -> None:
-    """Never write among somebody's files: a folder is a store, a store to be, or empty."""
+    """Never write among a user's files: a folder is a store, a store to be, or empty."""
     if (folder / MANIFEST).is_file():
         return
     try:

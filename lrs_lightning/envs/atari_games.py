@@ -78,7 +78,7 @@ class FastGame:
     """`ale_py`'s vector environment with a single game, on a thread of its own.
 
     A game for each row, rather than a vector environment for all, so that a game that has ended can
-    rest and be seeded anew without the rest: no step after the end, no episode that nobody asked
+    rest and be seeded anew without the rest: no step after the end, no episode that was not asked
     for.
     """
 

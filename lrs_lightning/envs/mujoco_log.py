@@ -15,7 +15,7 @@ _logger = logging.getLogger(__name__)
 
 
 def forward_warnings() -> None:
-    """Install the handler; a handler that somebody else has installed stays."""
+    """Install the handler; one that was installed before stays."""
     if mujoco.get_mju_user_warning() is None:
         mujoco.set_mju_user_warning(_forward)
 

@@ -47,7 +47,7 @@ class Suite:
         name: for tables and result files.
         domains: the name of a domain, `"vector"` (any other task with a vector of sensors) or
             `"any"` -> conditions, the clean one first.
-        shipped: whether it came with the package, so that nobody chose its conditions for a task.
+        shipped: whether it came with the package, whose conditions suit no task in particular.
     """
 
     name: str
@@ -105,7 +105,7 @@ class Suite:
         """The conditions for a task, and why others of a shipped suite are left out.
 
         A condition that a task cannot have, or that would change nothing in it, is left out of a
-        shipped suite; one that somebody has chosen himself is not, and the rollout refuses it.
+        shipped suite; one that was asked for is not, and the rollout refuses it.
 
         Returns:
             Conditions, the clean one first; and the sentence of each that is left out.

@@ -39,7 +39,7 @@ class Rollout:
 class PQN:
     """The training's state and its one step: `iterate` plays a rollout and learns from it.
 
-    A checkpoint is taken between two rollouts. The emulators cannot be saved, so whoever takes one
+    A checkpoint is taken between two rollouts. The emulators cannot be saved, so taking one
     also starts the games anew (`restart_games`, seeded by the decisions made so far): a training
     that was interrupted and one that was not then see the same games and agree to the last bit.
 

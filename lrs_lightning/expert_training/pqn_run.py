@@ -155,7 +155,7 @@ def config_of(state: dict[str, Any]) -> PQNConfig:
 
 
 class _Curve:
-    """The learning curve: a CSV file, TensorBoard, and whoever listens."""
+    """The learning curve: a CSV file, TensorBoard, and a callback."""
 
     def __init__(self, folder: Path, decisions: int, spent: float, report: Report | None) -> None:
         self._path, self._report = folder / CURVE, report

@@ -63,7 +63,7 @@ class CoreOptions(Choice, ABC):
 
         Args:
             input_size: number of features that the encoder hands on.
-            action_space: of one environment; whoever counts the head's parameters needs it.
+            action_space: of one environment; controls that match the head's parameters need it.
         """
 
 

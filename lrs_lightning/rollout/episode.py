@@ -25,7 +25,7 @@ class Trajectory:
     """What the acting policy itself wanted, `(L, ...)`."""
     labels: Array
     """What should have been done, for training: what the labeller would have done on the same
-    observations, `(L, ...)`; `wanted` where nobody else labels."""
+    observations, `(L, ...)`; `wanted` where no other policy labels."""
     rewards: Array
     """`(L,)`, float64."""
     states: Mapping[str, Array] = field(default_factory=dict)

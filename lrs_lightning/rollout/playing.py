@@ -106,7 +106,7 @@ def rollout(
 
 
 def default_slots(info: EnvInfo, policies: int) -> int:
-    """How many environments play side by side where nobody says so."""
+    """How many environments play side by side by default."""
     if len(info.observation_space.shape or ()) > 1:
         return max(_FRAME_SLOTS, _FRAME_SLOTS_PER_POLICY * policies)
     return max(_VECTOR_SLOTS, _VECTOR_SLOTS_PER_POLICY * policies)

@@ -33,7 +33,7 @@ class StackKeeper:
         Args:
             observations: of all slots.
             starts: `(N,)`, slots whose episode begins with this step.
-            running: `(N,)`, slots whose observations anybody will ask for.
+            running: `(N,)`, slots whose observations will be read.
         """
         if observations.dtype != np.uint8 or observations.ndim < 4:
             return observations, False

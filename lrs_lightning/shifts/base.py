@@ -137,7 +137,7 @@ class Shift:
     def without_effect(self) -> str | None:
         """Why this shift changes nothing in this task, in a sentence; `None` where it may.
 
-        A condition of which this is known is not played: what nobody shifted is no robustness. Here
+        A condition of which this is known is not played: it would show no robustness. Here
         a physics that an edit leaves as it was is found; override it where more can be known.
         """
         base = self.context.base_model

@@ -90,7 +90,7 @@ def condition_name(row: Mapping[str, Any]) -> str:
         return named
     try:
         return str(Condition(row["shift"], row["severity"]))
-    except LrsError:  # somebody else's shift, named in a way of their own
+    except LrsError:  # a shift that is not registered here
         return f"{row['shift']}@{row['severity']}"
 
 
@@ -202,7 +202,7 @@ def read_results(path: str | Path) -> list[Row]:
     """
     path = Path(path)
     path = path / "results.jsonl" if path.is_dir() else path
-    if path.is_symlink():  # a run folder of somebody else's shows what lies in it, and nothing else
+    if path.is_symlink():  # a foreign run folder shows what lies in it, and nothing else
         raise DataError(f"{path} is a link: give the file that it leads to")
     try:
         lines = path.read_bytes().split(b"\n")

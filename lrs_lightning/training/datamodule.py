@@ -90,7 +90,7 @@ class ExpertTrajectories(pl.LightningDataModule):
         return Path(self.path) if self.path else self.recipe.folder
 
     def prepare_data(self) -> None:
-        """Collect the demonstrations if nobody has yet."""
+        """Collect the demonstrations where there are none yet."""
         if not self.path:
             quiet = self.trainer is not None and self.trainer.progress_bar_callback is None
             find_or_collect(self.recipe, say=_say_nothing if quiet else print)

@@ -54,7 +54,7 @@ def policy_of(checkpoint: dict[str, Any], file: Path) -> TrainedPolicy:
         config = read_config(hyper_parameters["policy"])
         policy = build_policy(config, task.observation_space, task.action_space)
         policy.load_state_dict(_of_policy(checkpoint["state_dict"]))
-    except Exception as error:  # whatever plain values can do to whoever believes them
+    except Exception as error:  # a constructor may raise anything when given foreign values
         reason = " ".join(str(error).split())[:300]
         raise DataError(f"{file} is no checkpoint of an ImitationModule ({reason})") from error
     return TrainedPolicy(policy.eval(), task, hyper_parameters, file)

@@ -1,4 +1,4 @@
-"""What a module offers whoever plays it: callbacks ask for this, not for a class of ours."""
+"""What a module must offer to be played: callbacks ask for this, not for a class of ours."""
 
 from __future__ import annotations
 

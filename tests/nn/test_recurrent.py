@@ -6,13 +6,11 @@ import copy
 import io
 import pickle
 
-import numpy as np
 import pytest
 import torch
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from lrs_lightning.errors import ArgumentError
 from lrs_lightning.nn import LRSGRU, LRSLSTM, LRSRNN, LRSCfC
 
 PAIRS = [(LRSLSTM, nn.LSTM), (LRSGRU, nn.GRU), (LRSRNN, nn.RNN)]
@@ -251,114 +249,9 @@ def test_a_batch_without_sequences_equals_torch(ours, theirs):
     assert layer(torch.zeros(4, 0, 5), lengths=[])[0].shape == (4, 0, 7)
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"input": [[1.0]]}, "input is a list: give a torch.Tensor"),
-        ({"input": np.zeros(X)}, "input is a ndarray: give a torch.Tensor"),
-        ({"input": torch.zeros(X).double()}, "input is torch.float64, but the weights of LRSCfC"),
-        ({"timespans": 0.1}, "timespans is a float: give a torch.Tensor"),
-        ({"resets": True}, "resets is a bool: give a torch.Tensor"),
-        ({"lengths": 3}, "lengths is 3: give one for each of 3 sequences"),
-    ],
-)
-def test_values_that_are_no_tensors_are_named(arguments, message):
-    with pytest.raises(ArgumentError, match=message):
-        LRSCfC(5, 7)(**({"input": torch.zeros(X)} | arguments))
-
-
 def test_glorot_bounds_belong_to_one_gate():
     layer = LRSLSTM(30, 50, init="glorot")
     bound = (6 / 80) ** 0.5
     for block in layer.weight_ih_l0.detach().split(50):
         assert 0.95 * bound < block.abs().max() <= bound
     assert layer.bias_ih_l0.detach().view(4, 50).mean(1).tolist() == [0, 1, 0, 0]
-
-
-@pytest.mark.parametrize(
-    ("layer_class", "arguments", "message"),
-    [
-        (LRSCfC, {"input": (4, 3, 6)}, r"input has shape \(4, 3, 6\), expected \(T, B, I\)"),
-        (LRSCfC, {"input": (4,)}, r"input has shape \(4,\)"),
-        (LRSCfC, {"input": (0, 3, 5)}, r"input has shape \(0, 3, 5\): it needs at least one step"),
-        (LRSCfC, {"hx": (3, 7)}, r"hx has shape \(3, 7\), expected \(1, 3, 7\), that is \(layers"),
-        (LRSCfC, {"timespans": (3, 4)}, r"timespans has shape \(3, 4\), expected \(4, 3\)"),
-        (LRSCfC, {"resets": (4,)}, r"resets has shape \(4,\), expected \(4, 3\)"),
-        (LRSLSTM, {"timespans": (4, 3)}, "timespans given to LRSLSTM"),
-        (LRSLSTM, {"hx": (1, 3, 7)}, r"hx holds 1 tensors, but the state of LRSLSTM has 2"),
-        (LRSGRU, {"lengths": [1, 2]}, r"lengths has shape \(2,\), expected \(3,\)"),
-        (LRSGRU, {"lengths": [1, 2, 5]}, r"lengths of shape \(3,\) runs from 1 to 5.* T = 4"),
-        (LRSGRU, {"lengths": [0, 2, 4]}, r"lengths of shape \(3,\) runs from 0 to 4"),
-        (LRSRNN, {"input": (4, 5), "lengths": [2]}, r"lengths given with one unbatched sequence"),
-    ],
-)
-def test_bad_calls_are_named(layer_class, arguments, message):
-    arguments = {"input": X} | arguments
-    built = {
-        name: value if name == "lengths" else torch.ones(value) for name, value in arguments.items()
-    }
-    with pytest.raises(ArgumentError, match=message) as caught:
-        layer_class(5, 7)(**built)
-    assert "\n" not in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("value", "message"),
-    [
-        (float("nan"), r"timespans of shape \(4, 3\) holds NaN: give elapsed times of at least 0"),
-        (-0.5, r"timespans of shape \(4, 3\) holds a negative number"),
-    ],
-)
-def test_bad_timespans_are_named(value, message):
-    timespans = torch.ones(4, 3)
-    timespans[2, 1] = value
-    with pytest.raises(ArgumentError, match=message):
-        LRSCfC(5, 7)(torch.zeros(X), timespans=timespans)
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"input_size": 0}, "input_size is 0"),
-        ({"hidden_size": -1}, "hidden_size is -1"),
-        ({"num_layers": 0}, "num_layers is 0"),
-        ({"dropout": 1.5}, "dropout is 1.5"),
-        ({"bidirectional": True}, "bidirectional is True"),
-        ({"proj_size": 7}, "proj_size is 7: give 0 for none, or a number below hidden_size = 7"),
-        ({"eval_rank": 8}, "eval_rank is 8: give a whole number from 1 to 7"),
-        ({"eval_sparsity": 1.0}, "eval_sparsity is 1.0"),
-        ({"proj_size": 3, "rank": 4}, "rank is 4: give a whole number from 1 to 3"),
-    ],
-)
-def test_bad_constructions_are_named(options, message):
-    with pytest.raises(ArgumentError, match=message):
-        LRSLSTM(**({"input_size": 5, "hidden_size": 7} | options))
-
-
-@pytest.mark.parametrize("layer_class", [LRSCfC, LRSGRU, LRSRNN])
-def test_only_the_lstm_projects(layer_class):
-    with pytest.raises(ArgumentError, match=f"{layer_class.__name__} has no projection"):
-        layer_class(5, 7, proj_size=3)
-
-
-@pytest.mark.parametrize(
-    ("ours", "theirs", "arguments"),
-    [
-        (LRSLSTM, nn.LSTM, (5, 7, 2, False, True, 0.1, False, 3)),
-        (LRSGRU, nn.GRU, (5, 7, 2, False, True, 0.1, False)),
-        (LRSRNN, nn.RNN, (5, 7, 2, "relu", False, True, 0.1, False)),
-    ],
-)
-def test_arguments_stand_in_the_order_of_torch(ours, theirs, arguments):
-    layer, reference = ours(*arguments), theirs(*arguments)
-    for name in ("num_layers", "bias", "batch_first", "dropout", "proj_size"):
-        assert getattr(layer, name) == getattr(reference, name)
-    layer.load_state_dict(reference.state_dict())
-
-
-def test_a_packed_sequence_has_its_own_lengths():
-    packed = pack_padded_sequence(torch.zeros(X), [4, 2, 1])
-    with pytest.raises(ArgumentError, match="a PackedSequence carries its own lengths"):
-        LRSGRU(5, 7)(packed, lengths=[4, 2, 1])
-    with pytest.raises(ArgumentError, match="features of size 5, expected input_size = 6"):
-        LRSGRU(6, 7)(packed)

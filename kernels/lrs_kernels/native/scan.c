@@ -3,7 +3,7 @@
  * Why C: a step of a small model is a few thousand numbers, and calling a library for each of its
  * products and activations costs more than the arithmetic. Here a thread takes some rows of the
  * batch of one member and walks through all T steps with them; weights stay in its cache, the state
- * never leaves it, and nobody waits for anybody until the end.
+ * never leaves it, and no thread waits for another until the end.
  *
  * Letters: P members, T time, B batch, G gates, H hidden size, R rank; W = G * H. Compiled for every
  * cell by itself (CELL is its header), for float and for double (REAL). All is summed in the same

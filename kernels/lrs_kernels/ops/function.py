@@ -1,8 +1,8 @@
 """A scan as a node of the autograd graph: passes of a backend, then the GEMMs for weights.
 
 `Scan` is the node for the transforms of `torch.func`, with a rule for `vmap`; `PlainScan` is the
-same node for calls without any. The way back is `ScanBackward`, a node too wherever somebody looks
-at it: a transform that maps over it, or whoever differentiates twice and is told how.
+same node for calls without any. The way back is `ScanBackward`, a node too wherever it is
+looked at: by a transform that maps over it, or in a second differentiation, which is refused.
 """
 
 from __future__ import annotations

@@ -185,8 +185,8 @@ for _device in ("cpu", "cuda"):
 def run_as_operator(recurrence: Recurrence, inputs: Inputs, backend: str) -> tuple[Tensor, ...]:
     """Outputs by the registered operator: states and h_n, and c_n where the cell has a c.
 
-    Whoever watches sees no tensor require a gradient, so what the way back needs is kept wherever
-    gradients are enabled.
+    Under such a mode no tensor seems to require a gradient, so what the way back needs is kept
+    wherever gradients are enabled.
     """
     save = torch.is_grad_enabled()
     names = Names(recurrence.cell.name, recurrence.variant, recurrence.precision, backend)

@@ -1,4 +1,4 @@
-"""What stands around a call: transforms, forward mode, and whoever watches the dispatcher.
+"""What stands around a call: transforms, forward mode, and modes of the dispatcher.
 
 A scan in the open hands raw pointers to C. These questions tell when it must not, and none of them
 asks a tensor whether it requires a gradient, which under a transform says no in any case.

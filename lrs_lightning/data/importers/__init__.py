@@ -1,4 +1,4 @@
-"""Formats of demonstrations: each a file in this folder, or a class in somebody else's package."""
+"""Formats of demonstrations: each a file in this folder, or a class of another package."""
 
 from lrs_lightning.data.importers.base import Importer
 from lrs_lightning.data.importers.importing import import_demonstrations

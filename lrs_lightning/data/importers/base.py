@@ -17,7 +17,7 @@ class Importer(ABC):
     Attributes:
         name: what `import --format` calls it.
         description: one line: which files it reads, and which arrays or columns.
-        env: the task where nobody names one; None where one must be named.
+        env: the task where none is named; None where one must be named.
 
     Example:
         `docs/extending.md` has a whole importer of CSV files.

@@ -1,4 +1,4 @@
-"""From somebody else's files to a store."""
+"""From foreign files to a store."""
 
 from __future__ import annotations
 

@@ -76,7 +76,7 @@ class SpectrumMonitor(pl.Callback):
         before = time.perf_counter()
         try:
             pl_module.log_dict(self._look(core, pl_module), rank_zero_only=True)
-        except LrsError:  # weights that are no numbers any more: whoever trains says so
+        except LrsError:  # weights that are no numbers any more: the guard says so
             return
         finally:
             self._looks += 1
