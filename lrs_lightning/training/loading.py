@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lrs_lightning.data import Task
-from lrs_lightning.errors import DataError
+from lrs_lightning.errors import ArgumentError, DataError, UnknownNameError
 from lrs_lightning.nn import RecurrentPolicy, build_policy, read_config
 from lrs_lightning.training.checkpoint_files import load_checkpoint
 
@@ -48,12 +48,15 @@ def policy_of(checkpoint: dict[str, Any], file: Path) -> TrainedPolicy:
 
     Raises:
         DataError: it is no checkpoint of ours.
+        ArgumentError: it names a core, an encoder or a control that nobody has registered.
     """
     try:
         hyper_parameters, task = checkpoint["hyper_parameters"], Task.from_dict(checkpoint["task"])
         config = read_config(hyper_parameters["policy"])
         policy = build_policy(config, task.observation_space, task.action_space)
         policy.load_state_dict(_of_policy(checkpoint["state_dict"]))
+    except UnknownNameError as error:  # a core or an encoder of the user's own, not imported yet
+        raise ArgumentError(f"{file}: {error}") from error
     except Exception as error:  # a constructor may raise anything when given foreign values
         reason = " ".join(str(error).split())[:300]
         raise DataError(f"{file} is no checkpoint of an ImitationModule ({reason})") from error

@@ -1,10 +1,20 @@
 """A tiny store, and the words of a `fit` on it that takes a fraction of a second."""
 
+import signal
+
 import numpy as np
 import pytest
 
 from lrs_lightning.data import Demonstration, Task, write_store
 from lrs_lightning.envs import describe
+
+
+@pytest.fixture(autouse=True)
+def interruptible():
+    """Listen to SIGINT, which a shell switches off in what it starts in its background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def write_demonstrations(folder):

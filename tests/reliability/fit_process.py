@@ -72,7 +72,7 @@ def chain(words: list[str], folder: Path, number: int, times: int, seed: int, sp
     while True:
         resumed = ["--ckpt_path=last"] if any(folder.rglob("last.ckpt")) else []
         cut = len(codes) < times
-        after = draw.uniform(0, span / times)
+        after = draw.uniform(0, span / (2 * times))
         code, _ = fork([*words, *resumed], folder, number if cut else None, after)
         codes.append(code)
         lasts = sorted(folder.rglob("last.ckpt"), key=lambda path: path.stat().st_mtime)
@@ -84,6 +84,8 @@ def chain(words: list[str], folder: Path, number: int, times: int, seed: int, sp
 
 
 if __name__ == "__main__":
+    # A shell starts what runs in its background with SIGINT switched off, and that is inherited.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     job = json.loads(sys.argv[1])
     whole = Path(job["folder"]) / "whole"
     whole.mkdir(parents=True)
