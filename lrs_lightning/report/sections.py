@@ -123,9 +123,7 @@ def ranks(comparison: Comparison) -> Part:
         name = Markup(dot(i).text + escape(summary.name))
         mean = f"{known.mean():.2f}" if known.size else None
         rows.append([name, mean, *(_rank(r, len(order)) for r in found[p])])
-    return section(
-        "Ranks", table(["policy", "mean over shifts", *head], rows, class_="ranks"), note=_RANKS
-    )
+    return section("Ranks", table(["policy", "mean over shifts", *head], rows), note=_RANKS)
 
 
 def differences(comparison: Comparison) -> Part:

@@ -112,6 +112,50 @@ def test_nothing_is_fetched(tmp_path: Path) -> None:
     assert "default-src 'none'" in text
 
 
+@pytest.fixture
+def everything(tmp_path: Path) -> str:
+    """A page with every section: two runs, a film, and a failed episode."""
+    folders = [run(tmp_path / "good"), run(tmp_path / "weak", 0.8)]
+    with ResultsWriter(folders[0] / "results.jsonl") as writer:
+        writer.write(fake_episode(policy="policy", seed=7, status="failed", error="boom"))
+    (folders[0] / "films").mkdir()
+    Image.new("L", (8, 8)).save(folders[0] / "films" / "clean.gif")
+    return write_report(folders, tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+def test_the_page_is_made_of_elements_that_browsers_know(everything: str) -> None:
+    page = Page(re.sub(r"<svg.*?</svg>", "", everything, flags=re.DOTALL))
+    assert {tag for tag, _ in page.tags} <= {
+        "html", "head", "meta", "title", "style", "body", "main", "header", "footer", "section",
+        "article", "h1", "h2", "h3", "p", "div", "span", "b", "i", "small", "dl", "dt", "dd",
+        "table", "thead", "tbody", "tr", "th", "td", "details", "summary", "figure", "figcaption",
+        "img",
+    }  # fmt: skip
+    given = {(tag, name) for tag, attributes in page.tags for name in attributes}
+    assert {name for _, name in given} <= {
+        "lang", "charset", "name", "content", "http-equiv", "class", "style", "scope", "tabindex",
+        "src", "alt", "loading", "open",
+    }  # fmt: skip
+
+
+def test_every_class_of_the_page_has_a_style(everything: str) -> None:
+    style = everything.split("<style>")[1].split("</style>")[0]
+    styled = set(re.findall(r"\.([a-z][\w-]*)", style))
+    found = {c for _, a in Page(everything).tags for c in str(a.get("class") or "").split()}
+    assert found and found <= styled | {"word"}  # words are set as text is
+
+
+def test_sections_come_in_the_order_in_which_a_reader_asks(everything: str) -> None:
+    heads = re.findall(r"<h2>(.*?)</h2>", everything)
+    assert heads == [
+        "Every condition", "Returns", "Heat maps", "Performance profiles", "Ranks", "Paired differences",
+        "Episodes", "Provenance",
+    ]  # fmt: skip
+    assert "<title>good, weak on HalfCheetah-v5</title>" in everything
+    text = " ".join(Page(everything).words)
+    assert "4 conditions · 21 seeds · expert 10,000 · random -200" in text
+
+
 def test_both_colour_schemes_define_every_colour_that_is_used(tmp_path: Path) -> None:
     text = write_report([run(tmp_path / "a"), run(tmp_path / "b")], tmp_path / "r.html").read_text()
     light, dark = text.split("prefers-color-scheme: dark")[:2]

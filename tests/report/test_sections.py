@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from lrs_lightning.report import sections
-from lrs_lightning.report.html import Markup
+from lrs_lightning.report.html import Markup, dot
 from lrs_lightning.report.runs import Comparison, Run, gather
 from lrs_lightning.report.table import between, number, share
 from lrs_lightning.statistics.comparison import mean_ranks
@@ -227,3 +227,11 @@ def test_episodes_that_never_were_are_told_by_a_dash() -> None:
     only = alone([{**rows({"clean": 1.0})[0], "status": "failed"}])
     ((_, row),) = Tables(sections.headline(only)).tables
     assert row == ["clean", "-", "-", "-", "1.00", "0", "1"]
+
+
+def test_every_policy_has_its_colour_wherever_it_is_named(two: Comparison) -> None:
+    for part in (sections.cards, sections.headline, sections.curves, sections.ranks):
+        made = part(two)
+        assert made is not None
+        for i, name in enumerate(("good", "weak")):
+            assert f"{dot(i).text}{name}<" in made.text, (part.__name__, name)
