@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -148,9 +149,13 @@ def test_every_class_of_the_page_has_a_style(everything: str) -> None:
 def test_sections_come_in_the_order_in_which_a_reader_asks(everything: str) -> None:
     heads = re.findall(r"<h2>(.*?)</h2>", everything)
     assert heads == [
-        "Every condition", "Returns", "Heat maps", "Performance profiles", "Ranks", "Paired differences",
-        "Episodes", "Provenance",
+        "Every condition", "Returns", "Heat maps", "Performance profiles", "Ranks",
+        "Paired differences", "Episodes", "Provenance",
     ]  # fmt: skip
+    texts = [v for k, v in vars(sections).items() if k.isupper() and isinstance(v, str)]
+    notes = [text for text in texts if text.endswith(".")]
+    shown = html.unescape(everything)
+    assert len(notes) == 6 and all(shown.count(note) == 1 for note in notes)
     assert "<title>good, weak on HalfCheetah-v5</title>" in everything
     text = " ".join(Page(everything).words)
     assert "4 conditions · 21 seeds · expert 10,000 · random -200" in text
