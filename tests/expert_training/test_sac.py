@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import asdict
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,6 +12,7 @@ from safetensors.numpy import save_file
 from lrs_lightning.errors import ArgumentError, DataError, EnvironmentMismatchError
 from lrs_lightning.expert_training import sac
 from lrs_lightning.expert_training.sac import EXPERT, actor_layers
+from lrs_lightning.expert_training.sac_config import SACConfig
 from lrs_lightning.experts import load_expert
 
 
@@ -80,7 +82,9 @@ def seen(monkeypatch, tmp_path):
 
 
 def test_it_is_trained_in_parts_and_saved_after_each(seen):
-    path = sac.train_sac("HalfCheetah-v5", seen["folder"], steps=120_000, seed=5, episodes=4)
+    path = sac.train_sac(
+        "HalfCheetah-v5", seen["folder"], SACConfig(steps=120_000, seed=5), episodes=4
+    )
     assert seen["learn"] == [(50_000, False), (50_000, False), (20_000, False)]
     assert seen["saved"] == [False, True, True]
     assert seen["envs"] == ("HalfCheetah-v5", {"n_envs": 8, "seed": 5})
@@ -96,7 +100,8 @@ def test_it_is_trained_in_parts_and_saved_after_each(seen):
     card = json.loads(path.with_suffix(".json").read_text())
     assert card == {
         "env": "HalfCheetah-v5", "algorithm": "SAC", "seed": 5, "environment_steps": 120_000,
-        "recipe": "python -m lrs_lightning expert fit --env HalfCheetah-v5 --steps 120000",
+        "recipe": "python -m lrs_lightning expert fit --env HalfCheetah-v5",
+        "config": asdict(SACConfig(steps=120_000, seed=5)),
         "evaluation": {"return_mean": 3.0},
     }  # fmt: skip
     told = load_expert(path, "HalfCheetah-v5").card
@@ -104,7 +109,7 @@ def test_it_is_trained_in_parts_and_saved_after_each(seen):
 
 
 def test_by_default_seed_0_and_twenty_episodes(seen):
-    sac.train_sac("HalfCheetah-v5", seen["folder"], steps=10)
+    sac.train_sac("HalfCheetah-v5", seen["folder"], SACConfig(steps=10))
     assert (
         seen["score"][2] == 20 and seen["envs"][1]["seed"] == 0 and seen["learn"] == [(10, False)]
     )
@@ -114,18 +119,18 @@ def test_an_expert_that_is_there_is_not_overwritten(seen):
     seen["folder"].mkdir()
     (seen["folder"] / EXPERT).write_bytes(b"mine")
     with pytest.raises(ArgumentError, match="exists: choose another folder with --out"):
-        sac.train_sac("HalfCheetah-v5", seen["folder"], steps=10)
+        sac.train_sac("HalfCheetah-v5", seen["folder"], SACConfig(steps=10))
     assert (seen["folder"] / EXPERT).read_bytes() == b"mine" and "model" not in seen
 
 
 def test_a_task_of_another_kind_is_told(seen):
     with pytest.raises(EnvironmentMismatchError, match="CartPole-v1 is no MuJoCo task"):
-        sac.train_sac("CartPole-v1", seen["folder"], steps=10)
+        sac.train_sac("CartPole-v1", seen["folder"], SACConfig(steps=10))
     assert not seen["folder"].exists()
 
 
 def test_the_libraries_are_asked_for_where_they_are_absent(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "sbx", None)
     with pytest.raises(ArgumentError, match=r"pip install 'lrs-lightning\[expert\]'"):
-        sac.train_sac("HalfCheetah-v5", tmp_path / "new", steps=10)
+        sac.train_sac("HalfCheetah-v5", tmp_path / "new", SACConfig(steps=10))
     assert not (tmp_path / "new").exists()
