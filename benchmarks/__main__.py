@@ -14,6 +14,7 @@ from lrs_lightning.options.menu import HELP, menu
 
 # section -> (module, one line for --help)
 SECTIONS: dict[str, tuple[str, str]] = {
+    "analysis": ("analysis", "dynamics along trajectories: Jacobians, spectra, memory"),
     "atari": ("atari", "pixels: closed loop, training against ncps, the frame store"),
     "breakout-bc": ("breakout_bc", "behaviour cloning of Breakout on public demonstrations"),
     "evaluation": ("evaluation", "the `paper` suite from the command to the report"),

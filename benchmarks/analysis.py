@@ -9,59 +9,76 @@ decomposition at every step, and the memory of state and action over 40 lags; in
 
 from __future__ import annotations
 
-import argparse
 import resource
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import torch
+from jsonargparse.typing import PositiveInt
 
 from benchmarks._provenance import RESULTS, write_csv
 from lrs_lightning.analysis.dynamics import DynamicsOptions, dynamics
 from lrs_lightning.analysis.recurrence import Recurrence
 from lrs_lightning.nn import LRSGRU, LRSLSTM, LRSRNN, LRSCfC
+from lrs_lightning.options.call import call
 
 CELLS = {"cfc": LRSCfC, "lstm": LRSLSTM, "gru": LRSGRU, "rnn": LRSRNN}
 FEATURES, UNITS, ACTIONS = 128, 64, 6
 
 
 def main(arguments: list[str]) -> None:
-    """Measure, print the table, and write `results/analysis.csv`."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks analysis", description=__doc__)
-    parser.add_argument("--smoke", action="store_true", help="tiny sizes; writes nothing")
-    parser.add_argument("--cells", nargs="+", default=["cfc", "lstm"], choices=list(CELLS))
-    parser.add_argument("--episodes", type=int, default=30)
-    parser.add_argument("--steps", type=int, default=1000)
-    parser.add_argument("--policies", type=int, default=1, help="analysed one after the other")
-    parser.add_argument("--threads", type=int, default=2, help="groups of episodes at once")
-    options = parser.parse_args(arguments)
-    if options.smoke:
-        options.episodes, options.steps, options.cells = 2, 100, list(CELLS)
-    rows = [measure(cell, options) for cell in options.cells]
+    """Run the section; see `--help`."""
+    call(run, "python -m benchmarks analysis", arguments)
+
+
+def run(
+    *,
+    smoke: bool = False,
+    cells: Sequence[Literal["cfc", "lstm", "gru", "rnn"]] = ("cfc", "lstm"),
+    episodes: PositiveInt = 30,
+    steps: PositiveInt = 1000,
+    policies: PositiveInt = 1,
+    threads: PositiveInt = 2,
+) -> None:
+    """Measure how long the dynamics along trajectories take, and the memory that they need.
+
+    Writes `results/analysis.csv`.
+
+    Args:
+        smoke: tiny sizes, all cells; writes nothing
+        cells: whose dynamics are measured
+        episodes: trajectories
+        steps: steps of each
+        policies: analysed one after the other
+        threads: groups of episodes at once
+    """
+    if smoke:
+        episodes, steps, cells = 2, 100, ("cfc", "lstm", "gru", "rnn")
+    rows = [measure(cell, episodes, steps, policies, threads) for cell in cells]
     print(table(rows))
-    if not options.smoke:
+    if not smoke:
         write_csv(RESULTS / "analysis.csv", rows)
 
 
-def measure(cell: str, options: argparse.Namespace) -> dict[str, Any]:
+def measure(cell: str, episodes: int, steps: int, policies: int, threads: int) -> dict[str, Any]:
     """Wall and CPU seconds of one cell, and the most memory the process has held so far."""
     torch.manual_seed(0)
-    features = torch.randn(options.steps, options.episodes, FEATURES)
+    features = torch.randn(steps, episodes, FEATURES)
     head = torch.randn(ACTIONS, UNITS)
     wall, cpu = time.perf_counter(), time.process_time()
-    for policy in range(options.policies):
+    for policy in range(policies):
         layer = CELLS[cell](FEATURES, UNITS, rank=8, sparsity=0.5, mask_seed=policy)
         recurrence = Recurrence.of(layer)
         replay = recurrence.replay(features)
-        dynamics(recurrence, replay, None, head, DynamicsOptions(threads=options.threads))
+        dynamics(recurrence, replay, None, head, DynamicsOptions(threads=threads))
     return {
         "cell": cell,
-        "policies": options.policies,
-        "episodes": options.episodes,
-        "steps": options.steps,
+        "policies": policies,
+        "episodes": episodes,
+        "steps": steps,
         "hidden_size": UNITS,
-        "threads": options.threads,
+        "threads": threads,
         "seconds": round(time.perf_counter() - wall, 2),
         "cpu_seconds": round(time.process_time() - cpu, 2),
         "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),

@@ -25,6 +25,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "import": ("import_", "turn somebody else's demonstrations into a store"),
     "expert": ("expert", "train the expert of a task, or score one"),
     "evaluate": ("evaluate", "closed-loop return of any policies under a suite of shifts"),
+    "analyze": ("analyze", "why a policy holds up: Jacobians, memory, gates, trajectories"),
     "report": ("report", "one HTML page from run folders"),
     "info": ("info", "versions, device, kernels, experts and shifts at hand"),
 }

@@ -21,6 +21,7 @@ from tests.reading import ROOT, Command, Word, commands, defined, tracked, vocab
 # What a run, an expert's training or a store writes: it is nowhere in the repository.
 WRITTEN = {
     *("config.yaml", "results.jsonl", "summary.json", "report.html", "manifest.json"),
+    *("analysis.csv", "analysis.parquet", "RUN/analysis", "recurrent/..."),
     *(
         "episodes.h5",
         "checkpoints/",

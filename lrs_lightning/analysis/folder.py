@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,8 @@ import matplotlib
 
 from lrs_lightning.analysis.figures.picture import Picture
 from lrs_lightning.analysis.table import Row, write_table
-from lrs_lightning.files import whole_file, write_whole
+from lrs_lightning.documents import write_json
+from lrs_lightning.files import whole_file
 
 NAME = "analysis"
 CAPTIONS = "figures.json"
@@ -50,5 +50,5 @@ def write_folder(
         write_table(folder, rows)
     listed = [{"name": one.name, "caption": one.caption} for one in pictures]
     content = {"schema": 1, "figures": listed, **(about or {})}
-    write_whole(folder / CAPTIONS, json.dumps(content, indent=1) + "\n")
+    write_json(folder / CAPTIONS, content)
     return folder

@@ -37,6 +37,7 @@ def evaluate(
     env: str | None = None,
     seed: int = 10_000,
     out: Path | None = None,
+    clean_gates: list[str] | None = None,
     threads: PositiveInt | None = None,
     quiet: bool = False,
 ) -> int:
@@ -53,6 +54,8 @@ def evaluate(
         env: environment id; else that of the first policy
         seed: evaluation seed: where episodes start
         out: folder; else one under runs/evaluate
+        clean_gates: play each policy also with this gate reading the unshifted sensors, one gate at
+            a time: G H F of a CfC, i f g o, r z n
         threads: threads of the environments; else all
         quiet: show no progress
     """
@@ -64,6 +67,7 @@ def evaluate(
 
     from lrs_lightning.evaluation import Suite
     from lrs_lightning.evaluation import evaluate as play
+    from lrs_lightning.evaluation.counterfactuals import with_clean_gates
     from lrs_lightning.evaluation.policies import resolve
     from lrs_lightning.evaluation.references import References
     from lrs_lightning.report import write_report
@@ -74,6 +78,7 @@ def evaluate(
     console = Console()
     chosen = Suite.load(suite)
     task, candidates = resolve(policy, env, load_candidate)
+    candidates = with_clean_gates(candidates, clean_gates or [])
     folder = out or _default_folder(task, chosen.name, candidates)
     runs = [c.run for c in candidates if c.run is not None]
     failed: list[Row] = []

@@ -3,15 +3,30 @@
 from __future__ import annotations
 
 import base64
-import json
 from pathlib import Path
-from typing import Any
 
+import msgspec
+
+from lrs_lightning.documents import read_json
+from lrs_lightning.errors import DataError
 from lrs_lightning.report.html import Markup, element, escape, section
 from lrs_lightning.report.runs import Comparison
 
 FOLDER, CAPTIONS = "analysis", "figures.json"
 _BYTES = 8_000_000  # of one figure; what is larger is not one of ours
+
+
+class _Entry(msgspec.Struct):
+    """A figure and its sentence."""
+
+    name: str
+    caption: str = ""
+
+
+class _Listing(msgspec.Struct):
+    """What is needed of `figures.json`."""
+
+    figures: list[_Entry]
 
 
 def analysis(comparison: Comparison) -> Markup | None:
@@ -24,21 +39,21 @@ def analysis(comparison: Comparison) -> Markup | None:
 def _of_run(folder: Path, name: str) -> Markup | None:
     pictures = []
     for entry in _listed(folder / FOLDER / CAPTIONS):
-        file = folder / FOLDER / f"{entry['name']}.svg"
+        file = folder / FOLDER / f"{entry.name}.svg"
         # A link could lead out of the run folder.
         if file.is_file() and not file.is_symlink() and file.stat().st_size <= _BYTES:
-            pictures.append(_figure(file.read_bytes(), str(entry.get("caption", ""))))
+            pictures.append(_figure(file.read_bytes(), entry.caption))
     return element("div", element("h3", name), *pictures) if pictures else None
 
 
-def _listed(path: Path) -> list[dict[str, Any]]:
+def _listed(path: Path) -> list[_Entry]:
     """The figures of a folder; none where the list is missing or damaged."""
     try:
-        entries = json.loads(path.read_bytes())["figures"]
-        # A name with a path in it would read files from elsewhere.
-        return [e for e in entries if Path(str(e["name"])).name == e["name"]]
-    except (OSError, ValueError, KeyError, TypeError):
+        entries = read_json(path, _Listing, "analyse the run again").figures
+    except DataError:
         return []
+    # A name with a path in it would read files from elsewhere.
+    return [entry for entry in entries if Path(entry.name).name == entry.name]
 
 
 def _figure(svg: bytes, caption: str) -> Markup:

@@ -7,6 +7,7 @@ from typing import Any
 
 from rich.table import Table
 
+from lrs_lightning.report.verdict import broken_by_freezing
 from lrs_lightning.statistics.summary import Summary
 
 UNKNOWN = "-"
@@ -30,6 +31,7 @@ def table(summary: Summary, title: str | None = None) -> Table:
         if summary.failed:
             cells.append(str(condition["failed"] or ""))
         shown.add_row(*cells)
+    shown.caption = broken_by_freezing(summary)
     return shown
 
 

@@ -18,6 +18,7 @@ from lrs_lightning.training.callbacks.finite_guard import FiniteGuard
 from lrs_lightning.training.callbacks.predictions import Predictions
 from lrs_lightning.training.callbacks.progress import RunProgress
 from lrs_lightning.training.callbacks.shifted_evaluation import ShiftedEvaluation
+from lrs_lightning.training.callbacks.spectrum import SpectrumMonitor
 from lrs_lightning.training.checkpoint_files import find_in_runs, load_checkpoint
 from lrs_lightning.training.checkpoint_io import SealedCheckpointIO
 from lrs_lightning.training.datamodule import ExpertTrajectories, env_of
@@ -91,6 +92,7 @@ class TrainerCLI(LightningCLI):
         parser.add_lightning_class_args(FiniteGuard, "guard")
         parser.add_lightning_class_args(ShiftedEvaluation, "evaluation")
         parser.add_lightning_class_args(Films, "films")
+        parser.add_lightning_class_args(SpectrumMonitor, "spectrum")
         parser.set_defaults(
             {
                 "trainer.logger": {

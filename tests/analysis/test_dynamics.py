@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 import pytest
 import torch
 from torch import nn
 
-from lrs_lightning.analysis import dynamics as module
 from lrs_lightning.analysis.dynamics import DynamicsOptions, dynamics
 from lrs_lightning.analysis.recurrence import Recurrence
 from lrs_lightning.analysis.spectra import spectral_radius
 from lrs_lightning.errors import ArgumentError
 from lrs_lightning.nn import LRSLSTM, LRSCfC
 
+# The function of the same name hides the module among the package's attributes.
+MODULE = import_module("lrs_lightning.analysis.dynamics")
 OPTIONS = DynamicsOptions(burn_in=10, every=7, lags=12, windows=15, threads=1)
 
 
@@ -55,7 +58,7 @@ def test_threads_and_stretches_change_nothing(run, monkeypatch):
     recurrence, replay, valid = run
     head = torch.randn(2, 8)
     whole = dynamics(recurrence, replay, valid, head, OPTIONS)
-    monkeypatch.setattr(module, "_NUMBERS", 16 * 16 * 7)
+    monkeypatch.setattr(MODULE, "_NUMBERS", 16 * 16 * 7)
     options = DynamicsOptions(burn_in=10, every=7, lags=12, windows=15, threads=3)
     pieces = dynamics(recurrence, replay, valid, head, options)
 

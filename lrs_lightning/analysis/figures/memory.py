@@ -59,8 +59,10 @@ def responses(scenes: Mapping[str, Scene]) -> Picture | None:
         return None
     first = next(iter(known.values()))
     titles = {"state": "whole state", "output": "action"}
-    titles |= {name: f"gate {name}" for name in first.gates}
-    figure = style.figure(2.0 * len(titles) + 0.6, 3.4)
+    # Policies of different cells share no gates, and are compared without them.
+    shared = [name for name in first.gates if all(name in found.gates for found in known.values())]
+    titles |= {name: f"gate {name}" for name in shared}
+    figure = style.figure(max(2.0 * len(titles) + 0.6, 6.0), 3.4)
     panels = figure.subplots(1, len(titles), sharex=True, squeeze=False)[0]
     handles: list[Artist] = []
     for panel, (part, title) in zip(panels, titles.items(), strict=True):
@@ -74,11 +76,12 @@ def responses(scenes: Mapping[str, Scene]) -> Picture | None:
         label(panel, "lag k (steps)")
     # Gates share a scale, and so do state and action, which are measured alike.
     for alike in (panels[:2], panels[2:]):
-        top = max(panel.get_ylim()[1] for panel in alike)
+        top = max((panel.get_ylim()[1] for panel in alike), default=1.0)
         for panel in alike:
             panel.set_ylim(0, top)
     label(panels[0], "lag k (steps)", "change (root mean square)")
-    label(panels[2], "lag k (steps)", "change (mean absolute)")
+    if shared:
+        label(panels[2], "lag k (steps)", "change (mean absolute)")
     legend(figure, list(known), handles)
     moved = [f"{float(found.output[:, 0].mean()):.3f} ({name})" for name, found in known.items()]
     caption = (

@@ -41,7 +41,7 @@ class SpectrumMonitor(pl.Callback):
         self.every_n_epochs, self.budget = every_n_epochs, budget
         self._initial: list[Tensor] | None = None
         self._observations: Tensor | None = None
-        self._began, self._spent, self._looks = 0.0, 0.0, 0
+        self._began, self._spent, self._looks, self._watching = 0.0, 0.0, 0, False
 
     def state_dict(self) -> dict[str, Any]:
         """The initial matrices, so that ΔW goes on after a restart."""
@@ -49,15 +49,17 @@ class SpectrumMonitor(pl.Callback):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take them back."""
-        self._initial = state_dict["initial"]
+        self._initial = state_dict.get("initial")
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Keep the initial matrices, and a few held-out windows."""
         self._began, self._spent, self._looks = time.perf_counter(), 0.0, 0
         core = _core(pl_module)
-        if core is None or not self.every_n_epochs or not trainer.is_global_zero:
+        self._watching = bool(core is not None and self.every_n_epochs and trainer.is_global_zero)
+        if not self._watching:
             return
-        if self._initial is None:
+        # Of a run that goes on without them the initial matrices are not known: no ΔW then.
+        if self._initial is None and trainer.global_step == 0:
             self._initial = recurrent_matrices(core)
         loader: Any = trainer.datamodule.val_dataloader()  # type: ignore[attr-defined]
         batch = next(iter(loader), None)
@@ -65,17 +67,16 @@ class SpectrumMonitor(pl.Callback):
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Look, where an epoch is due and there is time."""
-        core = _core(pl_module)
-        if core is None or self._initial is None or not trainer.is_global_zero:
+        if not self._watching:
             return
-        due = self.every_n_epochs and (trainer.current_epoch + 1) % self.every_n_epochs == 0
+        due = (trainer.current_epoch + 1) % self.every_n_epochs == 0
         last = trainer.global_step >= trainer.estimated_stepping_batches
         elapsed = time.perf_counter() - self._began
         if not last and (not due or (self._looks and self._spent > self.budget * elapsed)):
             return
         before = time.perf_counter()
         try:
-            pl_module.log_dict(self._look(core, pl_module), rank_zero_only=True)
+            pl_module.log_dict(self._look(_core(pl_module), pl_module), rank_zero_only=True)
         except LrsError:  # weights that are no numbers any more: the guard says so
             return
         finally:
@@ -86,7 +87,8 @@ class SpectrumMonitor(pl.Callback):
         found: dict[str, float] = {}
         for depth, states in enumerate(compare_matrices(recurrent_matrices(core), self._initial)):
             layer = "" if core.num_layers == 1 else f"layer_{depth}/"
-            for state, prefix in (("trained", ""), ("change", "change_")):
+            for state in states.keys() - {"initial"}:
+                prefix = "change_" if state == "change" else ""
                 for g, gate in enumerate(gate_names(core)):
                     for quantity in ("radius", "norm", "stable_rank", "effective_rank"):
                         name = f"{PREFIX}/{prefix}{quantity}/{layer}{gate}"
