@@ -4,10 +4,12 @@
 PYTHON ?= $(shell for p in python3 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 13))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
+SUPPLY := .venv/supply/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
+LOCKED := $(PIP) install -q --require-hashes --no-deps --only-binary :all:
 ARGS ?=
 
-.PHONY: fit fit-atari test test-long check format bench faults clean
+.PHONY: fit fit-atari test test-long check format bench faults lock audit clean
 
 fit: .venv/installed  ## the main job: learn HalfCheetah from an expert, test it in shifted worlds
 	$(BIN)/python -m lrs_lightning fit $(ARGS)
@@ -37,22 +39,38 @@ bench: .venv/installed-dev  ## benchmarks in small; `python -m benchmarks SECTIO
 faults: .venv/installed-dev  ## small mistakes in the code that no test finds; ARGS="--rooms nn --number 60"
 	$(BIN)/python -m tools.faults $(ARGS)
 
+lock: .venv/supply/installed  ## versions and hashes anew where pyproject.toml changed; ARGS=--upgrade for newer ones
+	$(SUPPLY)/python -m tools.lock $(ARGS)
+
+audit: .venv/supply/installed  ## known vulnerabilities of what is locked
+	$(SUPPLY)/python -m tools.audit $(ARGS)
+
 .venv/bin/python:
 	@test -n "$(PYTHON)" || { echo "error: no Python 3.11 or 3.12 found: install one, or run make PYTHON=/path/to/python"; exit 1; }
 	$(PYTHON) -m venv .venv
 
-# torch first and by its exact name: a machine may hold a CPU build of just this version.
-.venv/installed: .venv/bin/python pyproject.toml constraints.txt
-	$(PIP) install -q "$$(grep '^torch==' constraints.txt)"
-	$(PIP) install -q -c constraints.txt -e .
+# Nothing is installed whose SHA-256 is not in lock/: wheels alone, and what they need stands there too.
+# torch first: a CPU build of just this version where this machine holds one, else that of the index.
+.venv/installed: .venv/bin/python pyproject.toml $(wildcard lock/*.txt)
+	$(LOCKED) -r lock/torch-cpu.txt 2>/dev/null || $(LOCKED) -r lock/torch.txt
+	$(LOCKED) -r lock/fit.txt
+	$(PIP) install -q --no-deps --no-build-isolation -e .
+	$(PIP) check
 	@touch $@
 
-.venv/installed-atari: .venv/installed
-	$(PIP) install -q -c constraints.txt -e '.[atari]'
+.venv/installed-%: .venv/installed lock/%.txt  # an extra: atari, expert, parquet
+	$(LOCKED) -r lock/$*.txt
 	@touch $@
 
 .venv/installed-dev: .venv/installed
-	$(PIP) install -q -c constraints.txt -e '.[dev]'
+	$(LOCKED) -r lock/test.txt
+	$(PIP) check
+	@touch $@
+
+# Apart from the rest: pip-audit brings a pip, and both work on lock/ alone.
+.venv/supply/installed: .venv/bin/python lock/supply.txt
+	$(PYTHON) -m venv .venv/supply
+	$(subst $(BIN),$(SUPPLY),$(LOCKED)) -r lock/supply.txt
 	@touch $@
 
 clean:
