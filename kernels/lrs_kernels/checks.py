@@ -2,78 +2,102 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 
-from lrs_kernels.cell import Cell, Extras, States, Variant
-from lrs_kernels.recurrent import Recurrent
+from lrs_kernels.cell import Cell, Variant
 
 _DTYPES = (torch.float32, torch.float64)
 _FLAGS = ("mask", "resets")  # of any dtype
 
 
-def check_x_proj(x_proj: Tensor) -> None:
+class Kind(NamedTuple):
+    """What a scan has to know of a tensor before it runs."""
+
+    shape: tuple[int, ...]
+    dtype: torch.dtype
+    device: torch.device
+    requires_grad: bool
+    type: type[Tensor]
+
+
+class Kinds(NamedTuple):
+    """The arguments of a scan; letters and shapes as in `scan.py`."""
+
+    x_proj: Kind
+    dense: Kind | None
+    w1: Kind | None
+    w2: Kind | None
+    mask: Kind | None
+    resets: Kind | None
+    states: tuple[Kind | None, ...] | None
+    """None where they start at zero."""
+    extras: Mapping[str, Kind | None]
+
+    @property
+    def weight(self) -> Kind:
+        """The dense weight, or W1 of a pair of factors."""
+        part = self.w1 if self.dense is None else self.dense
+        assert part is not None
+        return part
+
+    @property
+    def gates(self) -> int:
+        """Number of recurrent matrices; 0 where the weights are no matrices."""
+        shape = self.weight.shape
+        return shape[-3] if len(shape) > 2 else 0
+
+
+def check_x_proj(x_proj: Kind) -> None:
     """Raise unless this can be the projected input of a scan.
 
     Raises:
         ValueError: for a number of axes, or one of length 0.
 
     """
-    if x_proj.dim() not in (3, 4):
+    shape = tuple(x_proj.shape)
+    if len(shape) not in (3, 4):
         raise ValueError(
-            f"x_proj has shape {tuple(x_proj.shape)}, expected (T, B, G*H), "
-            f"or (P, T, B, G*H) for a population"
+            f"x_proj has shape {shape}, expected (T, B, G*H), or (P, T, B, G*H) for a population"
         )
-    for size, name in zip(x_proj.shape, "PTB" if x_proj.dim() == 4 else "TB", strict=False):
+    for size, name in zip(shape, "PTB" if len(shape) == 4 else "TB", strict=False):
         if size == 0:
-            raise ValueError(
-                f"x_proj has shape {tuple(x_proj.shape)}: {name} = 0, there is nothing to scan"
-            )
+            raise ValueError(f"x_proj has shape {shape}: {name} = 0, there is nothing to scan")
 
 
-def check_weights(variant: Variant, x_proj: Tensor, recurrent: Recurrent) -> None:
+def check_weights(variant: Variant, kinds: Kinds) -> None:
     """Raise unless the recurrent weights fit the equations and the projected input.
 
     Raises:
         ValueError: for a shape, naming the argument, its shape and the one expected.
 
     """
-    part, x_shape = recurrent.reference, tuple(x_proj.shape)
-    name = "weight" if recurrent.dense is not None else "W1"
+    part, x_shape = tuple(kinds.weight.shape), tuple(kinds.x_proj.shape)
+    name = "weight" if kinds.dense is not None else "W1"
     lead = x_shape[:-3]
-    if part.dim() != 3 + len(lead) or part.shape[-3] not in variant.gates:
+    if len(part) != 3 + len(lead) or part[-3] not in variant.gates:
         wanted = " or ".join(str(g) for g in sorted(variant.gates))
         raise ValueError(
-            f"{name} has shape {tuple(part.shape)}, expected "
+            f"{name} has shape {part}, expected "
             f"({'P, ' if lead else ''}G, H, {'H' if name == 'weight' else 'r'}) with G = {wanted}"
         )
-    count, hidden = part.shape[-3], part.shape[-2]
+    count, hidden, rank = part[-3:]
     square = (*lead, count, hidden, hidden)
-    if recurrent.dense is not None:
-        _expect("weight", recurrent.dense, square)
-    else:
-        w1, w2 = recurrent.factors
-        rank = w1.shape[-1]
-        _expect("W1", w1, (*lead, count, hidden, rank))
-        _expect("W2", w2, (*lead, count, rank, hidden))
-    if recurrent.mask is not None:
-        _expect("mask", recurrent.mask, square)
+    _expect("weight", kinds.dense, square)
+    _expect("W1", kinds.w1, (*lead, count, hidden, rank))
+    _expect("W2", kinds.w2, (*lead, count, rank, hidden))
+    _expect("mask", kinds.mask, square)
     if x_shape[-1] != count * hidden:
         raise ValueError(
             f"x_proj has shape {x_shape}, expected a last axis of G*H = {count} * {hidden} = "
-            f"{count * hidden} to fit {name} of shape {tuple(part.shape)}"
+            f"{count * hidden} to fit {name} of shape {part}"
         )
 
 
-def check_rows(
-    cell: Cell,
-    variant: str,
-    x_proj: Tensor,
-    recurrent: Recurrent,
-    states: States,
-    resets: Tensor | None,
-    extras: Extras,
-) -> None:
+def check_rows(cell: Cell, variant: str, kinds: Kinds) -> None:
     """Raise unless states, resets and extra inputs fit the rest, whose shapes have been checked.
 
     Raises:
@@ -81,52 +105,59 @@ def check_rows(
         TypeError: for a dtype or a device.
 
     """
-    *lead, steps, batch, width = x_proj.shape
-    hidden = width // recurrent.reference.shape[-3]
-    if len(states) != len(cell.states):
-        raise ValueError(f"{len(states)} states for {cell.name}, expected {len(cell.states)}")
-    names = [f"{name}0" for name in cell.states]
-    for name, state in zip(names, states, strict=True):
-        _expect(name, state, (*lead, batch, hidden))
-    if resets is not None:
-        _expect("resets", resets, (*lead, steps, batch))
+    *lead, steps, batch, _ = kinds.x_proj.shape
+    hidden = kinds.weight.shape[-2]
+    states = _check_states(cell, kinds.states, (*lead, batch, hidden))
+    _expect("resets", kinds.resets, (*lead, steps, batch))
     known = cell.variants[variant].extras
-    for name, kind in known.items():
-        if name in extras:
-            shape = (*lead, steps, batch) if kind.axes == "TB" else (*lead, hidden)
-            _expect(name, extras[name], shape)
-        elif kind.required:
-            needed = " and ".join(name for name, kind in known.items() if kind.required)
+    for name, extra in known.items():
+        shape = (*lead, steps, batch) if extra.axes == "TB" else (*lead, hidden)
+        _expect(name, kinds.extras.get(name), shape)
+        if extra.required and name not in kinds.extras:
+            needed = " and ".join(name for name, extra in known.items() if extra.required)
             raise ValueError(f"variant {variant!r} of {cell.name} needs {needed}")
-    if not extras.keys() <= known.keys():
-        unknown = ", ".join(sorted(extras.keys() - known.keys()))
+    if not kinds.extras.keys() <= known.keys():
+        unknown = ", ".join(sorted(kinds.extras.keys() - known.keys()))
         takes = ", ".join(known) or "no extra input"
         raise ValueError(f"variant {variant!r} of {cell.name} takes {takes}, got {unknown}")
-    _check_kinds(x_proj, {
-        "weight": recurrent.dense, "W1": recurrent.w1, "W2": recurrent.w2,
-        "mask": recurrent.mask, "resets": resets,
-        **dict(zip(names, states, strict=True)), **extras,
+    _check_types(kinds.x_proj, {
+        "weight": kinds.dense, "W1": kinds.w1, "W2": kinds.w2,
+        "mask": kinds.mask, "resets": kinds.resets, **states, **kinds.extras,
     })  # fmt: skip
 
 
-def _check_kinds(x_proj: Tensor, named: dict[str, Tensor | None]) -> None:
+def _check_states(
+    cell: Cell, given: tuple[Kind | None, ...] | None, shape: tuple[int, ...]
+) -> dict[str, Kind | None]:
+    """The states by name; none where they are left out."""
+    if given is None:
+        return {}
+    if len(given) != len(cell.states):
+        raise ValueError(f"{len(given)} states for {cell.name}, expected {len(cell.states)}")
+    states = dict(zip((f"{name}0" for name in cell.states), given, strict=True))
+    for name, state in states.items():
+        if state is None:
+            raise ValueError(f"{name} is None, expected {shape}: give every state, or none")
+        _expect(name, state, shape)
+    return states
+
+
+def _check_types(x_proj: Kind, named: Mapping[str, Kind | None]) -> None:
     dtype, device = x_proj.dtype, x_proj.device
     if dtype not in _DTYPES:
         raise TypeError(
             f"x_proj is {dtype}, expected float32 or float64; for half precision on a GPU "
             f"keep float32 tensors and pass precision='bf16'"
         )
-    for name, tensor in named.items():
-        if tensor is None:
+    for name, kind in named.items():
+        if kind is None:
             continue
-        if tensor.dtype != dtype and name not in _FLAGS:
-            raise TypeError(f"{name} is {tensor.dtype} but x_proj is {dtype}: they must agree")
-        if tensor.device != device:
-            raise TypeError(
-                f"{name} is on {tensor.device} but x_proj is on {device}: move it there"
-            )
+        if kind.dtype != dtype and name not in _FLAGS:
+            raise TypeError(f"{name} is {kind.dtype} but x_proj is {dtype}: they must agree")
+        if kind.device != device:
+            raise TypeError(f"{name} is on {kind.device} but x_proj is on {device}: move it there")
 
 
-def _expect(name: str, tensor: Tensor, shape: tuple[int, ...]) -> None:
-    if tuple(tensor.shape) != shape:
-        raise ValueError(f"{name} has shape {tuple(tensor.shape)}, expected {shape}")
+def _expect(name: str, kind: Kind | None, shape: tuple[int, ...]) -> None:
+    if kind is not None and tuple(kind.shape) != shape:
+        raise ValueError(f"{name} has shape {tuple(kind.shape)}, expected {shape}")

@@ -9,7 +9,7 @@ stay in the dtype of the inputs. On the CPU every product is made in the dtype o
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import torch
 
@@ -63,8 +63,10 @@ _SETTING = {"ieee": "ieee", "tf32x3": "ieee", "tf32": "tf32", "bf16": "tf32"}
 """cuBLAS has no product in three parts, and its tf32 serves bf16 with room to spare."""
 
 
-@contextmanager
-def products(precision: str, device_type: str) -> Iterator[None]:
+_AS_IT_IS = nullcontext()
+
+
+def products(precision: str, device_type: str) -> AbstractContextManager[None]:
     """Let cuBLAS multiply as the kernels did, for the GEMMs that follow them.
 
     Args:
@@ -72,12 +74,14 @@ def products(precision: str, device_type: str) -> Iterator[None]:
         device_type: nothing is changed unless this is `cuda`.
 
     """
-    if device_type != "cuda":
-        yield
-        return
+    return _cublas_set_to(_SETTING[precision]) if device_type == "cuda" else _AS_IT_IS
+
+
+@contextmanager
+def _cublas_set_to(wanted: str) -> Iterator[None]:
     settings = torch.backends.cuda.matmul
     before = settings.fp32_precision
-    settings.fp32_precision = _SETTING[precision]
+    settings.fp32_precision = wanted
     try:
         yield
     finally:

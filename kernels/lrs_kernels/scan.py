@@ -13,12 +13,11 @@ import torch
 from torch import Tensor
 
 from lrs_kernels.cell import Cell, States
-from lrs_kernels.checks import check_rows, check_weights, check_x_proj
 from lrs_kernels.ops.run import run
-from lrs_kernels.passes import Recurrence
 from lrs_kernels.precision import lowered, resolve
 from lrs_kernels.recurrent import Recurrent
 from lrs_kernels.registry import find_cell
+from lrs_kernels.signature import Signature, judge, look_at
 
 Weight = Tensor | tuple[Tensor, Tensor]
 """Dense `(P, G, H, H)`, or the pair W1 `(P, G, H, r)` and W2 `(P, G, r, H)`."""
@@ -64,14 +63,10 @@ def recurrent_scan(
 
     """
     cell = find_cell(cell) if isinstance(cell, str) else cell
-    check_x_proj(x_proj)
-    recurrent, device = Recurrent.of(weight, mask), x_proj.device.type
-    if variant is None:
-        variant = cell.variant_of(recurrent.gates)
-    elif variant not in cell.variants:
-        known = ", ".join(cell.variants)
-        raise ValueError(f"variant of {cell.name} is {variant!r}, expected one of {known}")
-    recurrence = Recurrence(cell, variant, resolve(precision, device, x_proj.dtype))
+    # Asking a device for its type makes a string, which takes as long as six other questions.
+    device = "cpu" if x_proj.is_cpu else x_proj.device.type
+    recurrent = Recurrent.of(weight, mask)
+    precision = resolve(precision, device, x_proj.dtype)
     given = {name: value for name, value in extras.items() if value is not None}
     if resets is not None and resets.dtype != torch.bool:
         resets = resets != 0
@@ -80,12 +75,12 @@ def recurrent_scan(
         x_proj, recurrent = _float32(x_proj), Recurrent(*map(_float32, recurrent))
         states = None if states is None else tuple(map(_float32, states))
         given = {name: _float32(value) for name, value in given.items()}
-    check_weights(recurrence.form, x_proj, recurrent)
+    tensors = look_at((x_proj, *recurrent, resets, *(states or ()), *given.values()))
+    count = None if states is None else len(states)
+    judged = judge(Signature(cell, variant, precision, count, tuple(given), tensors))
     if states is None:
-        shape = (*x_proj.shape[:-3], x_proj.shape[-2], recurrent.reference.shape[-2])
-        states = tuple(x_proj.new_zeros(shape) for _ in cell.states)
-    check_rows(cell, variant, x_proj, recurrent, states, resets, given)
-    y, *final = run(recurrence, x_proj, recurrent, states, resets, given, backend)
+        states = tuple([x_proj.new_zeros(judged.state_shape) for _ in cell.states])
+    y, *final = run(judged, x_proj, recurrent, states, resets, given, backend)
     return y, tuple(final)
 
 

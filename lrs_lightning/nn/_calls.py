@@ -50,28 +50,29 @@ def arrange(
 ) -> Call:
     """Check a call's arguments and bring them into the shapes of `Call`."""
     _checks.not_tracing(surface.layer)
-    for name, value in (("input", x), ("timespans", timespans), ("resets", resets)):
-        _checks.tensor(name, value)
-    if x.dim() not in (2, 3) or x.shape[-1] != surface.input_size:
+    _checks.tensor("input", x)
+    shape, batched = x.shape, x.dim() == 3
+    if len(shape) not in (2, 3) or shape[-1] != surface.input_size:
         letters = "(B, T, I)" if surface.batch_first else "(T, B, I)"
         raise ArgumentError(
-            f"input has shape {tuple(x.shape)}, expected {letters} or (T, I) with "
+            f"input has shape {tuple(shape)}, expected {letters} or (T, I) with "
             f"I = input_size = {surface.input_size}."
         )
-    if x.shape[-2 if surface.batch_first else 0] == 0:
-        raise ArgumentError(f"input has shape {tuple(x.shape)}: it needs at least one step.")
+    if shape[-2 if surface.batch_first else 0] == 0:
+        raise ArgumentError(f"input has shape {tuple(shape)}: it needs at least one step.")
     if x.dtype != surface.dtype and not torch.is_autocast_enabled(x.device.type):
         raise ArgumentError(
             f"input is {x.dtype}, but the weights of {surface.layer} are {surface.dtype}: convert "
             "one of them with .to(dtype)."
         )
-    batched = x.dim() == 3
     if timespans is not None:
-        _checks.shape("timespans", timespans, x.shape[:-1], "input's without features")
+        _checks.tensor("timespans", timespans)
+        _checks.shape("timespans", timespans, shape[:-1], "input's without features")
         _checks.timespans(timespans)
         timespans = _time_first(timespans.to(x.dtype), surface, batched)
     if resets is not None:
-        _checks.shape("resets", resets, x.shape[:-1], "input's without features")
+        _checks.tensor("resets", resets)
+        _checks.shape("resets", resets, shape[:-1], "input's without features")
         resets = _time_first(resets, surface, batched)
     x = _time_first(x, surface, batched)
     return Call(x, check_state(surface, hx, x, batched), timespans, resets, batched)

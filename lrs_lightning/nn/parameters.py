@@ -119,8 +119,11 @@ class LayerParameters(Core):
 
     def part(self, name: str, layer: int) -> Tensor:
         """The parameter `<name>_l<layer>`."""
-        found: Tensor = getattr(self, f"{name}_l{layer}")
-        return found
+        # What stands in for a parameter (torch.nn.utils.parametrize, replicas) is an attribute;
+        # a parameter itself is found sooner where modules keep theirs.
+        found: Tensor | None = self._parameters.get(f"{name}_l{layer}")
+        replaced: Tensor = getattr(self, f"{name}_l{layer}") if found is None else found
+        return replaced
 
     def mask(self, layer: int = 0) -> Tensor | None:
         """The fixed mask of one layer, `(G, H, H)` of 0 and 1, or None where nothing is masked."""

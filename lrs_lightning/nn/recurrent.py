@@ -164,9 +164,10 @@ class LRSLayer(LayerParameters):
         layer: int,
         **options: Tensor | None,
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """The cell over time on projected inputs `(T, B, G H)`; `options` of `recurrent_scan`."""
-        if options.get("timespans") is None:
-            options.pop("timespans", None)
+        """The cell over time on projected inputs `(T, B, G H)`; `options` of `recurrent_scan`.
+
+        An option that is None is left out.
+        """
         return run_scan(
             self.cell,
             x_proj,
@@ -286,6 +287,10 @@ class LRSLayer(LayerParameters):
         """The output of every layer, before any dropout, and the final states."""
         if x.shape[1] == 0:  # no sequence at all, as torch.nn allows
             return [x.new_zeros(x.shape[0], 0, self.output_size)] * self.num_layers, state
+        if self.num_layers == 1:
+            first = tuple([part.squeeze(0) for part in state])
+            y, final = self.scan(x, first, timespans, resets, 0)
+            return [y], tuple([part.unsqueeze(0) for part in final])
         outputs: list[Tensor] = []
         finals: list[tuple[Tensor, ...]] = []
         for layer in range(self.num_layers):
@@ -295,8 +300,6 @@ class LRSLayer(LayerParameters):
             x, after = self.scan(x, before, timespans, resets, layer)
             outputs.append(x)
             finals.append(after)
-        if self.num_layers == 1:
-            return outputs, tuple(part.unsqueeze(0) for part in finals[0])
         return outputs, tuple(torch.stack(parts) for parts in zip(*finals, strict=True))
 
     def _run_lengths(

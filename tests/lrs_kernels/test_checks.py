@@ -66,6 +66,8 @@ def test_a_mode_has_its_own_number_of_matrices():
 def test_other_cells_name_their_own_arguments():
     with pytest.raises(ValueError, match=r"c0 has shape \(1, 3\), expected \(2, 3\)"):
         lstm_scan(x, torch.zeros(4, 3, 3), (torch.zeros(2, 3), torch.zeros(1, 3)))
+    with pytest.raises(ValueError, match=r"c0 is None, expected \(2, 3\): give every state"):
+        lstm_scan(x, torch.zeros(4, 3, 3), (torch.zeros(2, 3), None))
     with pytest.raises(ValueError, match=r"bias_n has shape \(3,\), expected \(4,\)"):
         gru_scan(x, w, bias_n=torch.zeros(3))
     with pytest.raises(ValueError, match="nonlinearity is 'gelu', expected one of tanh, relu"):

@@ -6,6 +6,7 @@ import gymnasium as gym
 import pytest
 import torch
 from torch.func import functional_call, grad, jacrev, stack_module_state, vmap
+from torch.nn.utils import parametrize
 
 from lrs_lightning.nn import (
     LRSGRU,
@@ -96,3 +97,18 @@ def test_grad_and_jacrev_equal_autograd(layer_class, backend):
     jacobian = jacrev(lambda x: layer(x)[0])(x)
     wanted = torch.autograd.functional.jacobian(lambda x: layer(x)[0], x)
     torch.testing.assert_close(jacobian, wanted, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["weight_ih_l0", "weight_hh_l0", "bias_ih_l0"])
+def test_what_stands_in_for_a_parameter_is_used(name):
+    class Twice(torch.nn.Module):
+        def forward(self, part):
+            return 2 * part
+
+    layer, doubled = LRSCfC(3, 4), LRSCfC(3, 4)
+    doubled.load_state_dict({
+        key: 2 * part if key == name else part for key, part in layer.state_dict().items()
+    })  # fmt: skip
+    x = torch.randn(5, 2, 3)
+    parametrize.register_parametrization(layer, name, Twice())
+    assert torch.equal(layer(x)[0], doubled(x)[0])

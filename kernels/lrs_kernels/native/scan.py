@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -10,8 +13,9 @@ from torch import Tensor
 from lrs_kernels.cell import Cell
 from lrs_kernels.native.build import load_library
 from lrs_kernels.passes import Grads, Inputs, PartGrads, Recurrence, Trace, Upstream
-from lrs_kernels.recurrent import Recurrent
 from lrs_kernels.weight_grad import weight_grads as weight_grads_by_gemm
+
+_MaybeTensor = TypeVar("_MaybeTensor", Tensor, Tensor | None)
 
 _ROWS_OF_A_TILE = 48
 """Their state and pre-activations at H = 64 fill a first-level cache."""
@@ -24,7 +28,7 @@ _LARGEST_HIDDEN = 64
 
 
 class _Scan(ctypes.Structure):
-    """The structure `Scan` of `scan.h`, field by field."""
+    """The structure `Scan` of `scan.h`, field by field; filled in this order, in half the time."""
 
     _fields_ = (
         *((name, ctypes.c_int64) for name in ("members", "steps", "batch", "hidden", "gates")),
@@ -43,134 +47,121 @@ class _Scan(ctypes.Structure):
 def forward(recurrence: Recurrence, inputs: Inputs, save: bool, save_time: bool) -> Trace:
     """Run the cell over the whole sequence; see `passes.Passes`."""
     cell, x, h0 = recurrence.cell, _dense_rows(inputs.x_proj), inputs.h0
-    hidden = h0.shape[-1]
-    lead = x.shape[:-1]
+    lead, hidden = x.shape[:-1], h0.shape[-1]
     y = x.new_empty(*lead, hidden)
     gates = x.new_empty(*lead, cell.saved * hidden) if save and cell.saved else None
     cells = torch.empty_like(y) if save and cell.has_c else None
     c_n = _empty_like(h0) if cell.has_c else None
     time = torch.empty_like(y) if save_time else None
-    scan = _Work.of(recurrence, inputs, x.shape)
-    scan.point(x=x, y=y, saved=gates, cells=cells, c_n=c_n, time=time)
-    scan.stride("x", x)
-    scan.call("forward", x.dtype)
+    read = _read_by_all(inputs)
+    scan = _Scan(
+        *_sizes(recurrence, x.shape, hidden, inputs), *_addresses(read),
+        x.data_ptr(), *_strides(x), *_addresses((y, gates, cells, c_n, time)),
+    )  # fmt: skip
+    _call(cell, "forward", x.dtype, scan)
     return Trace(y, c_n, gates, cells, time)
 
 
 def backward(recurrence: Recurrence, inputs: Inputs, trace: Trace, upstream: Upstream) -> Grads:
     """Walk the cell back over the whole sequence."""
     cell, y, h0 = recurrence.cell, trace.states, inputs.h0
-    count = inputs.recurrent.reference.shape[-3]
-    dz = y.new_empty(*y.shape[:-1], count * y.shape[-1])
-    dh0 = torch.empty_like(h0, memory_format=torch.contiguous_format)
-    dc0 = torch.empty_like(dh0) if cell.has_c else None
+    count, hidden = inputs.recurrent.gates, h0.shape[-1]
+    dz = y.new_empty(*y.shape[:-1], count * hidden)
+    dh0 = _empty_like(h0)
+    dc0 = _empty_like(h0) if cell.has_c else None
     dz_recurrent = torch.empty_like(dz) if cell.joins_late else None
     d_spans = None if trace.time is None else y.new_empty(y.shape[:-1])
     dy = None if upstream.dy is None else _dense_rows(upstream.dy)
-    scan = _Work.of(recurrence, inputs, dz.shape)
-    scan.point(
-        y=y, saved=trace.gates, cells=trace.cells, time=trace.time, dy=dy,
-        dh_n=upstream.h_n, dc_n=upstream.c_n, dz=dz, dz_recurrent=dz_recurrent, dh0=dh0, dc0=dc0,
-        d_spans=d_spans,
+    read, kept = _read_by_all(inputs), _packed((y, trace.gates, trace.cells, None, trace.time))
+    entering = _packed((upstream.h_n, upstream.c_n))
+    scan = _Scan(
+        *_sizes(recurrence, dz.shape, hidden, inputs), *_addresses(read), *_NO_ROWS,
+        *_addresses(kept), *(_NO_ROWS if dy is None else (dy.data_ptr(), *_strides(dy))),
+        *_addresses((*entering, dz, dz_recurrent, dh0, dc0, d_spans)),
     )  # fmt: skip
-    if dy is not None:
-        scan.stride("dy", dy)
-    scan.call("backward", y.dtype)
+    _call(cell, "backward", y.dtype, scan)
     return Grads(dz, dh0, dc0, d_spans, dz_recurrent)
 
 
 def weight_grads(recurrence: Recurrence, inputs: Inputs, states: Tensor, dz: Tensor) -> PartGrads:
     """Gradients of the weights for all steps in one call; see `weight_grad.weight_grads`."""
-    recurrent, h0 = inputs.recurrent, inputs.h0
-    gates, hidden = recurrent.reference.shape[-3:-1]
-    rank = 0 if recurrent.w1 is None else recurrent.w1.shape[-1]
-    if hidden > _LARGEST_HIDDEN or rank > _LARGEST_RANK:
+    w1, w2, hidden = inputs.w1, inputs.w2, inputs.h0.shape[-1]
+    if hidden > _LARGEST_HIDDEN or (w1 is not None and w1.shape[-1] > _LARGEST_RANK):
         return weight_grads_by_gemm(recurrence, inputs, states, dz)
-    effective = dz.new_empty(*h0.shape[:-2], gates, hidden, hidden)
-    d_w1, d_w2 = _empty_like(recurrent.w1), _empty_like(recurrent.w2)
-    steps, batch = dz.shape[-3:-1]
-    members = h0.shape[0] if h0.dim() == 3 else 1
-    work = _Work(
-        recurrence.cell, members=members, steps=steps, batch=batch, hidden=hidden, gates=gates,
-        threads=_threads(dz.numel() * hidden),
+    effective = dz.new_empty(*dz.shape[:-3], dz.shape[-1] // hidden, hidden, hidden)
+    d_w1, d_w2 = _empty_like(w1), _empty_like(w2)
+    read, (states, dz) = _read_by_all(inputs), _packed((states, dz))
+    scan = _Scan(
+        *_sizes(recurrence, dz.shape, hidden, inputs), *_addresses(read), *_NO_ROWS,
+        states.data_ptr(), dz=dz.data_ptr(),
     )  # fmt: skip
-    work.weights(recurrent)
-    work.point(dz=dz, y=states, h0=h0, resets=inputs.resets)
-    results = (0 if t is None else t.data_ptr() for t in (effective, d_w1, d_w2))
-    work.call("weights", dz.dtype, *results)
-    return (effective, None, None) if rank == 0 else (None, d_w1, d_w2)
+    results = map(ctypes.c_void_p, _addresses((effective, d_w1, d_w2)))
+    _call(recurrence.cell, "weights", dz.dtype, scan, *results)
+    return (effective, None, None) if w1 is None else (None, d_w1, d_w2)
 
 
-class _Work:
-    """The structure of one call, and the tensors that must outlive it."""
-
-    def __init__(self, cell: Cell, **numbers: int) -> None:
-        self.cell = cell
-        self.alive: list[Tensor] = []
-        self.fields = _Scan(**numbers)
-
-    @classmethod
-    def of(cls, recurrence: Recurrence, inputs: Inputs, shape: torch.Size) -> _Work:
-        """All that both passes read; `shape` is that of the pre-activations."""
-        members = shape[0] if len(shape) == 4 else 1
-        steps, batch, width = shape[-3:]
-        hidden = inputs.h0.shape[-1]
-        threads, tile = _division(members, steps, batch, width * hidden)
-        cell = recurrence.cell
-        work = cls(
-            cell, members=members, steps=steps, batch=batch, hidden=hidden, gates=width // hidden,
-            variant=cell.position(recurrence.variant), threads=threads, tile=tile,
-        )  # fmt: skip
-        work.weights(inputs.recurrent)
-        work.point(
-            h0=inputs.h0, c0=inputs.c0, bias=inputs.bias_n,
-            spans=inputs.timespans, resets=inputs.resets,
-        )  # fmt: skip
-        return work
-
-    def weights(self, recurrent: Recurrent) -> None:
-        """Point to the parts that the effective matrices are formed of."""
-        if recurrent.w1 is not None and recurrent.w1.shape[-1] > _LARGEST_RANK:
-            recurrent = Recurrent.of(recurrent.effective())
-        mask = None if recurrent.mask is None else recurrent.mask.to(recurrent.reference.dtype)
-        self.fields.rank = 0 if recurrent.w1 is None else recurrent.w1.shape[-1]
-        self.point(weight=recurrent.dense, w1=recurrent.w1, w2=recurrent.w2, mask=mask)
-
-    def point(self, **tensors: Tensor | None) -> None:
-        """Set pointers by name; tensors without strides of their own are made contiguous."""
-        for name, tensor in tensors.items():
-            if tensor is not None:
-                kept = tensor if name in ("x", "dy") else tensor.contiguous()
-                self.alive.append(kept)
-                setattr(self.fields, name, kept.data_ptr())
-
-    def stride(self, name: str, tensor: Tensor) -> None:
-        """Set the strides of P, T and B."""
-        strides = tensor.stride()[:-1]
-        for axis, value in zip("ptb", strides if len(strides) == 3 else (0, *strides), strict=True):
-            setattr(self.fields, f"{name}_{axis}", value)
-
-    def call(self, name: str, dtype: torch.dtype, *more: int) -> None:
-        """Call a function for this dtype; the interpreter is free meanwhile."""
-        functions, reason = load_library(self.cell)
-        if functions is None:
-            raise RuntimeError(f"backend 'native' is not available: {reason}")
-        suffix = "f64" if dtype == torch.float64 else "f32"
-        function = getattr(functions, f"lrs_{name}_{suffix}")
-        if function(ctypes.byref(self.fields), *map(ctypes.c_void_p, more)):
-            raise MemoryError("backend 'native' found no memory for its packed weights")
+def _read_by_all(inputs: Inputs) -> list[Tensor | None]:
+    """What all functions read, from `weight` to `resets`; whoever calls keeps it until the end."""
+    _, dense, w1, w2, mask, h0, c0, spans, resets, bias_n = inputs
+    if w1 is not None and w1.shape[-1] > _LARGEST_RANK:
+        dense, w1, w2, mask = inputs.recurrent.effective(), None, None, None
+    if mask is not None and mask.dtype != h0.dtype:
+        mask = mask.to(h0.dtype)
+    return _packed((dense, w1, w2, mask, h0, c0, bias_n, spans, resets))
 
 
-def _threads(work: int) -> int:
-    """Threads for so many multiplications."""
-    return max(1, min(torch.get_num_threads(), work // _WORTH_A_THREAD))
+def _packed(tensors: tuple[_MaybeTensor, ...]) -> list[_MaybeTensor]:
+    """The tensors without gaps, since C knows no strides but those of x and dy."""
+    return [None if tensor is None else tensor.contiguous() for tensor in tensors]
 
 
-def _division(members: int, steps: int, batch: int, products_of_a_row: int) -> tuple[int, int]:
-    """Threads to use, and rows in a tile: a tile for every thread, none larger than the cache."""
-    threads = _threads(members * steps * batch * products_of_a_row)
+def _addresses(tensors: Iterable[Tensor | None]) -> list[int | None]:
+    return [None if tensor is None else tensor.data_ptr() for tensor in tensors]
+
+
+def _strides(rows: Tensor) -> tuple[int, ...]:
+    """Those of P, T and B."""
+    strides = rows.stride()[:-1]
+    return strides if len(strides) == 3 else (0, *strides)
+
+
+_NO_ROWS = (None, 0, 0, 0)
+"""In the place of an address and its three strides."""
+
+
+def _call(cell: Cell, name: str, dtype: torch.dtype, scan: _Scan, *more: ctypes.c_void_p) -> None:
+    """Call a function for this dtype; the interpreter is free meanwhile."""
+    functions, reason = load_library(cell)
+    if functions is None:
+        raise RuntimeError(f"backend 'native' is not available: {reason}")
+    suffix = "f64" if dtype == torch.float64 else "f32"
+    if getattr(functions, f"lrs_{name}_{suffix}")(ctypes.byref(scan), *more):
+        raise MemoryError("backend 'native' found no memory for its packed weights")
+
+
+def _sizes(
+    recurrence: Recurrence, shape: tuple[int, ...], hidden: int, inputs: Inputs
+) -> tuple[int, ...]:
+    """The numbers at the head of `_Scan`; `shape` is that of the pre-activations."""
+    rank = 0 if inputs.w1 is None else inputs.w1.shape[-1]
+    cell, threads = recurrence.cell, torch.get_num_threads()
+    return _divided(cell, recurrence.variant, shape, hidden, rank, threads)
+
+
+@lru_cache(maxsize=1024)
+def _divided(
+    cell: Cell, variant: str, shape: tuple[int, ...], hidden: int, rank: int, available: int
+) -> tuple[int, ...]:
+    """Sizes of a call, and how it is divided: a tile for every thread, none beyond the cache."""
+    members = shape[0] if len(shape) == 4 else 1
+    steps, batch, width = shape[-3:]
+    products = members * steps * batch * width * hidden
+    threads = max(1, min(available, products // _WORTH_A_THREAD))
     per_member = max(1, threads // members)
-    return threads, max(1, min(_ROWS_OF_A_TILE, -(-batch // per_member)))
+    tile = max(1, min(_ROWS_OF_A_TILE, -(-batch // per_member)))
+    in_c = rank if rank <= _LARGEST_RANK else 0
+    number = cell.position(variant)
+    return members, steps, batch, hidden, width // hidden, in_c, number, threads, tile
 
 
 def _dense_rows(tensor: Tensor) -> Tensor:
@@ -178,8 +169,8 @@ def _dense_rows(tensor: Tensor) -> Tensor:
     return tensor if tensor.stride(-1) == 1 else tensor.contiguous()
 
 
-def _empty_like(tensor: Tensor | None) -> Tensor | None:
+def _empty_like(tensor: _MaybeTensor) -> _MaybeTensor:
     """Room for a gradient, without gaps."""
     if tensor is None:
-        return None
+        return tensor
     return torch.empty_like(tensor, memory_format=torch.contiguous_format)

@@ -111,7 +111,7 @@ class Scan(torch.autograd.Function):
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Outputs) -> None:
         """Keep what the way back needs."""
-        keep(ctx, inputs, output)
+        keep(ctx, inputs[0], inputs[1:], Outputs(*output).trace)
         ctx.mark_non_differentiable(*(part for part in output[3:] if part is not None))
 
     @staticmethod
@@ -144,9 +144,10 @@ class PlainScan(torch.autograd.Function):
         ctx: Any, setting: Setting, *inputs: Tensor | None
     ) -> tuple[Tensor, Tensor, Tensor | None]:
         """Run forward and keep what the way back needs."""
-        output = Scan.forward(setting, *inputs)
-        keep(ctx, (setting, *inputs), output)
-        return output.y, output.h_n, output.c_n
+        given = Inputs(*inputs)  # type: ignore[arg-type]
+        trace = setting.backend.forward(setting.recurrence, given, True, setting.save_time)
+        keep(ctx, setting, inputs, trace)
+        return trace.states, final_state(trace), trace.c_n
 
     backward = Scan.backward
 
@@ -182,36 +183,38 @@ class ScanBackward(torch.autograd.Function):
         return over_members(ScanBackward.apply, info, in_dims, arguments, at)
 
 
-def keep(ctx: Any, inputs: tuple[Any, ...], output: Outputs) -> None:
+def keep(ctx: Any, setting: Setting, inputs: tuple[Tensor | None, ...], trace: Trace) -> None:
     """Keep what the way back needs, the inputs as they were given.
 
     Raises:
         ValueError: if the mask requires a gradient.
 
     """
-    setting, *given = inputs
-    if Inputs(*ctx.needs_input_grad[1:]).mask:
+    if ctx.needs_input_grad[1 + Inputs._fields.index("mask")]:
         raise ValueError(NO_MASK_GRADIENT)
     ctx.setting = setting
     ctx.set_materialize_grads(False)
     # The input part is used up; keeping it alive would double the memory of a step.
-    ctx.save_for_backward(None, *given[1:], *Outputs(*output).trace)
+    ctx.save_for_backward(None, *inputs[1:], *trace)
 
 
 def walk_back(ctx: Any, upstream: Upstream) -> tuple[Any, ...]:
     """Gradients of `Inputs` from what `keep` kept."""
-    if all(part is None for part in upstream):
+    if upstream.dy is None and upstream.h_n is None and upstream.c_n is None:
         return (None,) * len(Inputs._fields)
     if forward_mode():
         raise RuntimeError(NO_FORWARD_MODE)
     if mapped_the_old_way(upstream):
         raise RuntimeError(NO_OLD_MAP)
-    wanted = Inputs(*ctx.needs_input_grad[1:])
-    weights_wanted = any((wanted.dense, wanted.w1, wanted.w2))
+    weights_wanted = any(ctx.needs_input_grad[_WEIGHTS])
     if torch.is_grad_enabled() or transformed():
         apply = cast(Callable[..., tuple[Any, ...]], ScanBackward.apply)
         return apply(ctx.setting, weights_wanted, *upstream, *ctx.saved_tensors)
     return input_grads(ctx.setting, weights_wanted, upstream, Kept.of(ctx.saved_tensors))
+
+
+_WEIGHTS = slice(1 + Inputs._fields.index("dense"), 1 + Inputs._fields.index("mask"))
+"""Where the recurrent weights stand among the arguments of a node."""
 
 
 def final_state(trace: Trace) -> Tensor:
@@ -239,14 +242,10 @@ def input_grads(
     if weights_wanted:
         with products(recurrence.precision, grads.dz.device.type):
             parts = backend.weight_grads(recurrence, inputs, trace.states, recurrent_part)
-    return InputGrads(
-        grads.dz, *parts, mask=None, h0=grads.h0, c0=grads.c0, timespans=grads.timespans,
-        resets=None, bias_n=_bias_grad(grads, inputs.bias_n),
-    )  # fmt: skip
+    bias_n = None if inputs.bias_n is None else _bias_grad(grads, inputs.bias_n)
+    return InputGrads(grads.dz, *parts, None, grads.h0, grads.c0, grads.timespans, None, bias_n)
 
 
-def _bias_grad(grads: Grads, bias_n: Tensor | None) -> Tensor | None:
-    if bias_n is None:
-        return None
+def _bias_grad(grads: Grads, bias_n: Tensor) -> Tensor:
     recurrent_part = cast(Tensor, grads.dz_recurrent)  # (P, T, B, 3H), n last
     return recurrent_part[..., -bias_n.shape[-1] :].sum((-3, -2))

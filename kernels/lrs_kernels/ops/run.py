@@ -22,10 +22,11 @@ from lrs_kernels.ops.surroundings import forward_mode, transformed, watched
 from lrs_kernels.passes import Backend, Inputs, Recurrence
 from lrs_kernels.recurrent import Recurrent
 from lrs_kernels.reference import reference_scan
+from lrs_kernels.signature import Judgement
 
 
 def run(
-    recurrence: Recurrence,
+    judged: Judgement,
     x_proj: Tensor,
     recurrent: Recurrent,
     states: States,
@@ -36,7 +37,7 @@ def run(
     """Run a scan whose arguments have been checked.
 
     Args:
-        recurrence: which one.
+        judged: what that has told.
         x_proj: projected inputs, `(P, T, B, G*H)`.
         recurrent: recurrent weights.
         states: initial states, `(P, B, H)` each.
@@ -48,12 +49,13 @@ def run(
         The states h_1 ... h_T, `(P, T, B, H)`, and the final one of every state.
 
     """
+    recurrence = judged.recurrence
     compiling = torch.compiler.is_compiling()  # where nothing can be looked up or logged
     if compiling:
         alone = dispatch.reference_alone(backend, recurrence.cell, recurrence.variant)
         chosen = "reference" if alone else backend
     else:
-        chosen = _choose(recurrence, backend, x_proj.device.type)
+        chosen = _choose(recurrence, backend, judged.device_type)
     if chosen == "reference":
         # Autograd differentiates it as often and in whatever mode one likes.
         weight = recurrent.effective()
@@ -63,9 +65,9 @@ def run(
         x_proj, *recurrent, states[0], states[1] if len(states) > 1 else None,
         extras.get("timespans"), resets, extras.get("bias_n"),
     )  # fmt: skip
-    if compiling or watched(inputs):
+    if compiling or not judged.ordinary or watched():
         return run_as_operator(recurrence, inputs, backend)
-    return _run_by_hand(recurrence, inputs, dispatch.load(chosen))
+    return _run_by_hand(judged, inputs, dispatch.load(chosen))
 
 
 def _choose(recurrence: Recurrence, backend: str, device_type: str) -> str:
@@ -84,13 +86,13 @@ def _choose(recurrence: Recurrence, backend: str, device_type: str) -> str:
     return "reference"
 
 
-def _run_by_hand(recurrence: Recurrence, inputs: Inputs, module: Backend) -> tuple[Tensor, ...]:
-    outputs, spans = 2 if inputs.c0 is None else 3, inputs.timespans
+def _run_by_hand(judged: Judgement, inputs: Inputs, module: Backend) -> tuple[Tensor, ...]:
+    outputs, recurrence = 2 if inputs.c0 is None else 3, judged.recurrence
     if transformed():  # where tensors hide that they need gradients
-        setting = Setting(recurrence, module, spans is not None)
+        setting = Setting(recurrence, module, inputs.timespans is not None)
         return cast(tuple[Tensor, ...], Scan.apply(setting, *inputs)[:outputs])  # type: ignore[no-untyped-call]
-    if torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in inputs):
-        setting = Setting(recurrence, module, spans is not None and spans.requires_grad)
+    if judged.needs_grad and torch.is_grad_enabled():
+        setting = Setting(recurrence, module, judged.times_need_grad)
         return cast(tuple[Tensor, ...], PlainScan.apply(setting, *inputs)[:outputs])  # type: ignore[no-untyped-call]
     trace = module.forward(recurrence, inputs, False, False)
     final = final_state(trace)

@@ -12,8 +12,6 @@ import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
-_PLAIN = (Tensor, torch.nn.Parameter, torch.nn.Buffer)
-
 
 def transformed() -> bool:
     """Whether a transform of `torch.func` (vmap, grad, vjp, ...) is at work."""
@@ -27,19 +25,12 @@ def forward_mode() -> bool:
 
 def mapped_the_old_way(tensors: Iterable[Tensor | None]) -> bool:
     """Whether a tensor belongs to the map of `torch.autograd` (`vectorize`, `is_grads_batched`)."""
-    old = torch._C._functorch.is_legacy_batchedtensor
-    return any(t is not None and old(t) for t in tensors)
-
-
-def watched(tensors: Iterable[Tensor | None]) -> bool:
-    """Whether the call must be seen by PyTorch's dispatcher.
-
-    So it must under a mode (fake tensors, tracing, counters), for tensors of another class, and for
-    tensors without memory (meta).
-    """
-    if torch._C._len_torch_dispatch_stack() > 0:
-        return True
     for tensor in tensors:  # no generator: this runs in every call, and they take twice as long
-        if tensor is not None and (type(tensor) not in _PLAIN or tensor.is_meta):
+        if tensor is not None and torch._C._functorch.is_legacy_batchedtensor(tensor):
             return True
     return False
+
+
+def watched() -> bool:
+    """Whether a mode (fake tensors, tracing, counters) must see every call of PyTorch."""
+    return torch._C._len_torch_dispatch_stack() > 0

@@ -207,13 +207,13 @@ def test_an_ensemble_by_vmap_is_one_call_of_the_population_kernel(kind, monkeypa
         alone.append({name: part.grad for name, part in layer.named_parameters()})
     parameters, buffers = stack_module_state(layers)
     calls = []
-    original = native._Work.call
+    original = native._call
 
-    def counting(work, name, *rest):
-        calls.append((name, work.fields.members))
-        return original(work, name, *rest)
+    def counting(cell, name, dtype, work, *rest):
+        calls.append((name, work.members))
+        return original(cell, name, dtype, work, *rest)
 
-    monkeypatch.setattr(native._Work, "call", counting)
+    monkeypatch.setattr(native, "_call", counting)
 
     def run(parameters, buffers):
         return functional_call(layers[0], (parameters, buffers), (x,))[0].square().sum()
