@@ -106,8 +106,8 @@ class Condition:
             return cls(source)
         if not isinstance(source, Mapping) or not ({"shift", "compose"} & set(source)):
             raise ArgumentError(
-                f"condition {source!r:.200}: write text such as 'mass@3', or a mapping with 'shift' "
-                "and 'severity'"
+                f"condition {source!r:.200}: write text such as 'mass@3', or a mapping with "
+                "'shift' and 'severity'"
             )
         if "compose" in source:
             return cls("+".join(str(cls.parse(part)) for part in source["compose"]))

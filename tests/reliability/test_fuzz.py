@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random
 import sys
+import sysconfig
 import warnings
 from collections import Counter
 from importlib.resources import files
@@ -18,7 +19,8 @@ from lrs_lightning.errors import LrsError
 from tests.reliability.readers import READERS
 from tests.reliability.watching import watched
 
-SHIPPED = Path(str(files("lrs_lightning")))  # shipped experts and suites are read beside
+# Shipped experts and suites, and what installed packages say of their plug-ins, are read beside.
+OURS = (Path(str(files("lrs_lightning"))), Path(sysconfig.get_path("purelib")))
 
 
 def fuzz(folder: Path, kind: str, count: int, seed: int) -> tuple[Counter[str], list[str]]:
@@ -35,7 +37,7 @@ def fuzz(folder: Path, kind: str, count: int, seed: int) -> tuple[Counter[str], 
         draw = random.Random(f"{kind} {seed} {number}")
         path.write_bytes(reader.spoil(good, draw))
         reader.reseal(path)
-        with warnings.catch_warnings(), watched(folder, SHIPPED) as seen:
+        with warnings.catch_warnings(), watched(folder, *OURS) as seen:
             warnings.simplefilter("ignore")
             try:
                 reader.read(path)

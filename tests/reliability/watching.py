@@ -21,7 +21,7 @@ class _Watch:
     """Collects what must not happen while only `folders` may be read."""
 
     def __init__(self, folders: tuple[Path, ...]) -> None:
-        self.folders = tuple(os.path.realpath(folder) for folder in folders)
+        self.folders = tuple(os.path.realpath(folder) + os.sep for folder in folders)
         self.seen: list[str] = []
 
     def event(self, name: str, arguments: tuple[Any, ...]) -> None:
