@@ -7,7 +7,9 @@ JSON is told as well.
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import stat
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -36,7 +38,7 @@ def read_json(path: Path | Traversable, shape: type[T], mend: str) -> T:
     Raises:
         DataError: it is missing, too large, damaged, altered, or of another shape.
     """
-    content = _read(path, mend)
+    content = read_bytes(path, mend)
     check(content, str(path), mend)
     return parse_json(content, shape, str(path), mend)
 
@@ -66,15 +68,24 @@ def read_yaml(path: Path | Traversable, shape: type[T], mend: str) -> T:
     Raises:
         DataError: it is missing, too large, damaged, or of another shape.
     """
-    content = _read(path, mend)
+    content = read_bytes(path, mend)
     try:
         values = yaml.safe_load(content)
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
         raise DataError(f"{path} is no YAML ({_plain(error)}): {mend}") from None
+    return as_shape(values, shape, str(path), mend)
+
+
+def as_shape(values: Any, shape: type[T], where: str, mend: str) -> T:
+    """Plain values that came from a file, as a declared shape; `where` begins the sentence.
+
+    Raises:
+        DataError: they are of another shape.
+    """
     try:
         return msgspec.convert(values, shape)
     except (msgspec.ValidationError, RecursionError) as error:
-        raise DataError(f"{path}: {_plain(error)}: {mend}") from None
+        raise DataError(f"{where}: {_plain(error)}: {mend}") from None
 
 
 def write_json(path: Path, values: dict[str, Any]) -> Path:
@@ -108,12 +119,20 @@ def check(content: bytes, where: str, mend: str) -> None:
         raise DataError(f"{where} was altered (its checksum is not that of its content): {mend}")
 
 
-def _read(path: Path | Traversable, mend: str) -> bytes:
+def read_bytes(path: Path | Traversable, mend: str) -> bytes:
+    """The content of a file that is no larger than a document can be.
+
+    Raises:
+        DataError: it is missing, no regular file, or larger than `LARGEST`.
+    """
     try:
+        if isinstance(path, Path) and not stat.S_ISREG(path.stat().st_mode):
+            raise OSError(errno.EINVAL, "no regular file")  # a pipe would keep us waiting
         with path.open("rb") as file:
             content = file.read(LARGEST + 1)
-    except OSError as error:
-        raise DataError(f"cannot read {path} ({error.strerror}): {mend}") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise DataError(f"cannot read {path} ({reason}): {mend}") from None
     if len(content) > LARGEST:
         raise DataError(f"{path} is larger than {LARGEST >> 20} MiB: {mend}")
     return content

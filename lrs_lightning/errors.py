@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+_LONGEST = 80  # characters of a name that are repeated in a sentence
+
 
 class LrsError(Exception):
     """Base of all errors that a user can cause and mend."""
@@ -34,6 +36,7 @@ class UnknownNameError(ArgumentError):
 
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
         names = sorted(known)
+        name = name if len(name) <= _LONGEST else f"{name[:_LONGEST]}..."
         super().__init__(
             f"unknown {kind} {name!r}{did_you_mean(name, names)} There is {', '.join(names)}"
         )

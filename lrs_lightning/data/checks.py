@@ -47,6 +47,10 @@ def check_episode(episode: Demonstration, task: Task, where: str) -> None:
     _check_length("rewards", rewards, steps, where)
     _check_shape("rewards", rewards, (), where)
     _check_finite("rewards", rewards, where)
+    with np.errstate(over="ignore"):
+        earned = episode.return_
+    if not np.isfinite(earned):
+        raise DataError(f"{where}: the rewards add up to {earned}: scale them down")
 
 
 def _check_observations(episode: Demonstration, task: Task, where: str) -> None:
@@ -58,10 +62,22 @@ def _check_observations(episode: Demonstration, task: Task, where: str) -> None:
                 f"{where}: observations have shape {tuple(seen.shape)} of {seen.dtype}, expected "
                 f"uint8 frames {('L', *expected)}, each frame once"
             )
+        _check_before(episode.before, expected, where)
         return
     values = np.asarray(seen)
     _check_shape("observations", values, task.observation_shape, where)
     _check_finite("observations", values, where)
+
+
+def _check_before(before: Any, expected: tuple[int, ...], where: str) -> None:
+    if before is None:
+        return
+    seen = np.asarray(before)
+    if seen.dtype != np.uint8 or seen.shape[1:] != expected:
+        raise DataError(
+            f"{where}: the frames before it have shape {seen.shape} of {seen.dtype}, expected "
+            f"uint8 frames {('K', *expected)}"
+        )
 
 
 def _check_length(name: str, values: NDArray[Any], steps: int, where: str) -> None:

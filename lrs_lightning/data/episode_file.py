@@ -7,7 +7,8 @@ byte raises instead of becoming a data point.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 
 from lrs_lightning.data.checks import check_episode
 from lrs_lightning.data.demonstration import Demonstration, Origin
+from lrs_lightning.data.stored_array import find_array, holds
 from lrs_lightning.data.task import Task
 from lrs_lightning.errors import DataError
 
@@ -45,40 +47,73 @@ class EpisodeFile:
         self.path = path
         self._identity = _identity(path)
         self._handles: dict[int, h5py.File] = {}
+        self._plain: set[str] = set()  # arrays that were looked at
         self._handle()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**vars(self), "_handles": {}}  # a handle belongs to one process
+        # A handle belongs to one process.
+        return {**vars(self), "_handles": {}, "_plain": set()}
 
     def has(self, name: str) -> bool:
-        """Whether there is an array such as `00000/before`."""
-        return f"episodes/{name}" in self._handle()
+        """Whether there is an array such as `00000/before`.
+
+        Raises:
+            DataError: there is no such episode.
+        """
+        with self._named(name) as place:
+            return holds(self._handle(), place)
 
     def shape(self, name: str) -> tuple[int, ...]:
         """Shape of the array `00000/observations`.
 
         Raises:
-            DataError: there is no such array.
+            DataError: there is no such array, or it is no plain one of numbers.
         """
-        return tuple(self._array(name).shape)
+        with self._named(name) as place:
+            return tuple(self._array(place).shape)
 
-    def read(self, name: str, steps: slice = slice(None)) -> NDArray[Any]:
-        """Steps of the array `00000/observations`.
+    def dtype(self, name: str) -> np.dtype[Any]:
+        """Type of the numbers of the array `00000/observations`.
 
         Raises:
-            DataError: there is no such array, or a chunk was altered.
+            DataError: there is no such array, or it is no plain one of numbers.
         """
-        try:
-            values: NDArray[Any] = self._array(name)[steps]
-        except OSError as error:
-            raise DataError(f"{self.path}: {name} cannot be read ({error})") from error
-        return values
+        with self._named(name) as place:
+            found: np.dtype[Any] = self._array(place).dtype
+            return found
 
-    def _array(self, name: str) -> h5py.Dataset:
+    def read(self, name: str, steps: slice = slice(None)) -> NDArray[Any]:
+        """Steps of the array `00000/observations`, in a type that PyTorch knows.
+
+        Raises:
+            DataError: there is no such array, it is no plain one of numbers, or a chunk was
+                altered.
+        """
+        with self._named(name) as place:
+            return _known_to_torch(self._array(place)[steps])
+
+    def _array(self, place: str) -> h5py.Dataset:
+        if place in self._plain:
+            return self._handle()[place]
+        array = find_array(self._handle(), place)
+        self._plain.add(place)
+        return array
+
+    @contextmanager
+    def _named(self, name: str) -> Iterator[str]:
+        """Where an array is; whatever HDF5 has to say of it becomes a sentence with both names."""
+        number, _, array = name.partition("/")
+        where = f"{self.path}, episode {int(number)}"
         try:
-            return self._handle()[f"episodes/{name}"]
-        except KeyError as error:
-            raise DataError(f"{self.path} has no {name}: write the demonstrations anew") from error
+            yield f"episodes/{name}"
+        except KeyError:
+            raise DataError(f"{where} has no {array}: write the demonstrations anew") from None
+        except DataError as error:
+            reason = str(error).replace(f"episodes/{name}", array)
+            raise DataError(f"{where}: {reason}: write the demonstrations anew") from None
+        except (OSError, ValueError, TypeError, RuntimeError, MemoryError) as error:
+            reason = " ".join(str(error).split())[:200]
+            raise DataError(f"{where}: {array} cannot be read ({reason})") from error
 
     def _handle(self) -> h5py.File:
         handle = self._handles.get(os.getpid())
@@ -109,6 +144,15 @@ class Written:
 def _identity(path: Path) -> tuple[int, int]:
     status = path.stat()
     return status.st_dev, status.st_ino
+
+
+def _known_to_torch(values: NDArray[Any]) -> NDArray[Any]:
+    """In the byte order of this machine, and signed where PyTorch knows no unsigned arithmetic."""
+    if values.dtype.kind == "u" and values.dtype.itemsize > 1:
+        return values.astype(np.int64)
+    if values.dtype.isnative:
+        return values
+    return values.astype(values.dtype.newbyteorder("="))
 
 
 def write_episodes(

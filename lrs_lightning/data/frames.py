@@ -34,7 +34,7 @@ class StoredFrames:
     def __init__(self, file: EpisodeFile, name: str) -> None:
         self._file, self._name = file, name
         self.shape = file.shape(name)
-        self.dtype = np.dtype(np.uint8)
+        self.dtype = file.dtype(name)
 
     def __len__(self) -> int:
         return self.shape[0]

@@ -6,35 +6,70 @@ changes a store by putting another manifest in its place, in one step.
     {"schema": 2, "task": {...},
      "parts": [{"file": "episodes.h5", "sha256": "...", "episodes": 20}],
      "episodes": 20, "steps": 20000, "lengths": [...], "returns": [...], "origins": [{...}, ...],
-     "expert": "shipped", ...}
+     "expert": "shipped", ..., "sha256": "of all that is above"}
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta, Struct
 
 from lrs_lightning.data.demonstration import Origin
 from lrs_lightning.data.episode_file import Written
 from lrs_lightning.data.task import Task
+from lrs_lightning.documents import (
+    CHECKSUM,
+    as_shape,
+    check,
+    parse_json,
+    read_bytes,
+    write_json,
+)
 from lrs_lightning.errors import DataError
-from lrs_lightning.files import write_whole
 
 SCHEMA = 2
 MANIFEST, FIRST_PART = "manifest.json", "episodes.h5"
-_NEEDED = {"schema", "task", "episodes", "lengths", "returns"}
+_MEND = "collect the demonstrations anew"
 
 
-@dataclass(frozen=True)
-class Part:
+Count = Annotated[int, Meta(ge=0, le=1 << 40)]
+_Steps = Annotated[int, Meta(ge=1, le=1 << 40)]
+
+
+class Part(Struct, frozen=True, forbid_unknown_fields=True):
     """A file of episodes: its name, SHA-256, and how many episodes it has."""
 
-    file: str
+    file: Annotated[str, Meta(pattern=r"^episodes(-[0-9]{1,9})?\.h5$")]
+    sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+    episodes: _Steps
+
+
+class _Manifest(Struct):
+    """What every manifest has; further entries are kept as they are."""
+
+    schema: Literal[2]
+    task: dict[str, Any]
+    parts: Annotated[list[Part], Meta(min_length=1)]
+    episodes: _Steps
+    lengths: list[_Steps]
+    returns: list[float]
+    origins: list[Origin]
+    steps: _Steps | None = None
+
+
+class _Manifest1(Struct):
+    """What a manifest of schema 1 has."""
+
     sha256: str
-    episodes: int
+    episodes: Annotated[int, Meta(ge=1, le=1 << 20)]
+    expert: str | None = None
+    validation: list[Count] = []
+    seeds: list[int | None] | None = None
+    noise: list[float] | None = None
 
 
 def compose(
@@ -45,7 +80,7 @@ def compose(
         "schema": SCHEMA,
         "task": task.to_dict(),
         **about,
-        "parts": [asdict(part) for part in parts],
+        "parts": [msgspec.structs.asdict(part) for part in parts],
         **_of_episodes([], [], [], episodes),
     }
 
@@ -54,7 +89,7 @@ def extend(manifest: Mapping[str, Any], part: Part, episodes: Sequence[Written])
     """The manifest after a part with these episodes was added."""
     return {
         **manifest,
-        "parts": [*manifest["parts"], asdict(part)],
+        "parts": [*manifest["parts"], msgspec.structs.asdict(part)],
         **_of_episodes(manifest["lengths"], manifest["returns"], manifest["origins"], episodes),
     }
 
@@ -77,56 +112,87 @@ def _of_episodes(
 
 def parts_of(manifest: Mapping[str, Any]) -> list[Part]:
     """The files of a store."""
-    return [Part(**part) for part in manifest["parts"]]
+    return [msgspec.convert(part, Part) for part in manifest["parts"]]
+
+
+def task_of(manifest: Mapping[str, Any], folder: Path) -> Task:
+    """What the episodes of a store are of.
+
+    Raises:
+        DataError: no task is described there.
+    """
+    try:
+        return Task.from_dict(manifest["task"])
+    except DataError as error:
+        raise DataError(f"{folder / MANIFEST}: {error}") from None
 
 
 def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
     """Put a manifest in the place of the old one, in one step."""
-    write_whole(folder / MANIFEST, json.dumps(manifest, indent=1))
+    write_json(folder / MANIFEST, dict(manifest))
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
     """The manifest in a folder; that of schema 1 reads as one of a single part.
 
     Raises:
-        DataError: there is none, or it is damaged or of a later schema.
+        DataError: there is none, or it is damaged, contradicts itself or is of a later schema.
     """
     path = folder / MANIFEST
-    try:
-        manifest = json.loads(path.read_bytes())
-        missing = _NEEDED - manifest.keys()
-    except (FileNotFoundError, NotADirectoryError):
+    if not path.is_file():
         raise DataError(
             f"no demonstrations in {folder}: collect some with `python -m lrs_lightning collect "
             "--out` and another folder, or bring your own with `import`"
-        ) from None
-    except (ValueError, AttributeError) as error:
-        raise DataError(f"{path} is damaged ({error}): collect the demonstrations anew") from None
-    if missing or manifest["schema"] not in (1, SCHEMA):
-        raise DataError(
-            f"{path} is not a manifest of schema {SCHEMA} "
-            f"({'missing ' + ', '.join(sorted(missing)) if missing else manifest['schema']}): "
-            "collect the demonstrations anew"
         )
-    try:
-        found = _from_schema_1(manifest) if manifest["schema"] == 1 else manifest
-        parts_of(found)
-    except (KeyError, TypeError) as error:
-        raise DataError(f"{path} is damaged ({error}): collect the demonstrations anew") from None
-    return found
+    where, content = str(path), read_bytes(path, _MEND)
+    manifest = parse_json(content, dict[str, Any], where, _MEND)
+    if manifest.get("schema") not in (1, SCHEMA):
+        raise DataError(
+            f"{path} is not a manifest of schema {SCHEMA} ({str(manifest.get('schema'))[:40]}): "
+            f"{_MEND}"
+        )
+    if manifest["schema"] == 1:  # its sha256 is that of the file of episodes
+        manifest = _from_schema_1(manifest, where)
+    else:
+        check(content, where, _MEND)
+        manifest.pop(CHECKSUM, None)
+    fault = _contradiction(as_shape(manifest, _Manifest, where, _MEND))
+    if fault is not None:
+        raise DataError(f"{path} contradicts itself ({fault}): {_MEND}")
+    return manifest
 
 
-def _from_schema_1(manifest: dict[str, Any]) -> dict[str, Any]:
+def _contradiction(manifest: _Manifest) -> str | None:
+    """What two entries say differently; None if they agree."""
+    count = manifest.episodes
+    for name in ("lengths", "returns", "origins"):
+        if len(getattr(manifest, name)) != count:
+            return f"{count} episodes and {len(getattr(manifest, name))} {name}"
+    if sum(part.episodes for part in manifest.parts) != count:
+        return f"{count} episodes, and the parts have others"
+    if len({part.file for part in manifest.parts}) != len(manifest.parts):
+        return "two parts are one file"
+    if manifest.steps not in (None, sum(manifest.lengths)):
+        return f"{manifest.steps} steps, and the lengths add up to {sum(manifest.lengths)}"
+    return None
+
+
+def _from_schema_1(manifest: dict[str, Any], where: str) -> dict[str, Any]:
     """One file of episodes, whose seeds and noise are lists beside it."""
-    count = manifest["episodes"]
-    expert = manifest.get("expert")
-    held_out = set(manifest.get("validation", ()))
-    seeds = manifest.get("seeds") or [None] * count
-    noise = manifest.get("noise") or [0.0] * count
+    old = as_shape(manifest, _Manifest1, where, _MEND)
+    count, held_out = old.episodes, set(old.validation)
+    seeds, noise = old.seeds or [None] * count, old.noise or [0.0] * count
+    if len(seeds) != count or len(noise) != count or max(held_out, default=0) >= count:
+        raise DataError(
+            f"{where} contradicts itself ({count} episodes; and seeds, noise or validation of "
+            f"others): {_MEND}"
+        )
     origins = [
-        Origin(expert, expert, noise=noise[i], seed=seeds[i], held_out=i in held_out).to_dict()
+        Origin(
+            old.expert, old.expert, noise=noise[i], seed=seeds[i], held_out=i in held_out
+        ).to_dict()
         for i in range(count)
     ]
-    part = {"file": FIRST_PART, "sha256": manifest["sha256"], "episodes": count}
+    part = {"file": FIRST_PART, "sha256": old.sha256, "episodes": count}
     kept = {key: value for key, value in manifest.items() if key != "sha256"}
     return {**kept, "schema": SCHEMA, "parts": [part], "origins": origins}

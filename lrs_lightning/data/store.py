@@ -14,11 +14,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from lrs_lightning.data.checks import check_episode
 from lrs_lightning.data.demonstration import Demonstration, Origin
 from lrs_lightning.data.episode_file import ARRAYS, BEFORE, EpisodeFile
 from lrs_lightning.data.frames import StoredFrames
-from lrs_lightning.data.manifest import Part, parts_of, read_manifest
-from lrs_lightning.data.task import Task
+from lrs_lightning.data.manifest import Part, parts_of, read_manifest, task_of
 from lrs_lightning.errors import DataError, EnvironmentMismatchError
 
 # A writer may replace the store between our look at the manifest and at its files; never for long.
@@ -40,13 +40,14 @@ class DemonstrationStore:
     def __init__(self, folder: str | Path, env: str | None = None) -> None:
         self.folder = Path(folder)
         self.manifest, self._files = _open(self.folder)
-        self.task = Task.from_dict(self.manifest["task"])
+        self.task = task_of(self.manifest, self.folder)
         if env is not None and self.task.env != env:
             raise EnvironmentMismatchError(
                 f"{self.folder} holds demonstrations of {self.task.env}, not of {env}: choose "
                 "another folder, or collect them anew"
             )
         self.origins = [Origin.from_dict(values) for values in self.manifest["origins"]]
+        self._checked: set[int] = set()  # episodes that were found to be what the task needs
         self._places = [
             (file, number)
             for file, part in zip(self._files, parts_of(self.manifest), strict=True)
@@ -57,10 +58,33 @@ class DemonstrationStore:
         return len(self._places)
 
     def __getitem__(self, index: int) -> Demonstration:
+        """An episode; it is checked when it is first read.
+
+        Raises:
+            DataError: it is damaged, or no episode of the task: of another length than the manifest
+                says, with numbers that are not finite, out of bounds, or of another shape or type.
+        """
+        index = range(len(self))[index]
         file, number = self._places[index]
         names = [*ARRAYS, *([BEFORE] if file.has(f"{number:05d}/{BEFORE}") else [])]
+        if index not in self._checked:
+            self._check_lengths(file, number, self.manifest["lengths"][index])
         arrays = {name: self._array(file, f"{number:05d}/{name}") for name in names}
-        return Demonstration(**arrays, origin=self.origins[index])
+        episode = Demonstration(**arrays, origin=self.origins[index])
+        if index not in self._checked:
+            check_episode(episode, self.task, f"{file.path}, episode {number}")
+            self._checked.add(index)
+        return episode
+
+    def _check_lengths(self, file: EpisodeFile, number: int, length: int) -> None:
+        """Before an array is read: a file may claim more steps than there is memory."""
+        for name in ARRAYS:
+            steps = file.shape(f"{number:05d}/{name}")[0]
+            if steps != length:
+                raise DataError(
+                    f"{file.path}, episode {number}: {name} have {steps} steps and the manifest "
+                    f"says {length}: collect the demonstrations anew"
+                )
 
     def __iter__(self) -> Iterator[Demonstration]:
         return (self[i] for i in range(len(self)))
@@ -88,11 +112,13 @@ def _open(folder: Path) -> tuple[dict[str, Any], list[EpisodeFile]]:
 
 def _open_part(folder: Path, part: Part) -> EpisodeFile:
     path = folder / part.file
+    if path.exists() and not path.is_file():  # a pipe would keep us waiting
+        raise DataError(f"{path} is no file: collect the demonstrations anew")
     try:
         altered = file_sha256(path) != part.sha256
         if not altered:
             return EpisodeFile(path)
-    except (IsADirectoryError, PermissionError) as error:
+    except PermissionError as error:
         raise DataError(f"{path} cannot be read ({error.strerror})") from error
     raise DataError(
         f"{path} was truncated or altered (its SHA-256 is not the manifest's): "

@@ -6,13 +6,19 @@ not installed.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+import math
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
 
+from lrs_lightning.documents import as_shape
 from lrs_lightning.errors import DataError, EnvironmentMismatchError
+from lrs_lightning.foreign_id import check_foreign_id
+
+_LARGEST = 1 << 30
+_MEND = "use what this package wrote"
 
 
 @dataclass(frozen=True)
@@ -62,20 +68,38 @@ class Task:
         """Read what `to_dict` wrote.
 
         Raises:
-            DataError: a key is missing or unknown.
+            DataError: a key is missing, unknown or of another type; the task names a module; or the
+                spaces are none.
         """
-        try:
-            plain = dict(values)
-            if ":" in plain["env"]:  # Gymnasium would import what stands before it
-                raise DataError(
-                    f"the task {plain['env']!r} names a module to import, which no file may: "
-                    "import it in your own code, and name the task alone"
-                )
-            for key in ("observation_shape", "action_low", "action_high"):
-                plain[key] = tuple(plain[key])
-            return cls(**plain)
-        except (KeyError, TypeError) as error:
-            raise DataError(f"the description of the task is incomplete: {error}") from None
+        where = "the description of the task is incomplete or wrong"
+        plain = as_shape(values, dict[str, Any], where, _MEND)
+        unknown = plain.keys() - {field.name for field in fields(cls)}
+        if unknown:
+            raise DataError(f"{where}: {', '.join(sorted(unknown))} is unknown: {_MEND}")
+        for name, open_end in (("action_low", -np.inf), ("action_high", np.inf)):
+            if isinstance(plain.get(name), list):  # JSON knows no infinity: null is no bound
+                plain[name] = [open_end if end is None else end for end in plain[name]]
+        task = as_shape(plain, cls, where, _MEND)
+        check_foreign_id(task.env, where)
+        if fault := task._fault():
+            raise DataError(f"{where}: {fault}: {_MEND}")
+        return task
+
+    def _fault(self) -> str | None:
+        """Why these are no spaces of a task; None if they are."""
+        if self.observation_dtype not in ("float32", "uint8"):
+            return f"observation_dtype is {self.observation_dtype!r}, expected float32 or uint8"
+        if not all(0 < n <= _LARGEST for n in (1, *self.observation_shape)):
+            return f"observation_shape is {self.observation_shape}"
+        if math.prod(self.observation_shape) > _LARGEST:
+            return f"observation_shape is {self.observation_shape}, more than any task shows"
+        if self.actions is not None:
+            counted = 0 < self.actions <= _LARGEST and abs(self.action_start) <= _LARGEST
+            return None if counted else f"there are {self.actions} actions"
+        ends = list(zip(self.action_low, self.action_high, strict=False))
+        if not ends or len(self.action_low) != len(self.action_high):
+            return "there is no lower and upper bound of each action"
+        return None if all(low <= high for low, high in ends) else "an action has no values"
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON and for checkpoints that load with `weights_only=True`."""

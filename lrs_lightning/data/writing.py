@@ -68,7 +68,7 @@ def append_episodes(folder: str | Path, episodes: Iterable[Demonstration]) -> De
     read_manifest(folder)  # no lock, and no folder, for what is no store
     with _writing(folder):
         old = read_manifest(folder)
-        part, written = _add_part(folder, Task.from_dict(old["task"]), episodes, old["episodes"])
+        part, written = _add_part(folder, manifests.task_of(old, folder), episodes, old["episodes"])
         manifests.write_manifest(folder, manifests.extend(old, part, written))
         return DemonstrationStore(folder)
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from lrs_lightning.documents import write_json
 from lrs_lightning.envs import domain_of
 from lrs_lightning.errors import ArgumentError
-from lrs_lightning.files import write_whole
 from lrs_lightning.rollout import Episode, Policy, rollout
 from lrs_lightning.shifts import CLEAN
 from lrs_lightning.versions import versions
@@ -63,6 +63,11 @@ def score(
     }
 
 
-def write_card(path: Path, card: dict[str, Any]) -> None:
-    """Write a card as JSON, whole or not at all."""
-    write_whole(path, json.dumps(card, indent=2) + "\n")
+def write_card(weights: Path, card: dict[str, Any]) -> None:
+    """Write the card beside its weights, with their SHA-256, whole or not at all.
+
+    Raises:
+        DataError: it cannot be written.
+    """
+    sha256 = hashlib.sha256(weights.read_bytes()).hexdigest()
+    write_json(weights.with_suffix(".json"), {**card, "weights_sha256": sha256})

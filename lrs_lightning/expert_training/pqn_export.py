@@ -31,6 +31,7 @@ def export_expert(folder: Path, path: Path, episodes: int = 30) -> dict[str, Any
     network.load_state_dict(state["network"])
     path.parent.mkdir(parents=True, exist_ok=True)
     header = {"env": env_id, "algorithm": "PQN", "encoder": config.encoder, "normalize": "true"}
+    path.with_suffix(".json").unlink(missing_ok=True)  # of the weights before, if any
     save_pixel_expert(network, path, header)
     card = {
         **header,
@@ -44,7 +45,7 @@ def export_expert(folder: Path, path: Path, episodes: int = 30) -> dict[str, Any
         "learning_curve": _curve(folder / CURVE, state["decisions"]),
         "evaluation": score(load_expert(path, env_id), env_id, episodes),
     }
-    write_card(path.with_suffix(".json"), card)
+    write_card(path, card)
     return card
 
 

@@ -15,10 +15,12 @@ from torch.utils.tensorboard import SummaryWriter
 
 from lrs_lightning import checkpoints
 from lrs_lightning.checkpoints import check_finite, write_checkpoint
+from lrs_lightning.documents import as_shape
 from lrs_lightning.errors import ArgumentError, DataError
 from lrs_lightning.expert_training.pqn import PQN
 from lrs_lightning.expert_training.pqn_config import PQNConfig
 from lrs_lightning.files import write_whole
+from lrs_lightning.foreign_id import check_foreign_id
 from lrs_lightning.stopping import Interrupted
 
 CHECKPOINT = "last.ckpt"
@@ -145,6 +147,8 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
             f"{path} is not a checkpoint of an expert's training: it lacks "
             f"{', '.join(sorted(expected - set(state)))}"
         )
+    config = as_shape(state["config"], dict[str, Any], f"{path}: its config", "train anew")
+    check_foreign_id(str(config.get("env_id")), str(path))
     return state
 
 

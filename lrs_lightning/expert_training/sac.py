@@ -110,7 +110,7 @@ def _export(model: Any, env_id: str, folder: Path, config: SACConfig, episodes: 
         "seed": config.seed,
         "evaluation": score(load_expert(path, env_id), env_id, episodes),
     }
-    write_card(path.with_suffix(".json"), card)
+    write_card(path, card)
     return path
 
 

@@ -1,12 +1,13 @@
 """Experts as safetensors: weights, and in the header where they come from.
 
 Vectors: `layers.{i}.weight` and `layers.{i}.bias`. Pixels: the state dictionary of a `QNetwork`;
-the header says which `encoder` it has and whether it is normalised.
+the header says which `encoder` it has and whether it is normalised. The card beside it has the
+SHA-256 of the whole file.
 """
 
 from __future__ import annotations
 
-import json
+import hashlib
 from collections.abc import Mapping
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -16,40 +17,74 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 import torch
+from msgspec import Struct
 from safetensors import SafetensorError
 from safetensors.numpy import load as load_arrays
 from safetensors.numpy import save as save_arrays
 
+from lrs_lightning.documents import CHECKSUM, as_shape, parse_json, read_bytes, read_json
 from lrs_lightning.envs import EnvInfo, describe, get_domain
 from lrs_lightning.errors import DataError, EnvironmentMismatchError
 from lrs_lightning.experts.mlp import MLPExpert
 from lrs_lightning.experts.pixels import PixelExpert
 from lrs_lightning.experts.q_network import QNetwork, build_q_network
 from lrs_lightning.files import write_whole
+from lrs_lightning.foreign_id import check_foreign_id
 
 Arrays = dict[str, Any]
+_MEND = "copy it again"
+
+
+class _Card(Struct):
+    """What decides how weights are read; all else in a card is for people."""
+
+    env: str | None = None
+    activation: str = "relu"
+    encoder: str = "small"
+    normalize: str | bool = "true"
+    algorithm: str = ""
+    weights_sha256: str | None = None
 
 
 def expert_from_safetensors(file: Traversable | Path, env_id: str) -> MLPExpert | PixelExpert:
     """Read an expert; see `load_expert` for what is raised."""
-    content = file.read_bytes()
-    try:
-        arrays = load_arrays(content)
-    except (SafetensorError, ValueError) as error:
-        raise DataError(f"{file} is not a safetensors file ({error}): copy it again") from error
-    card = {**_metadata(content), **_card(file)}
-    made_for = card.get("env", env_id)
+    content = read_bytes(file, _MEND)
+    card = _card(file)
+    told = as_shape(card, _Card, f"the card of {file}", _MEND)
+    if told.weights_sha256 not in (None, hashlib.sha256(content).hexdigest()):
+        raise DataError(f"{file} was altered (its SHA-256 is not that of its card): {_MEND}")
+    arrays = _arrays(content, file)
+    card = {**_metadata(content, file), **card}
+    told = as_shape(card, _Card, f"the header of {file}", _MEND)
+    made_for = env_id if told.env is None else check_foreign_id(told.env, str(file))
     if made_for != env_id:
         raise EnvironmentMismatchError(
             f"{file} is an expert for {made_for}, not for {env_id}: give --env {made_for}, or "
             "another expert"
         )
-    read = _pixel_expert if "encoder.convolutions.0.weight" in arrays else _mlp_expert
-    return read(arrays, card, describe(env_id), file)
+    info = describe(env_id)
+    if "encoder.convolutions.0.weight" not in arrays:
+        return _mlp_expert(arrays, card, info, file, told.activation)
+    state = {name: torch.from_numpy(array) for name, array in arrays.items()}
+    normalize = str(told.normalize).lower() == "true"
+    return pixel_expert(info, file, state, told.encoder, normalize, card)
+
+
+def _arrays(content: bytes, file: Traversable | Path) -> Arrays:
+    try:
+        arrays: Arrays = load_arrays(content)
+    except (SafetensorError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DataError(f"{file} is not a safetensors file ({error}): {_MEND}") from error
+    other = sorted(name for name, array in arrays.items() if array.dtype.kind != "f")
+    if other:
+        raise DataError(
+            f"{file}: tensor {other[0]} is of type {arrays[other[0]].dtype}, expected floats"
+        )
+    return arrays
 
 
 def _mlp_expert(
-    arrays: Arrays, card: dict[str, Any], info: EnvInfo, file: Traversable | Path
+    arrays: Arrays, card: dict[str, Any], info: EnvInfo, file: Traversable | Path, activation: str
 ) -> MLPExpert:
     count = sum(name.endswith(".weight") for name in arrays)
     try:
@@ -63,7 +98,6 @@ def _mlp_expert(
     left = sorted(arrays.keys() - used)
     if left:
         raise DataError(f"{file} has tensors that have no place in a chain of layers: {left}")
-    activation = str(card.get("activation", "relu"))
     return mlp_expert(info, file, layers=layers, card=card, activation=activation)
 
 
@@ -100,14 +134,6 @@ def _is_image(space: gym.spaces.Box) -> bool:
     return space.dtype == np.uint8 and len(space.shape) > 1
 
 
-def _pixel_expert(
-    arrays: Arrays, card: dict[str, Any], info: EnvInfo, file: Traversable | Path
-) -> PixelExpert:
-    normalize = str(card.get("normalize", "true")).lower() == "true"
-    state = {name: torch.from_numpy(array) for name, array in arrays.items()}
-    return pixel_expert(info, file, state, str(card.get("encoder", "small")), normalize, card)
-
-
 def pixel_expert(
     info: EnvInfo,
     file: Traversable | Path,
@@ -131,7 +157,7 @@ def pixel_expert(
         actions = len(state["head.bias"])
         network: QNetwork = build_q_network(encoder, actions, normalize)
         network.load_state_dict(dict(state))
-    except (KeyError, RuntimeError) as error:
+    except (KeyError, RuntimeError, TypeError) as error:
         raise DataError(
             f"{file} does not fit the network {encoder!r}: {' '.join(str(error).split())[:200]}"
         ) from None
@@ -147,17 +173,25 @@ def save_pixel_expert(network: QNetwork, path: Path, metadata: Mapping[str, str]
     write_whole(path, save_arrays(state, dict(metadata)))
 
 
-def _metadata(content: bytes) -> dict[str, Any]:
+def _metadata(content: bytes, file: Traversable | Path) -> dict[str, Any]:
     """The free-form strings in the header of a safetensors file."""
     length = int.from_bytes(content[:8], "little")
-    return dict(json.loads(content[8 : 8 + length]).get("__metadata__", {}))
+    where = f"the header of {file}"
+    header = parse_json(content[8 : 8 + length], dict[str, Any], where, _MEND)
+    return as_shape(header.get("__metadata__") or {}, dict[str, Any], where, _MEND)
 
 
 def _card(file: Traversable | Path) -> dict[str, Any]:
     """The card beside the weights, where there is one."""
-    stem = file.name.removesuffix(".safetensors")
     if isinstance(file, Path):
         beside: Traversable = file.with_suffix(".json")
+        if file.with_suffix(".json").is_symlink():  # cards are copied into stores
+            raise DataError(f"{beside} is a link: put the file that it leads to in its place")
     else:
+        stem = file.name.removesuffix(".safetensors")
         beside = files("lrs_lightning.experts") / "shipped" / f"{stem}.json"
-    return json.loads(beside.read_text()) if beside.is_file() else {}
+    if not beside.is_file():
+        return {}
+    card: dict[str, Any] = read_json(beside, dict[str, Any], _MEND)
+    card.pop(CHECKSUM, None)
+    return card

@@ -113,7 +113,8 @@ def _outputs(space: gym.spaces.Box | gym.spaces.Discrete) -> int:
 def _check(layers: Sequence[tuple[Array, Array]]) -> None:
     if not layers:
         raise DataError("the expert has no layers: expected layers.0.weight, layers.0.bias, ...")
-    width = layers[0][0].shape[1]
+    first = layers[0][0]
+    width = first.shape[1] if first.ndim == 2 else None
     for i, (weight, bias) in enumerate(layers):
         if weight.ndim != 2 or weight.shape[1] != width or bias.shape != weight.shape[:1]:
             raise DataError(

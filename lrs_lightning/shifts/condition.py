@@ -21,6 +21,7 @@ from lrs_lightning.shifts.schedule import ALWAYS, SCHEDULE_KEYS, Schedule
 
 CLEAN = "clean"
 _FROM_TEXT = -(2**31)
+_LONGEST = 512  # characters of a condition
 _COMPONENT = re.compile(r"(?P<name>[A-Za-z_]\w*)(\[(?P<options>[^\[\]]*)\])?(@(?P<severity>\d+))?")
 
 
@@ -105,8 +106,8 @@ class Condition:
             return cls(source)
         if not isinstance(source, Mapping) or not ({"shift", "compose"} & set(source)):
             raise ArgumentError(
-                f"condition {source!r}: write text such as 'mass@3', or a mapping with 'shift' and "
-                "'severity'"
+                f"condition {source!r:.200}: write text such as 'mass@3', or a mapping with "
+                "'shift' and 'severity'"
             )
         if "compose" in source:
             return cls("+".join(str(cls.parse(part)) for part in source["compose"]))
@@ -117,6 +118,8 @@ class Condition:
 
 
 def _components(text: str, default: int | None) -> tuple[Component, ...]:
+    if len(text) > _LONGEST:
+        raise ArgumentError(f"condition {text[:40]!r}...: more than {_LONGEST} characters")
     if text == CLEAN:
         if default:
             raise ArgumentError(f"condition clean@{default}: clean has no severity but 0")

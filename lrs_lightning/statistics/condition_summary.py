@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypedDict
+from typing import Annotated, Any, Literal, TypedDict
 
 import numpy as np
+from msgspec import Meta
 
 from lrs_lightning.statistics import estimates
 from lrs_lightning.statistics.bootstrap import interval
@@ -18,6 +19,8 @@ from lrs_lightning.statistics.returns import CLEAN, Column, finite
 Interval = tuple[float, float]
 Share = Literal["expert_normalized", "retention"]
 """The keys that are a share of something."""
+Ends = Annotated[list[float | None], Meta(min_length=2, max_length=2)]
+"""An interval as JSON holds it; None where an end is not known."""
 UNKNOWN: Interval = (np.nan, np.nan)
 
 
@@ -49,15 +52,15 @@ class ConditionSummary(TypedDict):
     episodes: int
     failed: int
     return_mean: float | None
-    return_ci95: list[float | None]
+    return_ci95: Ends
     return_iqm: float | None
     return_median: float | None
     return_std: float | None
     length_mean: float | None
     expert_normalized: float | None
-    expert_normalized_ci95: list[float | None]
+    expert_normalized_ci95: Ends
     retention: float | None
-    retention_ci95: list[float | None]
+    retention_ci95: Ends
     retention_normalized: float | None
 
 

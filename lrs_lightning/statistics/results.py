@@ -24,6 +24,7 @@ from msgspec import Meta, Struct, field
 
 from lrs_lightning.errors import DataError, LrsError
 from lrs_lightning.files import cannot_write, make_folder, write_whole
+from lrs_lightning.foreign_id import check_foreign_id
 from lrs_lightning.rollout import Episode
 from lrs_lightning.shifts import Condition
 
@@ -122,6 +123,7 @@ class ResultsWriter:
     ) -> None:
         self.path, self._columns = Path(path), dict(columns or {})
         self._sync_every, self._unsynced = sync_every, 0
+        _refuse_link(self.path)
         self._made_folder = not self.path.parent.exists()
         make_folder(self.path.parent)
         try:
@@ -202,8 +204,7 @@ def read_results(path: str | Path) -> list[Row]:
     """
     path = Path(path)
     path = path / "results.jsonl" if path.is_dir() else path
-    if path.is_symlink():  # a foreign run folder shows what lies in it, and nothing else
-        raise DataError(f"{path} is a link: give the file that it leads to")
+    _refuse_link(path)
     try:
         lines = path.read_bytes().split(b"\n")
     except OSError as error:
@@ -222,6 +223,12 @@ def read_results(path: str | Path) -> list[Row]:
         elif line.strip():
             log.warning("%s ends in a torn line: its %d whole episodes are kept", path, len(rows))
     return rows
+
+
+def _refuse_link(path: Path) -> None:
+    """A run folder of somebody else's shows and changes what lies in it, and nothing else."""
+    if path.is_symlink():
+        raise DataError(f"{path} is a link: give the file that it leads to")
 
 
 def merge_results(paths: Iterable[str | Path], out: str | Path) -> list[Row]:
@@ -276,6 +283,7 @@ def _checked(row: Row, path: Path, number: int) -> Row:
     except msgspec.ValidationError as error:
         reason = str(error).replace("`", "")
         raise DataError(f"{where}: {reason}: delete it, the others can stay") from None
+    check_foreign_id(columns.env, where)
     if columns.status == "ok" and columns.return_ is None:
         raise DataError(f"{where} is ok and has no return: delete it, the others can stay")
     return row

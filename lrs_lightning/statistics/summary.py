@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -10,8 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from lrs_lightning.errors import ArgumentError, DataError
-from lrs_lightning.files import write_whole
+from lrs_lightning.errors import ArgumentError
 from lrs_lightning.statistics import estimates
 from lrs_lightning.statistics.bootstrap import interval
 from lrs_lightning.statistics.comparison import compare, plain
@@ -23,6 +21,7 @@ from lrs_lightning.statistics.condition_summary import (
 from lrs_lightning.statistics.estimates import Array
 from lrs_lightning.statistics.results import SCHEMA, Row, latest
 from lrs_lightning.statistics.returns import CLEAN, Column, Returns, finite
+from lrs_lightning.statistics.summary_file import read_content, write_content
 
 AGGREGATES: dict[str, estimates.Statistic] = {
     "iqm": estimates.iqm,
@@ -83,31 +82,16 @@ class Summary:
 
     def write(self, path: str | Path) -> Path:
         """Write `summary.json` whole or not at all; a folder gets that name added."""
-        path = Path(path)
-        path = path / "summary.json" if path.is_dir() else path
-        return write_whole(path, json.dumps(plain(self.to_dict()), indent=2, default=str) + "\n")
+        return write_content(path, self.to_dict())
 
     @classmethod
     def read(cls, path: str | Path) -> Summary:
         """Read what `write` wrote.
 
         Raises:
-            DataError: the file is missing, damaged, or of another schema.
+            DataError: the file is missing, damaged, altered, or of another schema or shape.
         """
-        path = Path(path)
-        path = path / "summary.json" if path.is_dir() else path
-        try:
-            content = json.loads(path.read_bytes())
-            if content.get("schema") != SCHEMA:
-                raise DataError(
-                    f"{path} has schema {content.get('schema')} and this version reads {SCHEMA}: "
-                    "evaluate again"
-                )
-            return cls._from_dict(content)
-        except OSError as error:
-            raise DataError(f"cannot read {path} ({error.strerror}): evaluate first") from error
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise DataError(f"{path} is no summary ({error}): evaluate again") from error
+        return cls._from_dict(read_content(path, SCHEMA))
 
     @classmethod
     def _from_dict(cls, content: dict[str, Any]) -> Summary:

@@ -22,7 +22,7 @@ from lrs_lightning.data import (
     oversample,
     split_episodes,
 )
-from lrs_lightning.data.manifest import read_manifest
+from lrs_lightning.data.manifest import read_manifest, task_of
 from lrs_lightning.data.recipe import Recipe, find_or_collect
 from lrs_lightning.envs import canonical_id
 from lrs_lightning.errors import ArgumentError
@@ -163,7 +163,7 @@ def env_of(env: str | None, path: str | None) -> str:
         DataError: `path` is no store, and no task was named.
     """
     if env is None and path is not None:
-        env = Task.from_dict(read_manifest(Path(path))["task"]).env
+        env = task_of(read_manifest(Path(path)), Path(path)).env
     return canonical_id(DEFAULT_ENV if env is None else env)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -80,8 +81,11 @@ def test_a_game_names_its_emulator(played: list[Any]) -> None:
 
 
 def test_a_card_is_json_that_people_read(tmp_path: Path) -> None:
-    write_card(tmp_path / "expert.json", {"env": ENV, "seeds": [1, 2]})
+    (tmp_path / "expert.safetensors").write_bytes(b"weights")
+    write_card(tmp_path / "expert.safetensors", {"env": ENV, "seeds": [1, 2]})
     text = (tmp_path / "expert.json").read_text()
-    assert json.loads(text) == {"env": ENV, "seeds": [1, 2]}
+    card = json.loads(text)
+    assert card.pop("sha256") and card.pop("weights_sha256") == sha256(b"weights").hexdigest()
+    assert card == {"env": ENV, "seeds": [1, 2]}
     assert text.startswith('{\n  "env"') and text.endswith("}\n")
-    assert [path.name for path in tmp_path.iterdir()] == ["expert.json"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["expert.json", "expert.safetensors"]

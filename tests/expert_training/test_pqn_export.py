@@ -71,7 +71,9 @@ def test_the_weights_act_as_the_network_did(tmp_path: Path, network: Any, scored
 def test_the_card_says_where_they_come_from(tmp_path: Path, network: Any, scored: Any) -> None:
     write_curve(tmp_path, 60)
     card = export_expert(tmp_path, tmp_path / "mine.safetensors", episodes=3)
-    assert json.loads((tmp_path / "mine.json").read_text()) == card
+    written = json.loads((tmp_path / "mine.json").read_text())
+    assert {key: written[key] for key in card} == card
+    assert written.keys() - card.keys() == {"sha256", "weights_sha256"}
     expected = {
         "env": GAME, "algorithm": "PQN", "encoder": "small", "normalize": "true",
         "recipe": f"python -m lrs_lightning expert fit --env {GAME}", "decisions": 500,

@@ -35,7 +35,7 @@ def test_keys_and_order(tmp_path: Path) -> None:
         "retention",
     }  # fmt: skip
     assert all(needed <= set(condition) for condition in content["conditions"])
-    assert Summary.read(tmp_path).to_dict() == content
+    assert Summary.read(tmp_path).to_dict() == {k: v for k, v in content.items() if k != "sha256"}
     assert list(tmp_path.iterdir()) == [tmp_path / "summary.json"]
 
 
@@ -175,7 +175,7 @@ def test_one_of_several_is_a_summary_of_its_own(tmp_path: Path) -> None:
     both = replace(
         summarize(rows(MEANS)),
         others=[summarize(rows(MEANS, policy="other"))],
-        differences=[{"a": "student", "b": "other"}],
+        differences=summarize_all(rows(MEANS) + rows(MEANS, policy="other")).differences,
     )
     assert [s.name for s in both.all] == ["student", "other"]
     assert both.all[0].others == [] and both.all[0].differences == []
@@ -215,7 +215,7 @@ def test_rows_of_two_policies_are_refused() -> None:
 
 @pytest.mark.parametrize(
     ("content", "sentence"),
-    [("{", "is no summary"), ("[]", "is no summary"), ('{"schema": 9}', "has schema 9")],
+    [("{", "is no JSON"), ("[]", "Expected object, got array"), ('{"schema": 9}', "has schema 9")],
 )
 def test_a_damaged_summary_is_named(tmp_path: Path, content: str, sentence: str) -> None:
     (tmp_path / "summary.json").write_text(content)
