@@ -10,6 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+ANY_FAILURE: tuple[type[BaseException], ...] = (Exception, SystemExit)
+"""What to catch around somebody else's code: an `exit()` in it must not end us as if all were done.
+A signal (`Interrupted`, `KeyboardInterrupt`) is nobody's failure and passes."""
+
 
 class LrsError(Exception):
     """Base of all errors that a user can cause and mend."""

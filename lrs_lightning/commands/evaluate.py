@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jsonargparse.typing import PositiveInt
+from jsonargparse.typing import PositiveFloat, PositiveInt
 
 from lrs_lightning.commands import PROGRAM
 from lrs_lightning.options.call import call
@@ -38,6 +38,7 @@ def evaluate(
     seed: int = 10_000,
     out: Path | None = None,
     threads: PositiveInt | None = None,
+    timeout: PositiveFloat | None = None,
     quiet: bool = False,
 ) -> int:
     """Play policies in the clean world and under every shift of a suite, on the same seeds.
@@ -54,6 +55,7 @@ def evaluate(
         seed: evaluation seed: where episodes start
         out: folder; else one under runs/evaluate
         threads: threads of the environments; else all
+        timeout: seconds until a call of a policy or an environment has failed; else never
         quiet: show no progress
     """
     # BLAS threads wait in a busy loop and take the cores from the environments: an expert's
@@ -85,11 +87,14 @@ def evaluate(
                 chosen,
                 episodes,
                 seed,
-                references=References(task, out=folder, known=runs, threads=threads),
+                references=References(
+                    task, out=folder, known=runs, threads=threads, timeout=timeout
+                ),
                 out=folder,
                 context=next((c.context for c in candidates if c.context is not None), None),
                 about={c.name: c.about for c in candidates},
                 threads=threads,
+                timeout=timeout,
                 on_progress=on_progress,
                 on_episode=lambda row: failed.append(row) if row["status"] != "ok" else None,
             )
