@@ -20,7 +20,7 @@ LENGTH = 6
 
 
 class Line(gym.Env):
-    """Earns 1 a step for `LENGTH` steps; does `fault` in the episode of seed 2, after its 3rd step."""
+    """Earns 1 a step for `LENGTH` steps; does `fault` in the episode of seed 2 at step `at`."""
 
     observation_space = gym.spaces.Box(-np.inf, np.inf, (2,), np.float64)
     action_space = gym.spaces.Box(-1.0, 1.0, (1,), np.float32)
