@@ -2,7 +2,7 @@
 
     python tests/reliability/soak.py CYCLES FOLDER
 
-prints a line of JSON: readings `[cycle, resident KiB, handles, threads]`, the first after a tenth of
+prints readings `[cycle, resident KiB, handles, threads]`, a line each, the first after a tenth of
 the cycles, when caches are filled.
 """
 
@@ -63,16 +63,15 @@ def reading(number: int) -> list[int]:
 
 
 def main(cycles: int, folder: Path) -> None:
-    """Run, and print the readings."""
+    """Run, and print the readings as they come."""
     register()
     torch.set_num_threads(1)
-    warm, readings = cycles // 10, []
+    warm = cycles // 10
     every = max(1, (cycles - warm) // READINGS)
-    for number in range(cycles):
+    for number in range(1, cycles + 1):
         cycle(number, folder)
         if number >= warm and (number - warm) % every == 0:
-            readings.append(reading(number))
-    print(json.dumps([*readings, reading(cycles)]))
+            print(json.dumps(reading(number)), flush=True)
 
 
 if __name__ == "__main__":
