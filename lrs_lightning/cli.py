@@ -34,8 +34,8 @@ VERBS: dict[str, tuple[str, str]] = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb; returns the exit code.
 
-    0 says that all is done, 2 that a sentence says what is wrong, 130 and 143 that SIGINT (Ctrl-C)
-    and SIGTERM asked for the end.
+    0 says that all is done, 2 that a sentence says what is wrong, 3 that episodes of `evaluate`
+    failed, 130 and 143 that SIGINT (Ctrl-C) and SIGTERM asked for the end.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     if not words or words[0] in HELP:
@@ -53,6 +53,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Interrupted as stop:
         print(stop, file=sys.stderr)
         return stop.code
+    except SystemExit as end:  # of foreign code: nothing of ours ends in this way
+        reason = "" if end.code is None else end.code
+        print(f"error: exit({reason}) was called before the work was done", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:  # raised by a handler that is not ours
         print("interrupted", file=sys.stderr)
         return 130

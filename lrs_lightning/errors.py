@@ -12,6 +12,10 @@ from difflib import get_close_matches
 
 _LONGEST = 80  # characters of a name that are repeated in a sentence
 
+ANY_FAILURE: tuple[type[BaseException], ...] = (Exception, SystemExit)
+"""What to catch around foreign code: an `exit()` in it must not end us as if all were done. A
+signal (`Interrupted`, `KeyboardInterrupt`) is no failure and passes."""
+
 
 class LrsError(Exception):
     """Base of all errors that a user can cause and mend."""

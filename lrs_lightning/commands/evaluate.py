@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jsonargparse.typing import PositiveInt
+from jsonargparse.typing import PositiveFloat, PositiveInt
 
 from lrs_lightning.commands import PROGRAM
 from lrs_lightning.options.call import call
@@ -39,6 +39,7 @@ def evaluate(
     out: Path | None = None,
     clean_gates: list[str] | None = None,
     threads: PositiveInt | None = None,
+    timeout: PositiveFloat | None = None,
     quiet: bool = False,
 ) -> int:
     """Play policies in the clean world and under every shift of a suite, on the same seeds.
@@ -57,6 +58,7 @@ def evaluate(
         clean_gates: play each policy also with this gate reading the unshifted sensors, one gate at
             a time: G H F of a CfC, i f g o, r z n
         threads: threads of the environments; else all
+        timeout: seconds until a call of a policy or an environment has failed; else never
         quiet: show no progress
     """
     # BLAS threads wait in a busy loop and take the cores from the environments: an expert's
@@ -90,11 +92,14 @@ def evaluate(
                 chosen,
                 episodes,
                 seed,
-                references=References(task, out=folder, known=runs, threads=threads),
+                references=References(
+                    task, out=folder, known=runs, threads=threads, timeout=timeout
+                ),
                 out=folder,
                 context=next((c.context for c in candidates if c.context is not None), None),
                 about={c.name: c.about for c in candidates},
                 threads=threads,
+                timeout=timeout,
                 on_progress=on_progress,
                 on_episode=lambda row: failed.append(row) if row["status"] != "ok" else None,
             )

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from lrs_kernels.cache import cache_folder
-from lrs_lightning.data.locking import LOCK, locked
 from lrs_lightning.data.manifest import MANIFEST
 from lrs_lightning.data.store import DemonstrationStore
 from lrs_lightning.envs import domain_of
 from lrs_lightning.errors import DataError
+from lrs_lightning.locking import LOCK, locked
 
 
 @dataclass(frozen=True)

@@ -17,12 +17,12 @@ from typing import Any
 from lrs_lightning.data import manifest as manifests
 from lrs_lightning.data.demonstration import Demonstration
 from lrs_lightning.data.episode_file import Written, write_episodes
-from lrs_lightning.data.locking import LOCK, locked
 from lrs_lightning.data.manifest import FIRST_PART, MANIFEST, Part, read_manifest
 from lrs_lightning.data.store import DemonstrationStore, file_sha256
 from lrs_lightning.data.task import Task
 from lrs_lightning.errors import DataError, LrsError
 from lrs_lightning.files import cannot_write, whole_file
+from lrs_lightning.locking import LOCK, locked
 
 _PART = re.compile(r"episodes(?:-(?P<number>\d+))?\.h5")
 _UNFINISHED = re.compile(r"\.(episodes|manifest).*\.(h5|json)")  # as `whole_file` names them

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 
-def describe_failure(error: Exception) -> str:
+def describe_failure(error: BaseException) -> str:
     """The kind and text of an exception, on one line."""
     return f"{type(error).__name__}: {' '.join(str(error).split())}"
 

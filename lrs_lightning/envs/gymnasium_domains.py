@@ -32,7 +32,7 @@ from lrs_lightning.envs.object_physics import NumberSetter, numbers_of
 from lrs_lightning.envs.swimmer import Swimmer
 from lrs_lightning.envs.threaded import ThreadedVectorEnv
 from lrs_lightning.envs.walker2d import Walker2d
-from lrs_lightning.errors import ArgumentError, LrsError, UnknownNameError
+from lrs_lightning.errors import ANY_FAILURE, ArgumentError, LrsError, UnknownNameError
 
 TASKS: dict[str, type[MujocoTask]] = {
     "HalfCheetah-v5": HalfCheetah,
@@ -175,7 +175,7 @@ def _build(env_id: str, kwargs: dict[str, Any]) -> gym.Env[Any, Any]:
     except gym.error.UnregisteredEnv:  # the module is there, and has registered something else
         _check_registered(env_id.partition(":")[2])
         raise
-    except Exception as error:
+    except ANY_FAILURE as error:
         reason = describe_failure(error)
         raise LrsError(f"environment {env_id!r} cannot be built: {reason}") from error
 

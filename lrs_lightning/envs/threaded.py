@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -14,8 +15,9 @@ from lrs_lightning.envs.contract import Array, Flags, Model, Models
 from lrs_lightning.envs.failures import describe_failure, failure_info
 from lrs_lightning.envs.seeds import Seeds, spread_seeds
 from lrs_lightning.envs.worker_pool import Errors, WorkerPool
-from lrs_lightning.errors import ArgumentError
+from lrs_lightning.errors import ANY_FAILURE, ArgumentError
 
+_logger = logging.getLogger(__name__)
 SetModel = Callable[[gym.Env[Any, Any], Model], None]
 
 
@@ -91,8 +93,9 @@ class ThreadedVectorEnv(VectorEnv[Array, Array, Any]):
         errors: Errors = {}
         for i in np.flatnonzero(mask).tolist():
             try:
-                self._observations[i], _ = self.envs[i].reset(seed=seeds[i])
-            except Exception as error:  # one environment's fault is not the others'
+                seen, _ = self.envs[i].reset(seed=seeds[i])
+                self._observations[i] = self._checked(seen)
+            except ANY_FAILURE as error:  # one environment's fault is not the others'
                 errors[i] = describe_failure(error)
         self._elapsed[mask], self._resting[mask] = 0, False
         self._resting[list(errors)] = True
@@ -108,8 +111,8 @@ class ThreadedVectorEnv(VectorEnv[Array, Array, Any]):
             for i in queue:
                 try:
                     seen, reward[i], terminated[i], truncated[i], _ = self.envs[i].step(actions[i])
-                    self._observations[i] = seen
-                except Exception as error:
+                    self._observations[i] = self._checked(seen)
+                except ANY_FAILURE as error:
                     errors[i] = describe_failure(error)
             return errors
 
@@ -125,8 +128,18 @@ class ThreadedVectorEnv(VectorEnv[Array, Array, Any]):
     def close_extras(self, **kwargs: Any) -> None:
         """End the threads and close every environment."""
         self._workers.close()
-        for env in self.envs:
-            env.close()
+        for row, env in enumerate(self.envs):
+            try:
+                env.close()
+            except ANY_FAILURE as error:  # what was played stays as it is
+                _logger.warning("environment %d cannot be closed: %s", row, describe_failure(error))
+
+    def _checked(self, seen: Any) -> Any:
+        """An observation of the declared shape; assigning another one might fill it up."""
+        expected = self._observations.shape[1:]
+        if np.shape(seen) != expected:
+            raise ValueError(f"the observation has shape {np.shape(seen)}, expected {expected}")
+        return seen
 
 
 def _set_attribute(env: gym.Env[Any, Any], model: Model) -> None:

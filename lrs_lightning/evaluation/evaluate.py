@@ -19,6 +19,7 @@ from lrs_lightning.evaluation.provenance import provenance, row_columns
 from lrs_lightning.evaluation.references import References
 from lrs_lightning.evaluation.suites import Suite, SuiteLike
 from lrs_lightning.evaluation.units import measured_context, needs_units, unit_name
+from lrs_lightning.locking import alone_in
 from lrs_lightning.rollout import Policy, Progress
 from lrs_lightning.shifts import ShiftContext
 from lrs_lightning.statistics.results import ResultsWriter, Row
@@ -43,6 +44,7 @@ def evaluate(
     about: Mapping[str, Mapping[str, Any]] | None = None,
     step: int | None = None,
     threads: int | None = None,
+    timeout: float | None = None,
     on_progress: Callable[[Progress], None] | None = None,
     on_episode: Callable[[Row], None] | None = None,
 ) -> Summary:
@@ -57,12 +59,15 @@ def evaluate(
         references: who plays the expert's and the random part on the same seeds, or mean clean
             returns `expert` and `random` as they are; where None, the shipped expert plays.
         out: folder for `results.jsonl`, `references.jsonl` and `summary.json`. Episodes that it
-            already holds are not played again. None writes nothing.
+            already holds are not played again; one process at a time writes there. None writes
+            nothing.
         context: deviation of the training data, which is the unit of sensor noise; measured on
             clean episodes where None.
         about: policy name -> what the summary shall say of it, e.g. cell and rank.
         step: training step of the policies, written into each row; rows of other steps are others.
         threads: of the environments; no result depends on it.
+        timeout: seconds that a call of a policy or of the environments may take until it has
+            failed; see `rollout`. None waits for ever.
         on_progress: called about ten times a second.
         on_episode: called with the row of each episode as it ends.
 
@@ -70,8 +75,8 @@ def evaluate(
         The summary of the first policy, with those of the `others` and the paired `differences`.
 
     Raises:
-        LrsError: for whatever is wrong before the first step. A failing environment only marks its
-            episodes as failed.
+        LrsError: for whatever is wrong before the first step. What fails later, environment or
+            policy, only marks its episodes as failed.
         Interrupted: a signal asked for the end; its `partial` is the summary of what was played.
     """
     if episodes < 1:
@@ -79,25 +84,26 @@ def evaluate(
     plan, about_plan = _planned(
         policies, env_id, suite, range(seed, seed + episodes), step, context
     )
-    file = None if out is None else Path(out) / "results.jsonl"
-    rows = plan.already_played(file)
-    if context is None and needs_units(plan.conditions) and len(rows) < plan.size:
-        context = measured_context(plan.env_id, policies)
-    origin = provenance(plan.seeds, **about_plan)
-    writing = nullcontext() if file is None else ResultsWriter(file, row_columns(origin))
-    with _told_if_cut(rows, plan, about or {}, origin), writing as writer:
-        for row in plan.play(list(rows), context, threads, on_progress, writer):
-            rows.append(row)
-            if on_episode is not None:
-                on_episode(row)
-    if references is None:
-        references = References(plan.env_id, out=out, threads=threads)
-    if isinstance(references, References):
-        origin["expert"] = references.expert
-        references = references.over(plan.seeds)
-    summary = summarize_all(_in_order(rows, plan), references, about or {}, origin)
-    if out is not None:
-        summary.write(Path(out) / "summary.json")
+    with nullcontext() if out is None else alone_in(Path(out)):
+        file = None if out is None else Path(out) / "results.jsonl"
+        rows = plan.already_played(file)
+        if context is None and needs_units(plan.conditions) and len(rows) < plan.size:
+            context = measured_context(plan.env_id, policies, timeout)
+        origin = provenance(plan.seeds, **about_plan)
+        writing = nullcontext() if file is None else ResultsWriter(file, row_columns(origin))
+        with _told_if_cut(rows, plan, about or {}, origin), writing as writer:
+            for row in plan.play(list(rows), context, threads, on_progress, writer, timeout):
+                rows.append(row)
+                if on_episode is not None:
+                    on_episode(row)
+        if references is None:
+            references = References(plan.env_id, out=out, threads=threads, timeout=timeout)
+        if isinstance(references, References):
+            origin["expert"] = references.expert
+            references = references.over(plan.seeds)
+        summary = summarize_all(_in_order(rows, plan), references, about or {}, origin)
+        if out is not None:
+            summary.write(Path(out) / "summary.json")
     return summary
 
 

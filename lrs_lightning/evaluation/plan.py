@@ -88,6 +88,7 @@ class Plan:
         threads: int | None,
         on_progress: Callable[[Progress], None] | None,
         writer: ResultsWriter | None,
+        timeout: float | None = None,
     ) -> Iterator[Row]:
         """Play what is missing, and write each episode as it ends."""
         if len(kept) == self.size:  # not even the unit of sensor noise is asked for
@@ -102,6 +103,7 @@ class Plan:
             threads=threads,
             done=[(r["policy"], r["shift"], r["severity"], r["seed"] - first) for r in kept],
             on_progress=on_progress,
+            timeout=timeout,
         )
         for episode in played:
             columns: dict[str, Any] = {

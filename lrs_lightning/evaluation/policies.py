@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lrs_lightning import envs
-from lrs_lightning.errors import ArgumentError, EnvironmentMismatchError
+from lrs_lightning.errors import ANY_FAILURE, ArgumentError, EnvironmentMismatchError
 from lrs_lightning.experts import SHIPPED, load_expert
 from lrs_lightning.rollout import Policy
 from lrs_lightning.shifts import ShiftContext
@@ -140,7 +140,7 @@ def _function(word: str, env_id: str) -> Candidate:
         for part in name.split("."):
             thing = getattr(thing, part)
         thing = thing() if inspect.isclass(thing) else thing
-    except Exception as error:
+    except ANY_FAILURE as error:
         reason = " ".join(str(error).split())
         raise ArgumentError(
             f"policy {word!r} cannot be loaded: {type(error).__name__}: {reason}"

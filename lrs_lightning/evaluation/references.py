@@ -48,6 +48,7 @@ class References:
         out: folder where the episodes are kept; None keeps them in memory.
         known: run folders whose references may be used.
         threads: of the environments; no result depends on it.
+        timeout: seconds that a call may take; see `rollout`.
     """
 
     def __init__(
@@ -57,8 +58,10 @@ class References:
         out: str | Path | None = None,
         known: Iterable[str | Path] = (),
         threads: int | None = None,
+        timeout: float | None = None,
     ) -> None:
         self.env_id, self.threads = envs.describe(env_id).env_id, threads
+        self.timeout = timeout
         self._file = None if out is None else Path(out) / FILE
         self._kept = _read(self._file) if self._file else []
         self._rows = [*self._kept, *(row for folder in known for row in _read(Path(folder) / FILE))]
@@ -110,7 +113,13 @@ class References:
                 source=self._players[episode.policy].source,
             )
             for episode in rollout(
-                missing, self.env_id, [CLEAN], seeds, threads=self.threads, done=keys
+                missing,
+                self.env_id,
+                [CLEAN],
+                seeds,
+                threads=self.threads,
+                done=keys,
+                timeout=self.timeout,
             )
         ]
 

@@ -36,11 +36,13 @@ def unit_name(env_id: str, policies: Mapping[str, Policy], context: ShiftContext
     return f"clean episodes of {_player(env_id, policies)[0]}"
 
 
-def measured_context(env_id: str, policies: Mapping[str, Policy]) -> ShiftContext:
+def measured_context(
+    env_id: str, policies: Mapping[str, Policy], timeout: float | None = None
+) -> ShiftContext:
     """Mean and deviation of each channel over two clean episodes.
 
     The shipped expert plays them where there is one, so that the unit does not depend on who is
-    judged; else the first of `policies` does.
+    judged; else the first of `policies` does. `timeout` is that of `rollout`.
 
     Raises:
         DataError: the episodes failed.
@@ -48,7 +50,7 @@ def measured_context(env_id: str, policies: Mapping[str, Policy]) -> ShiftContex
     name, player = _player(env_id, policies)
     seeds = range(SEED, SEED + EPISODES)
     seen = []
-    for episode in rollout({name: player}, env_id, [CLEAN], seeds, record=True):
+    for episode in rollout({name: player}, env_id, [CLEAN], seeds, record=True, timeout=timeout):
         if episode.status != "ok" or episode.trajectory is None:
             raise DataError(
                 f"the unit of sensor noise cannot be measured in {env_id}: {episode.error}"

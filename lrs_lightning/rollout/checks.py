@@ -1,8 +1,7 @@
-"""Whether a policy and a task belong together, said before the first step."""
+"""Whether a policy and a task belong together, and whether what it answers is an action."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import gymnasium as gym
@@ -10,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lrs_lightning.envs import EnvInfo
-from lrs_lightning.errors import EnvironmentMismatchError, LrsError
+from lrs_lightning.errors import EnvironmentMismatchError
 from lrs_lightning.rollout.policy import Policy
 from lrs_lightning.rollout.slots import Slots
 
@@ -33,39 +32,21 @@ def check_spaces(name: str, policy: Policy, info: EnvInfo) -> None:
             )
 
 
-def first_step(name: str, policy: Policy) -> Callable[[Array, Any, Array], tuple[Array, Any]]:
-    """The policy's step; whatever it raises is told as a mismatch, which it nearly always is."""
-
-    def step(observations: Array, state: Any, starts: Array) -> tuple[Array, Any]:
-        try:
-            return policy.step(observations, state, starts)
-        except LrsError:
-            raise
-        except Exception as error:
-            reason = " ".join(str(error).split())
-            raise EnvironmentMismatchError(
-                f"policy {name!r} cannot act on observations of shape {observations.shape}: "
-                f"{type(error).__name__}: {reason}"
-            ) from error
-
-    return step
-
-
 def check_actions(name: str, actions: Array, wanted: Array, env_id: str) -> None:
-    """The first actions must have the shape the environment takes, and be whole numbers for a list.
+    """Actions must have the shape the environment takes, and be whole numbers for a list.
 
     Raises:
         EnvironmentMismatchError: if they have not, or are not.
     """
-    given = np.asarray(actions).dtype
-    if wanted.dtype.kind in "iu" and given.kind not in "iub":
+    given = np.asarray(actions)
+    if wanted.dtype.kind in "iu" and given.dtype.kind not in "iub":
         raise EnvironmentMismatchError(
-            f"policy {name!r} gives actions of type {given}, and {env_id} takes whole numbers: "
-            "give the action's number, e.g. the argmax of its scores"
+            f"policy {name!r} gives actions of type {given.dtype}, and {env_id} takes whole "
+            "numbers: give the action's number, e.g. the argmax of its scores"
         )
-    if np.shape(actions) != wanted.shape:
+    if given.shape != wanted.shape:
         raise EnvironmentMismatchError(
-            f"policy {name!r} gives actions of shape {np.shape(actions)}, and {env_id} takes "
+            f"policy {name!r} gives actions of shape {given.shape}, and {env_id} takes "
             f"{wanted.shape}: choose a policy of this task"
         )
 

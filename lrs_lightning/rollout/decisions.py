@@ -6,16 +6,18 @@ Letters: N slots, n of them those of one policy.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lrs_lightning.envs import EnvInfo
-from lrs_lightning.rollout.checks import check_actions, first_step
+from lrs_lightning.rollout.player import Player
 from lrs_lightning.rollout.policy import Policy
 from lrs_lightning.rollout.slots import Slots
-from lrs_lightning.rollout.states import StateArrays, state_arrays
+from lrs_lightning.rollout.states import StateArrays
+from lrs_lightning.rollout.time_limit import time_limit
 
 Array = NDArray[Any]
 
@@ -29,6 +31,8 @@ class Decided(NamedTuple):
     """What the labeller would do, `(N, ...)`; `wanted` itself where there is no labeller."""
     states: Mapping[str, StateArrays]
     """Policy -> its state after the step; empty unless states are recorded."""
+    failures: Mapping[int, str] = MappingProxyType({})
+    """Running slot -> why nobody has decided there; its row of `wanted` means nothing."""
 
 
 class Decisions:
@@ -43,6 +47,7 @@ class Decisions:
         info: the task.
         labeller: says in every slot what it would do, and never acts.
         record_states: whether states are kept.
+        timeout: seconds that one call may take; see `rollout`.
     """
 
     def __init__(
@@ -52,13 +57,18 @@ class Decisions:
         info: EnvInfo,
         labeller: Policy | None = None,
         record_states: bool = False,
+        timeout: float | None = None,
     ) -> None:
-        self._players = {name: _Player(name, policies[name], of) for name, of in of_policy.items()}
+        limit = time_limit(timeout)
+        self._players = {
+            name: Player(name, policies[name], of, record_states, limit)
+            for name, of in of_policy.items()
+        }
         slots = max((of.stop for of in of_policy.values()), default=0)
         self._labeller = (
-            None if labeller is None else _Player("labeller", labeller, slice(0, slots))
+            None if labeller is None else Player("labeller", labeller, slice(0, slots), limit=limit)
         )
-        self._info, self._record_states = info, record_states
+        self._info = info
 
     def decide(self, seen: Array, slots: Slots, clean: Array | None = None) -> Decided:
         """Ask everyone who has a running episode.
@@ -71,44 +81,28 @@ class Decisions:
         space = self._info.action_space
         wanted = np.zeros((slots.count, *(space.shape or ())), space.dtype)
         states: dict[str, StateArrays] = {}
+        failures: dict[int, str] = {}
         for name, player in self._players.items():
             if not slots.running[player.rows].any():
                 continue
-            player.observe_clean(clean)
-            player.step(seen, slots.starts, wanted, self._info.env_id)
-            if self._record_states:
-                states[name] = player.state_arrays()
+            reason = player.step(seen, slots.starts, wanted, self._info.env_id)
+            if reason is not None:
+                failures |= _of_rows("policy", reason, player.rows, slots)
+            elif player.arrays is not None:
+                states[name] = player.arrays
         labels = wanted
         if self._labeller is not None:
             labels = np.zeros_like(wanted)
-            self._labeller.step(seen, slots.starts, labels, self._info.env_id)
-        return Decided(wanted, labels, states)
+            reason = self._labeller.step(seen, slots.starts, labels, self._info.env_id)
+            if reason is not None:
+                failures |= _of_rows("labeller", reason, self._labeller.rows, slots)
+        return Decided(wanted, labels, states, failures)
 
 
-class _Player:
-    """A policy in its slots, with what it remembers."""
-
-    def __init__(self, name: str, policy: Policy, rows: slice) -> None:
-        self.name, self.policy, self.rows = name, policy, rows
-        self._state = policy.initial_state(rows.stop - rows.start)
-        self._checked = False
-        self._observe_clean = getattr(policy, "observe_clean", None)
-
-    def observe_clean(self, clean: Array | None) -> None:
-        """Show unshifted observations `(N, ...)` to a policy that asks for them."""
-        if clean is not None and self._observe_clean is not None:
-            self._observe_clean(clean[self.rows])
-
-    def step(self, seen: Array, starts: Array, decided: Array, env_id: str) -> None:
-        """Write its decisions into its rows of `decided (N, ...)`."""
-        rows = self.rows
-        step = self.policy.step if self._checked else first_step(self.name, self.policy)
-        actions, self._state = step(seen[rows], self._state, starts[rows])
-        if not self._checked:
-            check_actions(self.name, actions, decided[rows], env_id)
-            self._checked = True
-        decided[rows] = actions
-
-    def state_arrays(self) -> StateArrays:
-        """What it remembers, `(n, ...)`, copied."""
-        return state_arrays(self.name, self.policy, self._state, self.rows.stop - self.rows.start)
+def _of_rows(who: str, reason: str, rows: slice, slots: Slots) -> dict[int, str]:
+    """A sentence for each of its running slots."""
+    running = np.arange(slots.count)[rows][slots.running[rows]]
+    return {
+        row: f"the {who}'s call of step {slots.times[row]} failed: {reason}"
+        for row in running.tolist()
+    }

@@ -14,22 +14,20 @@ from numpy.typing import NDArray
 
 from lrs_lightning import envs
 from lrs_lightning.envs import EnvInfo
-from lrs_lightning.envs.failures import describe_failure
-from lrs_lightning.errors import LrsError
 from lrs_lightning.rollout.checks import no_actions
 from lrs_lightning.rollout.decisions import Decided, Decisions
 from lrs_lightning.rollout.episode import Episode
 from lrs_lightning.rollout.exploration import Exploration
+from lrs_lightning.rollout.guarded_env import Errors, GuardedEnv
 from lrs_lightning.rollout.jobs import Job
 from lrs_lightning.rollout.physics import Physics
 from lrs_lightning.rollout.progress import Reporter
 from lrs_lightning.rollout.recorder import Recorder
 from lrs_lightning.rollout.slots import Rows, Slots
+from lrs_lightning.rollout.time_limit import time_limit
 from lrs_lightning.shifts import ShiftedWorld
 
 Array = NDArray[Any]
-Errors = dict[int, str]
-"""Slot -> why its episode has failed."""
 
 
 class Loop:
@@ -43,6 +41,7 @@ class Loop:
         exploration: noise on executed actions.
         recorder: keeps the steps, where episodes shall carry their trajectory.
         reporter: is told how far we are.
+        timeout: seconds that a call of the environments may take; see `rollout`.
     """
 
     def __init__(
@@ -54,16 +53,20 @@ class Loop:
         exploration: Exploration | None,
         recorder: Recorder | None,
         reporter: Reporter,
+        timeout: float | None = None,
     ) -> None:
         self._info, self._worlds, self._slots, self._decisions = info, worlds, slots, decisions
         self._physics = Physics(worlds)
         self._exploration, self._recorder, self._reporter = exploration, recorder, reporter
+        self._limit, self._on_main_thread = time_limit(timeout), timeout is not None
 
     def run(self, threads: int | None, env_kwargs: dict[str, Any]) -> Iterator[Episode]:
         """Yield every episode as soon as it ends."""
         slots = self._slots
         models = [self._info.base_model] * slots.count if self._physics.edited else None
-        env = envs.make(self._info.env_id, slots.count, models, threads, **env_kwargs)
+        threads = 1 if self._on_main_thread else threads
+        made = envs.make(self._info.env_id, slots.count, models, threads, **env_kwargs)
+        env = GuardedEnv(made, slots, self._limit)
         try:
             observations, broken = self._refill(env)
             yield from broken
@@ -77,23 +80,19 @@ class Loop:
         finally:
             env.close()
 
-    def _refill(self, env: Any) -> tuple[Array, list[Episode]]:
+    def _refill(self, env: GuardedEnv) -> tuple[Array, list[Episode]]:
         """Start the next episodes in free slots; those that cannot even start have failed."""
         slots, broken = self._slots, []
         while True:
             taken = slots.take(slots.free)
-            mask, seeds = np.zeros(slots.count, bool), np.full(slots.count, None)
-            for i, job in taken:
-                mask[i], seeds[i] = True, job.seed
-            options: dict[str, Any] = {"reset_mask": mask}
+            models = None
             if self._physics.edited:
-                options["models"] = self._physics.at_start({i: j.condition for i, j in taken})
-            observations, infos = env.reset(seed=seeds.tolist(), options=options)
+                models = self._physics.at_start({i: job.condition for i, job in taken})
+            observations, errors = env.reset({i: job.seed for i, job in taken}, models)
             self._begin(taken)
-            failed = np.flatnonzero(infos.get("_error", ())).tolist()
-            broken += [self._end(i, infos["error"][i], False) for i in failed]
+            broken += [self._end(i, error, False) for i, error in errors.items()]
             slots.regroup()
-            if not failed:
+            if not errors:
                 return observations, broken
 
     def _begin(self, taken: list[tuple[int, Job]]) -> None:
@@ -111,17 +110,17 @@ class Loop:
                 rows[conditions == condition], [j.seed for j in of], [j.episode for j in of]
             )
 
-    def _tick(self, env: Any, observations: Array) -> tuple[Array, list[Episode]]:
+    def _tick(self, env: GuardedEnv, observations: Array) -> tuple[Array, list[Episode]]:
         """One step of everything: see, decide, act, and end what has ended."""
         slots = self._slots
         seen = self._see(observations)
-        decided = self._decisions.decide(seen, slots, clean=observations)
-        executed, errors = self._execute(decided.wanted), self._no_actions(decided)
+        decided = self._decisions.decide(seen, slots)
+        executed, undecided = self._execute(decided.wanted), self._no_actions(decided)
         changes = self._physics.changes(slots.rows_of, slots.times)
         if changes:
             env.set_models(changes)
-        observations, rewards, over, terminated, broken = self._step(env, executed, observations)
-        errors = {**broken, **errors}
+        observations, rewards, over, terminated, broken = env.step(executed)
+        errors = {**broken, **undecided, **decided.failures}
         if self._recorder is not None:
             earned = np.asarray(rewards, np.float64)
             self._recorder.append(seen, executed, decided, earned, slots.running)
@@ -137,25 +136,6 @@ class Loop:
             if self._recorder is not None:
                 self._recorder.forget(slots.running)
         return observations, ended
-
-    def _step(
-        self, env: Any, executed: Array, observations: Array
-    ) -> tuple[Array, Array, NDArray[np.bool_], NDArray[np.bool_], Errors]:
-        """Observations, rewards, which episodes are over, which by the task, and what broke."""
-        running, times = self._slots.running, self._slots.times
-        try:
-            observations, rewards, terminated, truncated, infos = env.step(executed)
-        except LrsError:
-            raise
-        except Exception as error:  # a vector environment that does not keep its own apart
-            nothing = np.zeros(len(running), bool)
-            errors = dict.fromkeys(np.flatnonzero(running).tolist(), describe_failure(error))
-            return observations, np.zeros(len(running)), nothing, nothing, errors
-        broken = np.flatnonzero(np.asarray(infos.get("_error", False)) & running)
-        errors = {i: infos["error"][i] for i in broken.tolist()}
-        for i in np.flatnonzero(~np.isfinite(rewards) & running).tolist():
-            errors.setdefault(i, f"the reward of step {times[i]} is not finite")
-        return observations, rewards, terminated | truncated, terminated, errors
 
     def _see(self, observations: Array) -> Array:
         """What the policies see `(N, ...)`: the observations, shifted by each slot's condition."""

@@ -42,6 +42,7 @@ def rollout(
     threads: int | None = None,
     done: Collection[Key] = (),
     on_progress: Callable[[Progress], None] | None = None,
+    timeout: float | None = None,
     env_kwargs: Mapping[str, Any] | None = None,
 ) -> Iterator[Episode]:
     """Play every policy under every condition on every seed, side by side.
@@ -66,11 +67,15 @@ def rollout(
         threads: worker threads of the environments (default: all cores, at most 8).
         done: keys (policy, shift, severity, episode) to be left out: played in an earlier run.
         on_progress: called about ten times a second.
+        timeout: seconds that a call of a policy, or a step of all environments together, may take
+            until it has failed; environments then play on one thread, the only one that can be
+            interrupted. What a compiled function does is not. None waits for ever.
         env_kwargs: what `envs.make` is given beside.
 
     Raises:
-        LrsError: an unknown name, a shift the task does not allow, a policy of other spaces: before
-            the first step. An environment that breaks later ends its episode as `"failed"`.
+        LrsError: an unknown name, a shift the task does not allow, a policy of other spaces or that
+            fails at its first call: before the first step. An environment that breaks later ends
+            its episode as `"failed"`, a policy those of its episodes that are running.
     """
     if not policies or not len(seeds) or not conditions:
         raise ArgumentError("rollout: give at least one policy, one condition and one seed")
@@ -98,10 +103,10 @@ def rollout(
         noise = Exploration(exploration, len(seeds), info.action_space, max(slots.count, 1))
     if not slots.count:
         return iter(())
-    decisions = Decisions(policies, slots.of_policy, info, labeller, record_states)
+    decisions = Decisions(policies, slots.of_policy, info, labeller, record_states, timeout)
     recorder = Recorder(slots.count, slots.of_policy) if record else None
     reporter = Reporter(total, info.max_episode_steps, on_progress)
-    loop = Loop(info, worlds, slots, decisions, noise, recorder, reporter)
+    loop = Loop(info, worlds, slots, decisions, noise, recorder, reporter, timeout)
     return loop.run(threads, env_kwargs)
 
 

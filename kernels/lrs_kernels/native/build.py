@@ -2,14 +2,17 @@
 
 A library goes into a private folder of the user's cache, under a name that depends on source,
 flags, compiler and processor, so that a shared home never hands one machine the code of another.
-OpenMP is left unresolved at link time on purpose: PyTorch has its own copy of the runtime in the
-process already, and a second one would fight it for the cores.
+It ends with a checksum, which is looked at before it is loaded: one that was cut or altered would
+end the process, and is compiled anew instead. OpenMP is left unresolved at link time on purpose:
+PyTorch has its own copy of the runtime in the process already, and a second one would fight it for
+the cores.
 """
 
 from __future__ import annotations
 
 import ctypes
 import hashlib
+import logging
 import os
 import platform
 import shutil
@@ -23,6 +26,9 @@ import torch
 
 from lrs_kernels.cache import cache_folder
 from lrs_kernels.cell import Cell
+from lrs_kernels.native.seal import is_whole, seal
+
+logger = logging.getLogger("lrs_kernels")
 
 SOURCE = Path(__file__).with_name("scan.c")
 DISABLED = "LRS_KERNELS_NATIVE"
@@ -32,6 +38,12 @@ _FLAGS = (
     "-std=gnu11", "-O3", "-march=native", "-fPIC", "-fno-math-errno", "-fno-trapping-math",
 )  # fmt: skip
 _KINDS = (("f32", "float", 0), ("f64", "double", 1))
+_PATIENCE = 120.0
+"""Seconds that a call of the compiler may take."""
+
+
+class _NoCacheError(Exception):
+    """No compiler can help: there is no folder to put a library into."""
 
 
 class Library(NamedTuple):
@@ -43,23 +55,62 @@ class Library(NamedTuple):
 
 @lru_cache
 def load_library(cell: Cell) -> Library:
-    """Compile the scan of a cell if need be, load, and remember."""
+    """Compile the scan of a cell if need be, load, and remember.
+
+    The first compiler that can do it is taken. Where something stands in the way that could be
+    mended, a warning says so, once.
+    """
     if os.environ.get(DISABLED) == "0":
         return Library(None, f"{DISABLED}=0")
     if cell.native is None:
         return Library(None, f"the cell {cell.name!r} has no steps in C")
-    compiler = _compiler()
-    if compiler is None:
-        return Library(None, "no C compiler (cc, gcc or clang) was found")
-    try:
-        functions = ctypes.CDLL(str(_built(compiler, cell.native, _constants(cell))))
+    if platform.system() != "Linux":
+        return Library(None, f"C is compiled on Linux only, and this is {platform.system()}")
+    found = _compiled(cell.native, _constants(cell))
+    if found.functions is None:
+        _warn(found.reason)
+    else:
         _keep_freed_memory()
-        return Library(functions, f"compiled by {compiler}")
-    except subprocess.CalledProcessError as error:
-        said = (error.stderr or "").strip().splitlines()
-        return Library(None, f"{compiler} failed: {said[0] if said else error.returncode}")
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return Library(None, f"the compiled library cannot be used: {error}")
+    return found
+
+
+def _compiled(header: Path, constants: dict[str, int]) -> Library:
+    obstacles = []
+    for compiler in _compilers():
+        try:
+            path = _built(compiler, header, constants)
+            return Library(ctypes.CDLL(str(path)), f"compiled by {compiler}")
+        except _NoCacheError as error:
+            return Library(
+                None,
+                f"compiled code cannot be kept: {error}; set XDG_CACHE_HOME to a folder of yours",
+            )
+        except (OSError, subprocess.SubprocessError) as error:
+            obstacles.append(f"{compiler} failed: {_reason(error)}")
+    return Library(None, "; ".join(obstacles) or "no C compiler (cc, gcc or clang) was found")
+
+
+@lru_cache
+def _warn(reason: str) -> None:
+    """Once for each reason, whatever the number of cells."""
+    logger.warning(
+        "recurrences run without compiled C, which is slower: %s (%s=0 silences this)",
+        " ".join(reason.split()),
+        DISABLED,
+    )
+
+
+def _reason(error: Exception) -> str:
+    """What stood in the way, in a few words."""
+    if isinstance(error, subprocess.TimeoutExpired):
+        return f"it took more than {error.timeout:.0f} s"
+    if isinstance(error, subprocess.CalledProcessError):
+        said = [line.strip() for line in (error.stderr or "").splitlines() if line.strip()]
+        telling = [line for line in said if "error" in line.lower()]
+        code = error.returncode
+        mute = f"exit code {code}" if code >= 0 else f"it was ended by signal {-code}"
+        return (telling or said or [mute])[0]
+    return str(error)
 
 
 def _constants(cell: Cell) -> dict[str, int]:
@@ -79,24 +130,22 @@ def _keep_freed_memory() -> None:
     torch.empty(8_000_000)
 
 
-def _compiler() -> str | None:
-    if platform.system() != "Linux":
-        return None
-    for name in (os.environ.get("CC"), "cc", "gcc", "clang"):
-        if name and shutil.which(name):
-            return name
-    return None
+def _compilers() -> list[str]:
+    """Those that are installed, the user's choice first."""
+    names = dict.fromkeys((os.environ.get("CC"), "cc", "gcc", "clang"))
+    return [name for name in names if name and shutil.which(name)]
 
 
 def _built(compiler: str, header: Path, constants: dict[str, int]) -> Path:
-    """Path of the library, compiled now if it is not there."""
+    """Path of the library, compiled now if it is not there, or not whole."""
     folder = _private_folder()
     target = folder / f"{header.stem}-{_fingerprint(compiler, header, constants)}.so"
-    if not target.exists():
-        with tempfile.TemporaryDirectory(dir=folder) as scratch:
+    if not is_whole(target):
+        with _scratch(folder) as scratch:
             finished = _compile(compiler, header, constants, Path(scratch))
-            # Another process may have been faster; both made the same file.
-            os.replace(finished, target)
+            seal(finished)
+            if not is_whole(target):  # another process may have been faster
+                os.replace(finished, target)
     return target
 
 
@@ -112,16 +161,27 @@ def _compile(compiler: str, header: Path, constants: dict[str, int], scratch: Pa
         objects.append(str(output))
     shared = scratch / "scan.so"
     _call([compiler, "-shared", *objects, "-o", str(shared), "-lm"])
+    if not shared.is_file():
+        raise OSError("it reports no error and has written nothing")
     return shared
 
 
 def _call(command: list[str]) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+    """What a command prints; its language and letters are whatever they are."""
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+        stdin=subprocess.DEVNULL,
+        check=True,
+        timeout=_PATIENCE,
+    )
     return done.stdout
 
 
 def _fingerprint(compiler: str, header: Path, constants: dict[str, int]) -> str:
-    texts = (path.read_text() for path in _sources(header))
+    texts = (path.read_text(encoding="utf-8") for path in _sources(header))
     what = (repr(_FLAGS), repr(constants), _call([compiler, "--version"]), _processor())
     return hashlib.sha256("\0".join((*texts, *what)).encode()).hexdigest()[:16]
 
@@ -134,7 +194,7 @@ def _sources(header: Path) -> list[Path]:
 def _processor() -> str:
     """What `-march=native` looks at: the name and the abilities of the processor."""
     try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        lines = Path("/proc/cpuinfo").read_text(errors="replace").splitlines()
     except OSError:
         return platform.machine()
     wanted = ("model name", "flags", "Features", "CPU part")
@@ -144,8 +204,18 @@ def _processor() -> str:
 def _private_folder() -> Path:
     """A folder that belongs to this user alone, since what lies there is executed."""
     folder = cache_folder("lrs_kernels")
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    status = folder.stat()
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        status = folder.stat()
+    except OSError as error:
+        raise _NoCacheError(f"{folder} cannot be made ({error.strerror})") from error
     if status.st_uid != os.getuid() or status.st_mode & 0o022:
-        raise PermissionError(f"{folder} must belong to you and be writable by nobody else")
+        raise _NoCacheError(f"{folder} must belong to you and be writable by nobody else")
     return folder
+
+
+def _scratch(folder: Path) -> tempfile.TemporaryDirectory[str]:
+    try:
+        return tempfile.TemporaryDirectory(dir=folder)
+    except OSError as error:
+        raise _NoCacheError(f"{folder} cannot be written to ({error.strerror})") from error

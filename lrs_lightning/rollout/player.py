@@ -1,0 +1,92 @@
+"""A policy in its slots: what it remembers, and what it means that its code fails.
+
+Letters: N slots, n of them those of the policy.
+"""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lrs_lightning.envs.failures import describe_failure
+from lrs_lightning.errors import ANY_FAILURE, EnvironmentMismatchError, LrsError
+from lrs_lightning.rollout.checks import check_actions
+from lrs_lightning.rollout.policy import Policy
+from lrs_lightning.rollout.states import StateArrays, state_arrays
+from lrs_lightning.rollout.time_limit import time_limit
+
+Array = NDArray[Any]
+
+
+class Player:
+    """One call a step for all slots of a policy.
+
+    A policy that fails at its first call, when nothing has been played yet, is refused. Later it
+    has no decisions for that step, and begins its next one with a new state.
+
+    Args:
+        name: for sentences.
+        policy: whoever acts or labels.
+        rows: its slots.
+        record_states: whether `arrays` holds what it remembers after each step.
+        limit: what each call runs in; see `time_limit`.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        policy: Policy,
+        rows: slice,
+        record_states: bool = False,
+        limit: AbstractContextManager[None] | None = None,
+    ) -> None:
+        self.name, self.policy, self.rows = name, policy, rows
+        self.arrays: StateArrays | None = None
+        self._record_states = record_states
+        self._limit = time_limit(None) if limit is None else limit
+        self._state: Any = None
+        self._fresh, self._has_played = True, False
+
+    def step(
+        self, seen: Array, starts: NDArray[np.bool_], decided: Array, env_id: str
+    ) -> str | None:
+        """Write its decisions into its rows of `decided (N, ...)`.
+
+        Returns:
+            Why there are none; None where there are.
+
+        Raises:
+            EnvironmentMismatchError: its first call fails, as that of another task's policy does.
+        """
+        rows = self.rows
+        try:
+            with self._limit:
+                self._ask(seen[rows], starts[rows], decided[rows], env_id)
+        except ANY_FAILURE as error:
+            if not self._has_played:
+                self._refuse(error, seen[rows].shape)
+            decided[rows], self._fresh = 0, True
+            return str(error) if isinstance(error, LrsError) else describe_failure(error)
+        self._has_played = True
+        return None
+
+    def _ask(self, seen: Array, starts: NDArray[np.bool_], decided: Array, env_id: str) -> None:
+        if self._fresh:
+            self._state, self._fresh = self.policy.initial_state(len(seen)), False
+        actions, self._state = self.policy.step(seen, self._state, starts)
+        # At every step: another shape might fit by being repeated, and act on.
+        check_actions(self.name, actions, decided, env_id)
+        decided[...] = actions
+        if self._record_states:
+            self.arrays = state_arrays(self.name, self.policy, self._state, len(seen))
+
+    def _refuse(self, error: BaseException, shape: tuple[int, ...]) -> None:
+        if isinstance(error, LrsError):
+            raise error
+        raise EnvironmentMismatchError(
+            f"policy {self.name!r} cannot act on observations of shape {shape}: "
+            f"{describe_failure(error)}"
+        ) from error

@@ -1,0 +1,108 @@
+"""Several processes and one folder: right, or refused in a sentence."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lrs_lightning.errors import DataError
+from lrs_lightning.evaluation import evaluate
+from lrs_lightning.locking import LOCK, alone_in
+from lrs_lightning.statistics.results import read_results
+from tests.evaluation.toys import ENV_ID, Constant, register
+
+ROOT = Path(__file__).resolve().parents[2]
+HOLD = """
+import sys, time
+from pathlib import Path
+from lrs_lightning.locking import alone_in
+with alone_in(Path(sys.argv[1])):
+    print("held", flush=True)
+    time.sleep(600)
+"""
+EVALUATE = """
+import sys, time
+from lrs_lightning.errors import LrsError
+from lrs_lightning.evaluation import evaluate
+from tests.evaluation.toys import ENV_ID, Constant, register
+register()
+class Slow(Constant):
+    def step(self, *arguments):
+        time.sleep(0.05)
+        return super().step(*arguments)
+try:
+    worlds = ["clean", "sensor_delay@1"]
+    evaluate({"p": Slow(1.0)}, ENV_ID, worlds, 40, references={}, out=sys.argv[1])
+except LrsError as error:
+    sys.exit(f"error: {error}")
+"""
+
+
+def start(code: str, folder: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", code, str(folder)],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "kernels")])},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def play(folder):
+    register()
+    return evaluate({"p": Constant(1.0)}, ENV_ID, ["clean"], 3, references={}, out=folder)
+
+
+def test_a_second_evaluation_into_a_folder_is_refused_and_leaves_it_alone(tmp_path):
+    folder = tmp_path / "out"
+    with alone_in(folder):
+        with pytest.raises(DataError, match="another process is writing into") as caught:
+            play(folder)
+        assert "\n" not in str(caught.value)
+        assert [path.name for path in folder.iterdir()] == [LOCK]
+    assert not folder.exists(), "nothing came of it"
+    play(folder)
+    assert sorted(path.name for path in folder.iterdir()) == ["results.jsonl", "summary.json"]
+
+
+def test_a_process_that_was_killed_holds_nothing(tmp_path):
+    holder = start(HOLD, tmp_path / "out")
+    assert holder.stdout is not None and holder.stdout.readline() == "held\n"
+    with pytest.raises(DataError, match="another process"):
+        play(tmp_path / "out")
+    holder.send_signal(signal.SIGKILL)
+    holder.communicate()
+    assert (tmp_path / "out" / LOCK).exists()
+    play(tmp_path / "out")
+    assert not (tmp_path / "out" / LOCK).exists()
+
+
+def test_folders_that_were_there_stay(tmp_path):
+    with alone_in(tmp_path / "a" / "b"):
+        pass
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "a").mkdir()
+    with alone_in(tmp_path / "a"):
+        pass
+    assert list((tmp_path / "a").iterdir()) == []
+
+
+def test_of_three_evaluations_at_once_one_plays_and_no_episode_is_there_twice(tmp_path):
+    folder = tmp_path / "out"
+    running = [start(EVALUATE, folder) for _ in range(3)]
+    said = [process.communicate(timeout=200)[1] for process in running]
+    codes = [process.returncode for process in running]
+    assert 0 in codes, said
+    for code, text in zip(codes, said, strict=True):  # one that came late has found it all played
+        assert code == 0 or (code == 1 and text.startswith("error: another process is writing"))
+        assert code == 0 or text.count("\n") == 1
+    rows = read_results(folder)
+    keys = [(row["condition"], row["seed"]) for row in rows]
+    assert len(keys) == len(set(keys)) == 80
+    assert all(row["status"] == "ok" for row in rows)
