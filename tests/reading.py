@@ -83,11 +83,11 @@ def _commands(document: Path, lines: list[str]) -> Iterator[Command]:
 def tracked() -> frozenset[str]:
     """Files and folders of the repository, with `/` after a folder."""
     found = set()
-    for top in [*SOURCES, "docs"]:
+    for top in [*SOURCES, "docs", "lock"]:
         for path in (ROOT / top).rglob("*"):
             if "__pycache__" not in path.parts:
                 found.add(str(path.relative_to(ROOT)) + "/" * path.is_dir())
-    return frozenset({*found, *(f"{top}/" for top in [*SOURCES, "docs"]), *_on_top()})
+    return frozenset({*found, *(f"{top}/" for top in [*SOURCES, "docs", "lock"]), *_on_top()})
 
 
 def _on_top() -> set[str]:
