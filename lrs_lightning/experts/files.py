@@ -12,12 +12,12 @@ from collections.abc import Mapping
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import gymnasium as gym
 import numpy as np
 import torch
-from msgspec import Struct
+from msgspec import Meta, Struct
 from safetensors import SafetensorError
 from safetensors.numpy import load as load_arrays
 from safetensors.numpy import save as save_arrays
@@ -35,14 +35,17 @@ Arrays = dict[str, Any]
 _MEND = "copy it again"
 
 
+_Name = Annotated[str, Meta(max_length=256)]
+
+
 class _Card(Struct):
     """What decides how weights are read; all else in a card is for people."""
 
-    env: str | None = None
-    activation: str = "relu"
-    encoder: str = "small"
-    normalize: str | bool = "true"
-    algorithm: str = ""
+    env: _Name | None = None
+    activation: _Name = "relu"
+    encoder: _Name = "small"
+    normalize: _Name | bool = "true"
+    algorithm: _Name = ""
     weights_sha256: str | None = None
 
 
@@ -74,11 +77,12 @@ def _arrays(content: bytes, file: Traversable | Path) -> Arrays:
     try:
         arrays: Arrays = load_arrays(content)
     except (SafetensorError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DataError(f"{file} is not a safetensors file ({error}): {_MEND}") from error
+        reason = " ".join(str(error).split())[:200]
+        raise DataError(f"{file} is not a safetensors file ({reason}): {_MEND}") from error
     other = sorted(name for name, array in arrays.items() if array.dtype.kind != "f")
     if other:
         raise DataError(
-            f"{file}: tensor {other[0]} is of type {arrays[other[0]].dtype}, expected floats"
+            f"{file}: tensor {other[0]:.80} is of type {arrays[other[0]].dtype}, expected floats"
         )
     return arrays
 

@@ -125,7 +125,9 @@ def _components(text: str, default: int | None) -> tuple[Component, ...]:
             raise ArgumentError(f"condition clean@{default}: clean has no severity but 0")
         return ()
     if default is not None and (not isinstance(default, int) or default < 0):
-        raise ArgumentError(f"condition {text!r}: severity {default!r} is not one of 0, 1, 2, ...")
+        raise ArgumentError(
+            f"condition {text!r}: severity {default!r:.40} is not one of 0, 1, 2, ..."
+        )
     parts: list[Component] = []
     for piece in reversed(re.split(r"\+(?![^\[]*\])", text)):
         found = _COMPONENT.fullmatch(piece.strip())

@@ -267,7 +267,7 @@ def _checked(row: Row, path: Path, number: int) -> Row:
     schema = row.get("schema", SCHEMA)
     if schema != SCHEMA:
         raise DataError(
-            f"{where} has schema {schema} and this version reads {SCHEMA}: "
+            f"{where} has schema {str(schema)[:40]} and this version reads {SCHEMA}: "
             "install the version of lrs_lightning that wrote it"
         )
     missing = [name for name in COLUMNS if name not in row]

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import random
 import sys
-import sysconfig
 import warnings
 from collections import Counter
 from importlib.resources import files
@@ -20,7 +19,7 @@ from tests.reliability.readers import READERS
 from tests.reliability.watching import watched
 
 # Shipped experts and suites, and what installed packages say of their plug-ins, are read beside.
-OURS = (Path(str(files("lrs_lightning"))), Path(sysconfig.get_path("purelib")))
+OURS = (Path(str(files("lrs_lightning"))), *(Path(place) for place in sys.path if place))
 
 
 def fuzz(folder: Path, kind: str, count: int, seed: int) -> tuple[Counter[str], list[str]]:

@@ -29,7 +29,7 @@ class _Watch:
             self.seen.append(f"import {arguments[0]}")
         elif name == "open" and isinstance(arguments[0], str | bytes):
             path = os.path.realpath(os.fsdecode(arguments[0]))
-            if not path.startswith(self.folders):
+            if not (path + os.sep).startswith(self.folders):
                 self.seen.append(f"open {path}")
         elif name in _FORBIDDEN:
             self.seen.append(f"{name} {arguments!r:.100}")
