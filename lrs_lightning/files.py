@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import tempfile
 from collections.abc import Iterator
@@ -76,6 +77,25 @@ def make_folder(folder: Path) -> Path:
     except OSError as error:
         raise cannot_write(folder, error) from error
     return folder
+
+
+def file_name(text: str, longest: int = 200) -> str:
+    """A name for a file or folder: `text` where it can be one, else as much of it as can.
+
+    What was cut or replaced leaves a hash of the whole, so that different texts have different
+    names.
+
+    Args:
+        text: anything; `/` becomes `-` and is not hashed.
+        longest: bytes of the name; file systems take 255.
+    """
+    plain = text.replace("/", "-")
+    name = "".join(c if c.isprintable() else "_" for c in plain)
+    if name == plain and len(name.encode()) <= longest and name not in ("", ".", ".."):
+        return name
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+    start = name.encode("utf-8")[: longest - len(digest) - 1].decode("utf-8", "ignore")
+    return f"{start}-{digest}"
 
 
 def cannot_write(path: Path, error: OSError) -> DataError:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from jsonargparse.typing import PositiveFloat, PositiveInt
 
 from lrs_lightning.commands import PROGRAM
+from lrs_lightning.files import file_name
 from lrs_lightning.options.call import call
 from lrs_lightning.stopping import Interrupted
 
@@ -128,4 +129,4 @@ def _print(console: Console, summary: Summary) -> None:
 
 def _default_folder(env: str, suite: str, candidates: Sequence[Candidate]) -> Path:
     names = "-vs-".join(c.name for c in candidates[:4])
-    return Path("runs") / "evaluate" / f"{names}-{env.replace('/', '-')}-{suite}"
+    return Path("runs") / "evaluate" / file_name(f"{names}-{env}-{suite}")

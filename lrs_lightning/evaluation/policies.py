@@ -27,6 +27,8 @@ KINDS = (
     "a checkpoint (.ckpt), a run folder, 'shipped', an expert (.safetensors), a Stable-Baselines3 "
     "archive (.zip), an ONNX file (.onnx), or module:function"
 )
+LONGEST_NAME = 1000
+"""Characters of a policy's name that are kept."""
 _MODULE = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
 _NAMED = re.compile(r"(?P<name>[\w.-]+)=(?P<word>.+)", re.DOTALL)
 
@@ -92,7 +94,7 @@ def resolve(
 
 def _named(word: str) -> tuple[str | None, str]:
     match = _NAMED.fullmatch(word)
-    if match and not Path(word).exists():
+    if match and not os.path.exists(word):
         return match["name"], match["word"]
     return None, word
 
@@ -103,7 +105,7 @@ def _kind(word: str) -> str:
         return "expert"
     if "://" in word:
         raise ArgumentError(f"policy {word!r} is an address: download the file, then give its path")
-    if path.is_dir() or path.suffix == ".ckpt":
+    if os.path.isdir(word) or path.suffix == ".ckpt":
         return "checkpoint"
     if path.suffix in (".zip", ".safetensors"):
         return "expert"
@@ -111,7 +113,7 @@ def _kind(word: str) -> str:
         return "onnx"
     if _MODULE.fullmatch(word):
         return "function"
-    missing = "there is no such path; " if os.sep in word and not path.exists() else ""
+    missing = "there is no such path; " if os.sep in word and not os.path.exists(word) else ""
     raise ArgumentError(f"policy {word!r}: {missing}give {KINDS}")
 
 
@@ -195,14 +197,17 @@ def _source_hash(thing: Any) -> str | None:
 
 
 def _distinct(candidates: Iterable[Candidate]) -> list[Candidate]:
-    """A second `policy` becomes `policy-2`."""
+    """A second `policy` becomes `policy-2`; names are what can be shown and written."""
     taken: set[str] = set()
     found = []
     for candidate in candidates:
-        name, count = candidate.name, 1
+        # A file's name may hold line ends, or bytes that are no text.
+        shown = "".join(c if c.isprintable() else "_" for c in candidate.name) or "_"
+        shown = f"{shown[:LONGEST_NAME]}..." if len(shown) > LONGEST_NAME else shown
+        name, count = shown, 1
         while name in taken:
             count += 1
-            name = f"{candidate.name}-{count}"
+            name = f"{shown}-{count}"
         taken.add(name)
         found.append(replace(candidate, name=name))
     return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import warnings
 
 import matplotlib
 from matplotlib.figure import Figure
@@ -25,7 +26,12 @@ def inline(figure: Figure, label: str) -> str:
     """
     buffer = io.StringIO()
     # A salt of its own keeps the ids of one figure apart from those of the next.
-    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": label}):
+    with (
+        matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": label}),
+        warnings.catch_warnings(),
+    ):
+        # The page's own font draws the text, and has other letters than the one that measures.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     drawn = buffer.getvalue()
     drawn = drawn[drawn.index("<svg") :]

@@ -39,7 +39,7 @@ CHECKSUM = "crc32"
 Row = dict[str, Any]
 log = logging.getLogger(__name__)
 
-_Name = Annotated[str, Meta(min_length=1, max_length=256)]
+_Name = Annotated[str, Meta(min_length=1, max_length=4096)]
 _Count = Annotated[int, Meta(ge=0, le=(1 << 63) - 1)]
 _Number = Annotated[float, Meta(ge=-1e100, le=1e100)]
 

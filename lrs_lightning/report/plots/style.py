@@ -34,6 +34,9 @@ NAMES: dict[str, str] = {
 }
 """Colour in a figure -> name of the CSS variable that stands for it in a page."""
 
+LONGEST_LABEL = 40
+"""Characters of a name in a figure, which must leave room for what it names."""
+
 
 def series(index: int) -> str:
     """Colour of the policy at this place; they repeat after eight."""
@@ -63,15 +66,22 @@ def tidy(axes: Axes, grid: str = "y") -> Axes:
     return axes
 
 
+def label(name: str) -> str:
+    """A name as it is drawn: start and end of a long one, and no `$`, which begins a formula."""
+    half = LONGEST_LABEL // 2
+    shown = name if len(name) <= LONGEST_LABEL else f"{name[:half]}...{name[-half:]}"
+    return shown.replace("$", r"\$")
+
+
 def title(axes: Axes, text: str) -> None:
     """A heading at the left."""
-    axes.set_title(text, loc="left", fontsize=10, color=INK, fontweight="bold")
+    axes.set_title(label(text), loc="left", fontsize=10, color=INK, fontweight="bold")
 
 
 def legend(figure: Figure, labels: Sequence[str], handles: Sequence[Artist]) -> None:
     """A frameless legend below the figure; none for a single entry."""
     if len(labels) > 1:
         figure.legend(
-            handles, labels, loc="outside lower left", frameon=False, fontsize=9,
-            ncols=min(len(labels), 4), labelcolor=INK,
+            handles, [label(text) for text in labels], loc="outside lower left", frameon=False,
+            fontsize=9, ncols=min(len(labels), 4), labelcolor=INK,
         )  # fmt: skip
