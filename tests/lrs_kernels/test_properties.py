@@ -140,15 +140,18 @@ def test_rows_of_a_batch_do_not_know_each_other(backend, form, data):
 def test_strides_do_not_matter(backend, form, members, data):
     scan, arguments = draw_scan(data, form, members)
 
-    def scatter(_, tensor):
+    def scatter(_, tensor, axis):
         if not tensor.is_floating_point():
             return tensor
-        wide = torch.full((*tensor.shape[:-1], 2 * tensor.shape[-1]), torch.nan).double()
-        wide[..., ::2] = tensor.detach()
-        return wide[..., ::2]
+        axis = max(axis, -tensor.dim())
+        wide = tensor.detach().repeat_interleave(2, axis).movedim(axis, -1)
+        wide[..., 1::2] = torch.nan
+        return wide[..., ::2].movedim(-1, axis)
 
     want = scan(**arguments, backend=backend)[0]
-    torch.testing.assert_close(scan(**over(arguments, scatter), backend=backend)[0], want)
+    for axis in (-1, -2):  # gaps between numbers, or between rows that are packed themselves
+        scattered = over(arguments, partial(scatter, axis=axis))
+        torch.testing.assert_close(scan(**scattered, backend=backend)[0], want)
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

@@ -136,9 +136,20 @@ def test_strided_inputs_need_no_copy_and_change_nothing(cell: str) -> None:
     torch.testing.assert_close(KERNEL[cell](call)["y"], REFERENCE[cell](call)["y"])
 
 
+def columns_first(part: torch.Tensor) -> torch.Tensor:
+    return part.mT.contiguous().mT
+
+
+def gaps_between_rows(part: torch.Tensor) -> torch.Tensor:
+    wide = part.repeat_interleave(2, -2)
+    wide[..., 1::2, :] = torch.nan
+    return wide[..., ::2, :]
+
+
+@pytest.mark.parametrize("order", [columns_first, gaps_between_rows])
 @pytest.mark.parametrize("low_rank", [False, True], ids=["dense", "low rank"])
-@pytest.mark.parametrize("cell", ["cfc", "lstm"])
-def test_flags_and_weights_may_lie_in_any_order(cell: str, low_rank: bool) -> None:
+@pytest.mark.parametrize("cell", ["cfc", "gru", "lstm"])
+def test_flags_and_weights_may_lie_in_any_order(cell: str, low_rank: bool, order: Any) -> None:
     """Kernels count on packed rows of flags, and on matrices packed within a member."""
     options = {"rank": 3, "mask": 0.5} if low_rank else {}
     call = make(Case(members=2, steps=4, resets=True, **options), cell)
@@ -146,7 +157,7 @@ def test_flags_and_weights_may_lie_in_any_order(cell: str, low_rank: bool) -> No
     turned = call.resets.transpose(1, 2).contiguous().transpose(1, 2)
     assert not turned.is_contiguous()
     call.resets = turned
-    parts = (None if p is None else p.mT.contiguous().mT for p in call.recurrent)
+    parts = (None if p is None else order(p) for p in call.recurrent)
     call.recurrent = Recurrent(*parts)
     assert not call.recurrent.reference.is_contiguous()
     for name, value in KERNEL[cell](call).items():
