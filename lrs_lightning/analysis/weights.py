@@ -58,10 +58,11 @@ def recurrent_matrices(layer: nn.Module) -> list[Tensor]:
 
 
 def gate_names(layer: nn.Module) -> tuple[str, ...]:
-    """Names of the matrices of `recurrent_matrices`, in order."""
+    """Names of the matrices of `recurrent_matrices`, in order; numbers for a cell of one's own."""
     if isinstance(layer, LRSCfC):
         return _CFC_NAMES[layer.mode][: layer.gates]
-    return _NAMES[type(layer).__name__.removeprefix("LRS").lower()]
+    known = _NAMES.get(type(layer).__name__.removeprefix("LRS").lower())
+    return known or tuple(map(str, range(int(layer.gates))))  # type: ignore[arg-type]
 
 
 def compare_matrices(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import sys
 import warnings
 from pathlib import Path
@@ -12,6 +13,8 @@ from jsonargparse import set_parsing_settings
 
 from lrs_lightning.options.menu import HELP
 
+_PAGE = re.compile(r"--(?:.*\.)?(?:help|print_config)(?:=.*)?")
+"""Words after which the parser prints a page and exits."""
 _ABOUT = {
     "fit": "Train on demonstrations (collected on first use), then test in closed loop.",
     "validate": "Loss on the held-out episodes, and the closed-loop return in the clean world.",
@@ -47,7 +50,9 @@ def main(verb: str, arguments: list[str]) -> int:
     except SIGTERMException:  # Lightning's own, which carries no code: a run of several processes
         return 143
     except SystemExit as end:
-        return int(end.code or 0)
+        if end.code in (None, 0) and any(map(_PAGE.fullmatch, words)):
+            return 0
+        raise  # of foreign code, in the middle of the work
     except FileNotFoundError as error:
         raise DataError(f"cannot read {error.filename or error}") from error
     except OSError as error:

@@ -10,6 +10,7 @@ How a store is written and how it grows: `writing.py`.
 from __future__ import annotations
 
 import hashlib
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -112,7 +113,8 @@ def _open(folder: Path) -> tuple[dict[str, Any], list[EpisodeFile]]:
 
 def _open_part(folder: Path, part: Part) -> EpisodeFile:
     path = folder / part.file
-    if path.exists() and not path.is_file():  # a pipe would keep us waiting
+    # One look, since a writer may take the file away between two. A pipe would keep us waiting.
+    if not stat.S_ISREG(path.stat().st_mode):
         raise DataError(f"{path} is no file: collect the demonstrations anew")
     try:
         altered = file_sha256(path) != part.sha256

@@ -117,7 +117,10 @@ _VALUE = re.compile(
 )
 _Reword = Callable[[re.Match[str], Any], str]
 _KINDS: list[tuple[re.Pattern[str], _Reword]] = [
-    (re.compile(r"unknown (?:key|option) \S+: did you mean '[\w.-]+'\?"), _worded),
+    (
+        re.compile(r"unknown (?:key|option) \S+: (?:did you mean|it belongs to) .*?(?= \(see |$)"),
+        _worded,
+    ),
     (re.compile(r"[Uu]nrecognized arguments: (?:-- )?(?P<word>\S+)"), _unknown_word),
     (
         re.compile(

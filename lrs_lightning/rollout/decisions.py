@@ -85,7 +85,7 @@ class Decisions:
         for name, player in self._players.items():
             if not slots.running[player.rows].any():
                 continue
-            reason = player.step(seen, slots.starts, wanted, self._info.env_id)
+            reason = player.step(seen, slots.starts, wanted, self._info.env_id, clean)
             if reason is not None:
                 failures |= _of_rows("policy", reason, player.rows, slots)
             elif player.arrays is not None:

@@ -114,7 +114,7 @@ class Loop:
         """One step of everything: see, decide, act, and end what has ended."""
         slots = self._slots
         seen = self._see(observations)
-        decided = self._decisions.decide(seen, slots)
+        decided = self._decisions.decide(seen, slots, clean=observations)
         executed, undecided = self._execute(decided.wanted), self._no_actions(decided)
         changes = self._physics.changes(slots.rows_of, slots.times)
         if changes:

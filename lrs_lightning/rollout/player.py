@@ -49,11 +49,19 @@ class Player:
         self._limit = time_limit(None) if limit is None else limit
         self._state: Any = None
         self._fresh, self._has_played = True, False
+        self._observe_clean = getattr(policy, "observe_clean", None)
 
     def step(
-        self, seen: Array, starts: NDArray[np.bool_], decided: Array, env_id: str
+        self,
+        seen: Array,
+        starts: NDArray[np.bool_],
+        decided: Array,
+        env_id: str,
+        clean: Array | None = None,
     ) -> str | None:
         """Write its decisions into its rows of `decided (N, ...)`.
+
+        A policy with a method `observe_clean` is shown its rows of `clean` first.
 
         Returns:
             Why there are none; None where there are.
@@ -64,6 +72,8 @@ class Player:
         rows = self.rows
         try:
             with self._limit:
+                if clean is not None and self._observe_clean is not None:
+                    self._observe_clean(clean[rows])
                 self._ask(seen[rows], starts[rows], decided[rows], env_id)
         except ANY_FAILURE as error:
             if not self._has_played:

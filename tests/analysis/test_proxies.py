@@ -10,6 +10,7 @@ from lrs_lightning.analysis.proxies import Measured, Outcome, associate, read_ou
 from lrs_lightning.analysis.table import association_rows
 from lrs_lightning.errors import DataError
 from lrs_lightning.statistics import Summary
+from lrs_lightning.statistics.condition_summary import ConditionSummary
 
 
 def runs(count=40, seed=0):
@@ -57,7 +58,13 @@ def test_few_runs_are_not_correlated():
 
 def test_outcomes_come_from_the_summary(tmp_path):
     def condition(name, mean, share):
-        return {"condition": name, "return_mean": mean, "expert_normalized": share}
+        shift, _, severity = name.partition("@")
+        return {
+            **dict.fromkeys(ConditionSummary.__annotations__),
+            "condition": name, "shift": shift, "severity": int(severity or 0),
+            "episodes": 3, "failed": 0, "return_mean": mean, "expert_normalized": share,
+            **{key: [0.0, 1.0] for key in ConditionSummary.__annotations__ if "ci95" in key},
+        }  # fmt: skip
 
     conditions = [
         condition("clean", 10.0, 0.9),

@@ -17,6 +17,7 @@ from lrs_lightning.commands import analyze_runs
 from lrs_lightning.data import Task
 from lrs_lightning.nn import PolicyConfig
 from lrs_lightning.statistics import Summary
+from lrs_lightning.statistics.condition_summary import ConditionSummary
 from lrs_lightning.training import ImitationModule
 
 ENV_ID = "tests/Drift-v0"
@@ -140,7 +141,17 @@ def test_several_runs_are_compared(here, capsys, random_expert, undrawn):
     runs = [trained(here / f"run-{seed}", seed=seed) for seed in range(6)]
     for seed, run in enumerate(runs):
         conditions = [
-            {"condition": name, "return_mean": value, "expert_normalized": value}
+            {
+                **dict.fromkeys(ConditionSummary.__annotations__),
+                **{key: [0.0, 1.0] for key in ConditionSummary.__annotations__ if "ci95" in key},
+                "condition": name,
+                "shift": name.partition("@")[0],
+                "severity": int(name.partition("@")[2] or 0),
+                "episodes": 3,
+                "failed": 0,
+                "return_mean": value,
+                "expert_normalized": value,
+            }
             for name, value in (("clean", 0.5 + 0.1 * seed), ("sensor_noise@2", 0.3 * seed % 0.7))
         ]
         Summary(ENV_ID, {"name": "policy"}, {}, conditions).write(run)

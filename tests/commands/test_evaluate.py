@@ -45,7 +45,7 @@ def test_one_policy(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     shown = capsys.readouterr().out
     assert "sensor_delay@1" in shown and "report: " in shown
     files = sorted(f.name for f in (folder / "out").iterdir())
-    assert files == ["report.html", "results.jsonl", "summary.json"]
+    assert files == ["references.jsonl", "report.html", "results.jsonl", "summary.json"]
     summary = json.loads((folder / "out" / "summary.json").read_text())
     assert summary["policy"] == {"name": "full", "kind": "function", "source": "toy_policies:full"}
     assert summary["conditions"][0]["episodes"] == 4

@@ -3,13 +3,13 @@ import logging
 import mujoco
 import numpy as np
 
-from lrs_lightning.envs import make, registry
+from lrs_lightning.envs import gymnasium_domains, make
 from lrs_lightning.envs.mujoco_log import forward_warnings
 
 
 def test_building_a_task_leaves_no_log_behind(tmp_path, monkeypatch, capfd):
     monkeypatch.chdir(tmp_path)
-    registry._build("HalfCheetah-v5", {}).close()
+    gymnasium_domains._build("HalfCheetah-v5", {}).close()
     assert not list(tmp_path.iterdir())
     assert capfd.readouterr().err == ""
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import json
 import sys
 from dataclasses import asdict
@@ -98,6 +99,8 @@ def test_it_is_trained_in_parts_and_saved_after_each(seen):
     assert path == seen["folder"] / EXPERT
     assert seen["score"] == ("MLPExpert", "HalfCheetah-v5", 4)
     card = json.loads(path.with_suffix(".json").read_text())
+    assert card.pop("weights_sha256") == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert len(card.pop("sha256")) == 64
     assert card == {
         "env": "HalfCheetah-v5", "algorithm": "SAC", "seed": 5, "environment_steps": 120_000,
         "recipe": "python -m lrs_lightning expert fit --env HalfCheetah-v5",

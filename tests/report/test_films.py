@@ -87,4 +87,6 @@ def test_a_game_by_any_name_is_the_same_evaluation(tmp_path, monkeypatch):
     again = play(env_id="ALE/Breakout-v5")  # played already: nothing is added
     assert (tmp_path / "results.jsonl").read_text() == rows and rows.count("\n") == 1
     assert first.env == again.env == "ALE/Breakout-v5"
-    assert first.references["expert"] == expert.card["evaluation"]["return_mean"]
+    # Both played these very episodes, and once.
+    assert first.references == again.references
+    assert first.references["expert"] == first.conditions[0]["return_mean"]
