@@ -6,8 +6,10 @@ A section is a module with `main(arguments: list[str]) -> None`; add yours to `S
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from lrs_lightning.errors import LrsError, UnknownNameError
 from lrs_lightning.options.menu import HELP, menu
@@ -18,11 +20,16 @@ SECTIONS: dict[str, tuple[str, str]] = {
     "atari": ("atari", "pixels: closed loop, training against ncps, the frame store"),
     "breakout-bc": ("breakout_bc", "behaviour cloning of Breakout on public demonstrations"),
     "evaluation": ("evaluation", "the `paper` suite from the command to the report"),
+    "gpu": ("gpu.command", "a lent GPU in minutes: smoke, tests, checkers, timings"),
     "kernels": ("kernels", "scans beside their peers, on CPU and GPU"),
     "layers": ("layers", "a training update of each layer, and the price of the prior"),
     "rollout": ("rollout", "steps of control a second: our engine and others"),
     "training": ("training", "what `fit` earns in closed loop, and how long it takes"),
 }
+
+
+if importlib.util.find_spec("lrs_kernels") is None:  # a bare copy of the tree, not installed
+    sys.path.append(str(Path(__file__).resolve().parents[1] / "kernels"))
 
 
 def main(arguments: Sequence[str]) -> int:
