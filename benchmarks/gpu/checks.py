@@ -13,6 +13,9 @@ from benchmarks.gpu.stage import Job, job
 MARKS = {"tests": "gpu and not slow", "checkers": "gpu and slow"}
 WORKERS = {"tests": 14, "checkers": 4}
 
+# A plugin that measures refuses to be there beside parallel tests, if it is installed.
+OPTIONS = ["-p", "no:cacheprovider", "-p", "no:benchmark", "--tb=short", "-rfE"]
+
 
 def main(arguments: list[str]) -> None:
     """Run one of the two, by the first word."""
@@ -26,17 +29,12 @@ def main(arguments: list[str]) -> None:
 def run(which: str, task: Job) -> tuple[int, float]:
     """The exit code of pytest, and how long it took; 124 if it had to be ended."""
     words = [sys.executable, "-m", "pytest", "-q", "-m", MARKS[which], "tests/lrs_kernels/triton"]
-    workers = min(WORKERS[which], os.cpu_count() or 1)
+    if task.rehearse:
+        words += ["-k", "graphs or sanitizer"]
+    workers = 1 if task.rehearse else min(WORKERS[which], os.cpu_count() or 1)
     if workers > 1:
         words += ["-n", str(workers), "--dist", "worksteal"]
-    words += [
-        "-p",
-        "no:cacheprovider",
-        "-o",
-        "addopts=--import-mode=importlib",
-        "--tb=short",
-        "-rfE",
-    ]
+    words += [*OPTIONS, "-o", "addopts=--import-mode=importlib"]
     log = task.out / f"{which}.log"
     began = time.time()
     with log.open("w") as file:

@@ -54,7 +54,7 @@ def _parsed(line: str) -> Row:
 
 @cache
 def source_hash() -> str:
-    """Twelve digits of the SHA-256 of all Python source of the kernels: a bare copy has no commit."""
+    """Twelve digits of the SHA-256 of the kernels' source: a bare copy has no commit."""
     digest = hashlib.sha256()
     for file in sorted((ROOT / "kernels" / "lrs_kernels").rglob("*.py")):
         digest.update(file.relative_to(ROOT).as_posix().encode())

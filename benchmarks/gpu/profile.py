@@ -1,4 +1,4 @@
-"""Stage `profile`: what a scan waits for, by the hardware's counters, where Nsight Compute is there."""
+"""Stage `profile`: what a scan waits for, by the counters that Nsight Compute reads."""
 
 from __future__ import annotations
 

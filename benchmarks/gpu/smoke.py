@@ -1,4 +1,4 @@
-"""Stage `smoke`: what machine this is, and whether every cell is right before anything else runs."""
+"""Stage `smoke`: what machine this is, and whether every cell is right on it."""
 
 from __future__ import annotations
 

@@ -68,11 +68,15 @@ def job(arguments: list[str], module: str) -> Job:
 
 
 def each_in_time(items: Iterable[Item], task: Job) -> Iterator[Item]:
-    """Items as long as there is time."""
+    """Items as long as there is time.
+
+    Raises:
+        SystemExit: if there is none for all of them, so that the stage does not count as finished.
+
+    """
     for item in items:
         if time.time() > task.until:
-            print(f"out of time before {item}", flush=True)
-            return
+            raise SystemExit(f"out of time before {item}")
         yield item
 
 

@@ -129,6 +129,25 @@ def judge(call: Arguments, cell: str) -> dict[str, Tensor]:
     return {"y": y.detach(), **dict(zip(at, grads, strict=True))}
 
 
+def judge_relu_at(call: Arguments, y: Tensor) -> dict[str, Tensor]:
+    """Gradients of the relu network where it has those states, in float64.
+
+    A rounding that turns a unit off changes the derivative by all of it: no tolerance covers that,
+    so the reference takes from `y`, `(P, T, B, H)`, which units are on.
+    """
+    x, h0 = (part.double().requires_grad_() for part in (call.x_proj, call.h0))
+    turned = call.recurrent.effective().double()[:, 0].mT
+    state, states = h0, []
+    for t in range(x.shape[1]):
+        if call.resets is not None:
+            state = state.masked_fill(call.resets[:, t, :, None], 0.0)
+        state = (x[:, t] + state @ turned) * (y[:, t] > 0)
+        states.append(state)
+    upstream = [call.dy.double(), call.d_final.double()]
+    grads = torch.autograd.grad((torch.stack(states, 1), state), (x, h0), upstream)
+    return dict(zip(("dz", "dh0"), grads, strict=True))
+
+
 REFERENCE = {cell: partial(judge, cell=cell) for cell in VARIANTS}
 
 
