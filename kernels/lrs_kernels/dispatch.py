@@ -153,6 +153,8 @@ def _obstacle_to_native(cell: Cell, device_type: str) -> str | None:
 
 
 def _obstacle_to_triton(device_type: str) -> str | None:
+    if os.environ.get("LRS_KERNELS_TRITON") == "0":
+        return "LRS_KERNELS_TRITON is 0"
     if not has_triton():
         return "Triton is not installed"
     if device_type != "cuda" and os.environ.get("TRITON_INTERPRET") != "1":

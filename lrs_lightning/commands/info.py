@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import time
 
 from lrs_lightning.commands import PROGRAM
 from lrs_lightning.options.call import call
@@ -13,8 +14,35 @@ def main(verb: str, arguments: list[str]) -> int:
     return int(call(info, f"{PROGRAM} {verb}", arguments))
 
 
-def info() -> int:
-    """Tell versions, device, kernels, experts and shifts at hand."""
+def info(*, self_test: bool = False) -> int:
+    """Tell versions, device, kernels, experts and shifts at hand.
+
+    Args:
+        self_test: check the kernels that run here against the reference in float64; exit code 1 if
+            one of them is wrong
+    """
+    if self_test:
+        return _check_kernels()
+    return _tell()
+
+
+def _check_kernels() -> int:
+    """Print one line per path, and whether all are right."""
+    import torch
+
+    from lrs_kernels.self_test import self_test
+
+    began = time.perf_counter()
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    findings = self_test(device)
+    print(*findings, sep="\n")
+    wrong = sum(not finding.right for finding in findings)
+    told = f"{len(findings)} paths on {device} in {time.perf_counter() - began:.1f} s"
+    print(f"{told}: {'all are right' if not wrong else f'{wrong} are wrong'}")
+    return 1 if wrong else 0
+
+
+def _tell() -> int:
     import torch
 
     from lrs_kernels.dispatch import explain
