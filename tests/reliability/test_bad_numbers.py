@@ -78,7 +78,7 @@ def test_skipping_leaves_the_update_out_and_counts(fit_words, tmp_path, monkeypa
     assert_finite(tmp_path)
     last = checkpoints_of(tmp_path)["last.ckpt"]
     assert last["global_step"] == 30
-    assert last["callbacks"]["FiniteGuard"] == {"skipped": 1}
+    assert last["callbacks"]["FiniteGuard"] == {"skipped": 1, "in_a_row": 0}
     moments = last["optimizer_states"][0]["state"].values()
     assert {int(state["step"]) for state in moments} == {29}
 
@@ -90,6 +90,18 @@ def test_skipping_has_a_limit(fit_words, tmp_path, monkeypatch, capsys):
     words = [*fit_words, f"--trainer.logger.save_dir={tmp_path}"]
     assert main([*words, "--guard.action=skip", "--guard.limit=3"]) == 2
     assert "update 4, batch 3: the loss is nan" in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_a_run_that_goes_on_counts_on_from_what_was_skipped(fit_words, tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        ImitationModule, "training_step", lambda self, *_: next(self.parameters()).sum() * math.nan
+    )
+    words = [*fit_words, f"--trainer.logger.save_dir={tmp_path}", "--guard.action=skip"]
+    assert main([*words, "--guard.limit=3"]) == 2
+    assert main([*words, "--guard.limit=8", "--ckpt_path=last"]) == 2
+    last = checkpoints_of(tmp_path)["last.ckpt"]
+    assert last["global_step"] == 9  # and not 3 + 1 + 8 + 1
+    assert last["callbacks"]["FiniteGuard"] == {"skipped": 9, "in_a_row": 9}
 
 
 @pytest.mark.parametrize("what", ["observations", "labels"])

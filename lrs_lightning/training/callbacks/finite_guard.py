@@ -44,12 +44,13 @@ class FiniteGuard(pl.Callback):
         self._bad: str | None = None
 
     def state_dict(self) -> dict[str, int]:
-        """How many updates were skipped."""
-        return {"skipped": self.skipped}
+        """How many updates were skipped, and how many of them just now."""
+        return {"skipped": self.skipped, "in_a_row": self._in_a_row}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on counting."""
         self.skipped = int(state_dict["skipped"])
+        self._in_a_row = int(state_dict.get("in_a_row", 0))  # earlier versions left it out
 
     def on_before_backward(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, loss: Tensor
