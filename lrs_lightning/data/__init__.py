@@ -4,7 +4,7 @@ from lrs_lightning.data.demonstration import Demonstration, Origin
 from lrs_lightning.data.frame_windows import FrameWindows
 from lrs_lightning.data.frames import PackedFrames, StoredFrames
 from lrs_lightning.data.sampling import FixedBatches, RandomBatches, oversample
-from lrs_lightning.data.split import split_episodes
+from lrs_lightning.data.split import split_episodes, split_numbers
 from lrs_lightning.data.statistics import observation_statistics
 from lrs_lightning.data.store import DemonstrationStore
 from lrs_lightning.data.task import Task
@@ -28,5 +28,6 @@ __all__ = [
     "observation_statistics",
     "oversample",
     "split_episodes",
+    "split_numbers",
     "write_store",
 ]

@@ -62,7 +62,12 @@ class RandomBatches(Sampler[NDArray[np.int64]]):
     def __iter__(self) -> Iterator[NDArray[np.int64]]:
         first = self.position()
         for k in range(first, first + self.batches):
-            yield np.random.default_rng([self.seed, k]).choice(self.window_starts, self.batch_size)
+            yield self.batch(k)
+
+    def batch(self, number: int) -> NDArray[np.int64]:
+        """The starts `(B,)` of a batch, counted from 0 over all epochs."""
+        draw = np.random.default_rng([self.seed, number])
+        return draw.choice(self.window_starts, self.batch_size)
 
 
 class FixedBatches(Sampler[NDArray[np.int64]]):
@@ -75,5 +80,9 @@ class FixedBatches(Sampler[NDArray[np.int64]]):
         return -(-len(self.window_starts) // self.batch_size)
 
     def __iter__(self) -> Iterator[NDArray[np.int64]]:
-        for i in range(0, len(self.window_starts), self.batch_size):
-            yield self.window_starts[i : i + self.batch_size]
+        return (self.batch(number) for number in range(len(self)))
+
+    def batch(self, number: int) -> NDArray[np.int64]:
+        """The starts of a batch."""
+        first = number * self.batch_size
+        return self.window_starts[first : first + self.batch_size]

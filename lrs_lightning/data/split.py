@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from lrs_lightning.data.demonstration import Demonstration
 from lrs_lightning.data.store import DemonstrationStore
 from lrs_lightning.errors import ArgumentError
 
-Split = tuple[list[Demonstration], list[Demonstration]]
+
+def split_episodes(
+    store: DemonstrationStore, fraction: float
+) -> tuple[list[Demonstration], list[Demonstration]]:
+    """Training and validation episodes; which ones, see `split_numbers`."""
+    train, held_out = split_numbers(store, fraction)
+    return [store[i] for i in train], [store[i] for i in held_out]
 
 
-def split_episodes(store: DemonstrationStore, fraction: float) -> Split:
-    """Training and validation episodes.
+def split_numbers(store: DemonstrationStore, fraction: float) -> tuple[list[int], list[int]]:
+    """Numbers of the training and of the validation episodes in the store.
 
     Where the store was made with some held out, these are the ones. Else they lie evenly along
     the store, and so along the schedule of noise.
@@ -31,15 +35,10 @@ def split_episodes(store: DemonstrationStore, fraction: float) -> Split:
             f"{store.folder} has {len(store)} episode(s) and {len(held_out)} would be "
             "held out for validation: collect more"
         )
-    return _divided(list(store), held_out)
+    return [i for i in range(len(store)) if i not in held_out], sorted(held_out)
 
 
 def evenly(count: int, chosen: int) -> list[int]:
     """Numbers of `chosen` things out of `count`, in even steps."""
     every = count / chosen
     return [int((i + 0.5) * every) for i in range(chosen)]
-
-
-def _divided(episodes: Sequence[Demonstration], held_out: set[int]) -> Split:
-    train = [e for i, e in enumerate(episodes) if i not in held_out]
-    return train, [e for i, e in enumerate(episodes) if i in held_out]

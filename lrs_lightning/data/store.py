@@ -73,9 +73,14 @@ class DemonstrationStore:
         arrays = {name: self._array(file, f"{number:05d}/{name}") for name in names}
         episode = Demonstration(**arrays, origin=self.origins[index])
         if index not in self._checked:
-            check_episode(episode, self.task, f"{file.path}, episode {number}")
+            check_episode(episode, self.task, self.place(index))
             self._checked.add(index)
         return episode
+
+    def place(self, index: int) -> str:
+        """Where an episode lies, for sentences about it: its file, and its number there."""
+        file, number = self._places[index]
+        return f"{file.path}, episode {number}"
 
     def _check_lengths(self, file: EpisodeFile, number: int, length: int) -> None:
         """Before an array is read: a file may claim more steps than there is memory."""

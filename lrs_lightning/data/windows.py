@@ -80,6 +80,12 @@ class WindowIndex:
         counts = inside & (self._is_episode_start[first][:, None] | (offset >= self.burn_in))
         return torch.minimum(steps, end[:, None] - 1), counts.float()
 
+    def locate(self, window_start: int, step: int) -> tuple[int, int]:
+        """Episode, and step in it, of a step of the window that starts at `window_start`."""
+        at = int(self.gather(np.array([window_start]))[0][0, step])
+        episode = int(np.searchsorted(self.episode_starts, at, side="right")) - 1
+        return episode, at - int(self.episode_starts[episode])
+
     def tiles(self) -> NDArray[np.int64]:
         """Starts of windows that lie side by side and cover every episode once, for validation."""
         ends = self._ends.numpy()

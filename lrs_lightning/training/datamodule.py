@@ -17,10 +17,12 @@ from lrs_lightning.data import (
     FrameWindows,
     RandomBatches,
     Task,
+    WindowBatch,
     Windows,
     observation_statistics,
     oversample,
     split_episodes,
+    split_numbers,
 )
 from lrs_lightning.data.manifest import read_manifest, task_of
 from lrs_lightning.data.recipe import Recipe, find_or_collect
@@ -133,27 +135,51 @@ class ExpertTrajectories(pl.LightningDataModule):
             return Windows(episodes, self.window, self.burn_in)
         return FrameWindows(episodes, self.window, self.burn_in, self.task.observation_shape[0])
 
-    def train_dataloader(self) -> Loader:
-        """Random windows; an epoch is `batches` batches."""
+    @cached_property
+    def _train_batches(self) -> RandomBatches:
         windows = self._train
         starts = oversample(windows.window_starts, windows.episode_starts, self.start_share)
-        sampler = RandomBatches(
+        return RandomBatches(
             starts, self.batch_size, self.batches, self.seed, self._batches_trained
         )
+
+    @cached_property
+    def _val_batches(self) -> FixedBatches:
+        return FixedBatches(self._val.tiles(), self.batch_size)
+
+    def train_dataloader(self) -> Loader:
+        """Random windows; an epoch is `batches` batches."""
         # A batch is one gather from memory: worker processes would only copy it once more.
-        return DataLoader(windows, sampler=sampler, batch_size=None)
+        return DataLoader(self._train, sampler=self._train_batches, batch_size=None)
 
     def _batches_trained(self) -> int:
         return self.trainer.fit_loop.total_batch_idx + 1 if self.trainer else 0
 
     def val_dataloader(self) -> Loader:
         """The held-out episodes, each window once."""
-        return DataLoader(
-            self._val, sampler=FixedBatches(self._val.tiles(), self.batch_size), batch_size=None
-        )
+        return DataLoader(self._val, sampler=self._val_batches, batch_size=None)
 
     test_dataloader = val_dataloader
     predict_dataloader = val_dataloader
+
+    def train_batch(self, number: int) -> WindowBatch:
+        """A batch of the training, counted from 0 over all epochs, once more."""
+        return self._train[self._train_batches.batch(number)]
+
+    def place(self, batch: int, window: int, step: int, held_out: bool = False) -> str:
+        """Where a step of a batch comes from: file, episode and step.
+
+        Args:
+            batch: its number, in training over all epochs.
+            window: which of the windows of the batch.
+            step: which step of the window.
+            held_out: whether it is a batch of the validation.
+        """
+        windows = self._val if held_out else self._train
+        batches = self._val_batches if held_out else self._train_batches
+        episode, at = windows.index.locate(int(batches.batch(batch)[window]), step)
+        numbers = split_numbers(self.store, self.val_fraction)[held_out]
+        return f"{self.store.place(numbers[episode])}, step {at}"
 
 
 def env_of(env: str | None, path: str | None) -> str:

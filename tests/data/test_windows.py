@@ -42,6 +42,15 @@ def test_tiles_cover_every_step_once(windows):
     assert sorted(seen.tolist()) == [*range(100, 110), *range(200, 203), *range(300, 308)]
 
 
+def test_every_step_of_a_window_is_found_again_in_its_episode(windows):
+    """Past an episode's end, where its last step is repeated, too."""
+    seen = windows[windows.window_starts].observations[..., 0]
+    for start, values in zip(windows.window_starts, seen.tolist(), strict=True):
+        for step, value in enumerate(values):
+            episode, at = windows.index.locate(start, step)
+            assert (episode + 1) * 100 + at == value
+
+
 def test_a_batch_is_a_function_of_the_seed_and_its_number(windows):
     def order(seed: int, position: int) -> list[list[int]]:
         batches = RandomBatches(

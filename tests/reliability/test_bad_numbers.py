@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
+import shutil
 from types import SimpleNamespace
 
 import gymnasium as gym
+import h5py
 import numpy as np
 import pytest
 import torch
 from lightning.pytorch.trainer.states import RunningStage
 
 from lrs_lightning.cli import main
-from lrs_lightning.data import Windows
+from lrs_lightning.data import RandomBatches, Windows
 from lrs_lightning.errors import NotFiniteError
 from lrs_lightning.evaluation import evaluate
 from lrs_lightning.rollout import TorchPolicy
@@ -20,6 +22,7 @@ from lrs_lightning.training import ImitationModule, load_policy
 from lrs_lightning.training.callbacks.finite_guard import FiniteGuard
 from lrs_lightning.training.callbacks.shifted_evaluation import ShiftedEvaluation
 from lrs_lightning.training.checkpoint_files import load_checkpoint
+from tests.reliability.hostile_store import sealed
 
 
 @pytest.fixture(autouse=True)
@@ -78,7 +81,7 @@ def test_skipping_leaves_the_update_out_and_counts(fit_words, tmp_path, monkeypa
     assert_finite(tmp_path)
     last = checkpoints_of(tmp_path)["last.ckpt"]
     assert last["global_step"] == 30
-    assert last["callbacks"]["FiniteGuard"] == {"skipped": 1}
+    assert last["callbacks"]["FiniteGuard"] == {"skipped": 1, "in_a_row": 0}
     moments = last["optimizer_states"][0]["state"].values()
     assert {int(state["step"]) for state in moments} == {29}
 
@@ -92,24 +95,91 @@ def test_skipping_has_a_limit(fit_words, tmp_path, monkeypatch, capsys):
     assert "update 4, batch 3: the loss is nan" in capsys.readouterr().err.splitlines()[-1]
 
 
-@pytest.mark.parametrize("what", ["observations", "labels"])
-@pytest.mark.parametrize("episodes", [5, 1], ids=["training", "held-out"])
-def test_batches_with_numbers_that_are_not_finite(
-    fit_words, tmp_path, monkeypatch, capsys, what, episodes
-):
+def test_a_run_that_goes_on_counts_on_from_what_was_skipped(fit_words, tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        ImitationModule, "training_step", lambda self, *_: next(self.parameters()).sum() * math.nan
+    )
+    words = [*fit_words, f"--trainer.logger.save_dir={tmp_path}", "--guard.action=skip"]
+    assert main([*words, "--guard.limit=3"]) == 2
+    assert main([*words, "--guard.limit=8", "--ckpt_path=last"]) == 2
+    last = checkpoints_of(tmp_path)["last.ckpt"]
+    assert last["global_step"] == 9  # and not 3 + 1 + 8 + 1
+    assert last["callbacks"]["FiniteGuard"] == {"skipped": 9, "in_a_row": 9}
+
+
+def spoil_windows(monkeypatch, episodes, spoil):
+    """Have `spoil` alter what was read from the store, where it is so many episodes."""
     make = Windows.__init__
 
     def spoiled(self, given, *rest):
         make(self, given, *rest)
         if len(given) == episodes:
-            getattr(self, what)[20:, 2] = math.nan
+            spoil(self)
 
     monkeypatch.setattr(Windows, "__init__", spoiled)
+
+
+# The held-out episode is the fourth: step 130 of the others is step 10 of the fifth, and step 20
+# of what is held out is its own.
+@pytest.mark.parametrize(
+    ("episodes", "row", "place"),
+    [(5, 130, "episode 4, step 10"), (1, 20, "episode 3, step 20")],
+    ids=["training", "held-out"],
+)
+@pytest.mark.parametrize(
+    ("what", "value", "fault"),
+    [
+        ("observations", math.nan, "are not finite"),
+        ("labels", math.nan, "are not finite"),
+        ("labels", -1e30, "are too large to be squared (-1e+30)"),
+    ],
+    ids=["observations", "labels", "large labels"],
+)
+def test_a_bad_batch_is_named_by_file_episode_step_and_channel(
+    fit_words, store, tmp_path, monkeypatch, capsys, episodes, row, place, what, value, fault
+):
+    """The fourth of the six episodes is held out, so that row 130 is in the fifth."""
+
+    def spoil(windows):
+        getattr(windows, what)[row, 2] = value
+
+    spoil_windows(monkeypatch, episodes, spoil)
     assert main([*fit_words, f"--trainer.logger.save_dir={tmp_path}"]) == 2
     told = capsys.readouterr().err
     assert "Traceback" not in told
-    assert f"its {what} are not finite, first in window " in told.splitlines()[-1]
+    assert f"its {what} {fault}, first in window " in told.splitlines()[-1]
+    assert f", channel 2 ({store}/episodes.h5, {place})" in told.splitlines()[-1]
     assert_finite(tmp_path)
+
+
+def test_of_batches_that_make_one_update_the_bad_one_is_named(
+    fit_words, store, tmp_path, monkeypatch, capsys
+):
+    def spoil(windows):
+        windows.labels[130, 2] = math.nan
+
+    spoil_windows(monkeypatch, 5, spoil)
+    monkeypatch.setattr(RandomBatches, "batch", lambda _, k: np.full(4, 130 if k == 4 else 0))
+    words = [*fit_words, "--trainer.accumulate_grad_batches=2", "--trainer.max_steps=12"]
+    assert main([*words, f"--trainer.logger.save_dir={tmp_path}"]) == 2
+    told = capsys.readouterr().err.splitlines()[-1]
+    assert "update 3, batch 5: " in told
+    assert "of its batch 4 the labels are not finite, first in window 0 at step 0, " in told
+    assert f"channel 2 ({store}/episodes.h5, episode 4, step 10)" in told
+
+
+def test_a_bad_number_in_a_store_is_named_before_anything_is_trained(
+    fit_words, store, tmp_path, capsys
+):
+    shutil.copytree(store, tmp_path / "bad")
+    with h5py.File(tmp_path / "bad" / "episodes.h5", "r+") as file:
+        file["episodes/00004/observations"][10, 2] = math.nan
+    sealed(tmp_path / "bad")
+    words = [*fit_words, f"--data.path={tmp_path / 'bad'}"]
+    assert main([*words, f"--trainer.logger.save_dir={tmp_path / 'runs'}"]) == 2
+    place = "episodes.h5, episode 4: observations at step 10, channel 2 (nan) is not finite"
+    assert place in capsys.readouterr().err.splitlines()[-1]
+    assert not (tmp_path / "runs").exists()
 
 
 def test_an_update_that_overflows_is_never_saved(fit_words, tmp_path, capsys):

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterable
 from typing import Any, Literal
 
 import lightning.pytorch as pl
-import torch
 from lightning.pytorch.trainer.states import RunningStage
 from torch import Tensor
 
 from lrs_lightning.errors import ArgumentError, NotFiniteError
+from lrs_lightning.training.bad_batches import reason_in_training, reason_in_validation
 
 
 class FiniteGuard(pl.Callback):
@@ -44,12 +43,13 @@ class FiniteGuard(pl.Callback):
         self._bad: str | None = None
 
     def state_dict(self) -> dict[str, int]:
-        """How many updates were skipped."""
-        return {"skipped": self.skipped}
+        """How many updates were skipped, and how many of them just now."""
+        return {"skipped": self.skipped, "in_a_row": self._in_a_row}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on counting."""
         self.skipped = int(state_dict["skipped"])
+        self._in_a_row = int(state_dict.get("in_a_row", 0))  # earlier versions left it out
 
     def on_before_backward(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, loss: Tensor
@@ -73,12 +73,17 @@ class FiniteGuard(pl.Callback):
         return False
 
     def on_train_batch_end(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, *_: Any
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
     ) -> None:
         """Stop, or count.
 
         Raises:
-            NotFiniteError: says where, and what of the batch is not finite.
+            NotFiniteError: says where, what of the batch is not finite, and its place in the store.
         """
         if self._bad is None:
             return
@@ -86,7 +91,7 @@ class FiniteGuard(pl.Callback):
         self.skipped += 1
         self._in_a_row += 1
         where = f"update {trainer.global_step}, batch {trainer.fit_loop.total_batch_idx}"
-        sentence = f"{where}: {bad}; {_reason(batch)}"
+        sentence = f"{where}: {bad}; {reason_in_training(trainer, batch, batch_idx)}"
         if self.action == "stop" or self._in_a_row > self.limit:
             raise NotFiniteError(f"{sentence}. The weights before it are kept in last.ckpt")
         print(f"note: {sentence}. Skipped, the {self.skipped}. so far", file=sys.stderr)
@@ -100,39 +105,13 @@ class FiniteGuard(pl.Callback):
         """Stop where the validation loss is not finite.
 
         Raises:
-            NotFiniteError: names the batch.
+            NotFiniteError: names the batch, and what of it is not finite.
         """
         loss = trainer.callback_metrics.get("val/loss")
         validating = trainer.state.stage == RunningStage.VALIDATING
         if self.action == "skip" or not validating or loss is None or math.isfinite(float(loss)):
             return
-        loaders: Any = trainer.val_dataloaders
         raise NotFiniteError(
             f"validation after update {trainer.global_step}: the loss is {float(loss):g}; "
-            f"{_reason_among(loaders)}. The weights are kept in last.ckpt"
+            f"{reason_in_validation(trainer)}. The weights are kept in last.ckpt"
         )
-
-
-def _reason_among(batches: Iterable[Any]) -> str:
-    for number, batch in enumerate(batches):
-        fault = _fault(batch)
-        if fault:
-            return f"batch {number}: {fault}"
-    return "its batches are finite: the training has diverged, a lower --model.lr may help"
-
-
-def _reason(batch: Any) -> str:
-    diverged = "the batch itself is finite: the training has diverged, a lower --model.lr may help"
-    return _fault(batch) or diverged
-
-
-def _fault(batch: Any) -> str | None:
-    """Which part of a batch of windows is not finite, and where first."""
-    for name in ("observations", "labels"):
-        values = getattr(batch, name, None)
-        if isinstance(values, Tensor) and values.is_floating_point():
-            where = torch.nonzero(~torch.isfinite(values))
-            if len(where):
-                window, step = where[0, :2].tolist()
-                return f"its {name} are not finite, first in window {window} at step {step}"
-    return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import math
 from typing import Any
 
 import lightning.pytorch as pl
@@ -23,25 +23,31 @@ class SpectrumMonitor(pl.Callback):
 
     Per epoch and gate, `recurrent/<quantity>/<gate>`: radius, norm, stable and effective rank of
     W_rec, and of ΔW, what training has added to it; `recurrent/jacobian/radius` and `norm`, means
-    along the same few held-out windows. Policies without memory log nothing. It takes no more than
-    its share of the training time: an epoch for which there is no time left is skipped, the first
-    and the last never.
+    along the same few held-out windows. Policies without memory log nothing.
+
+    Which epochs are looked at hangs on their numbers alone, never on a clock or on restarts: the
+    first, the last, and between them every `every_n_epochs`th, or fewer where that were more than
+    `looks`. So a run logs the same each time, also when it was cut off and went on.
 
     Args:
         every_n_epochs: epochs between two looks; 0 for none.
-        budget: share of the training time that it may take.
+        looks: about how many there are at most in a training, however many its epochs.
+
+    Raises:
+        ArgumentError: a number of epochs below 0, or of looks below 1.
     """
 
-    def __init__(self, every_n_epochs: int = 1, budget: float = 0.02) -> None:
+    def __init__(self, every_n_epochs: int = 1, looks: int = 20) -> None:
         super().__init__()
-        if every_n_epochs < 0:
-            raise ArgumentError(f"spectrum.every_n_epochs is {every_n_epochs}: give at least 0")
-        if not 0 < budget < 1:
-            raise ArgumentError(f"spectrum.budget is {budget}: give a share between 0 and 1")
-        self.every_n_epochs, self.budget = every_n_epochs, budget
+        if every_n_epochs < 0 or looks < 1:
+            raise ArgumentError(
+                f"spectrum.every_n_epochs is {every_n_epochs} and spectrum.looks {looks}: give at "
+                "least 0 and 1"
+            )
+        self.every_n_epochs, self.looks = every_n_epochs, looks
         self._initial: list[Tensor] | None = None
         self._observations: Tensor | None = None
-        self._began, self._spent, self._looks, self._watching = 0.0, 0.0, 0, False
+        self._watching = False
 
     def state_dict(self) -> dict[str, Any]:
         """The initial matrices, so that ΔW goes on after a restart."""
@@ -53,7 +59,6 @@ class SpectrumMonitor(pl.Callback):
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Keep the initial matrices, and a few held-out windows."""
-        self._began, self._spent, self._looks = time.perf_counter(), 0.0, 0
         core = _core(pl_module)
         self._watching = bool(core is not None and self.every_n_epochs and trainer.is_global_zero)
         if not self._watching:
@@ -66,22 +71,24 @@ class SpectrumMonitor(pl.Callback):
         self._observations = None if batch is None else batch.observations[:_WINDOWS].clone()
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Look, where an epoch is due and there is time."""
-        if not self._watching:
+        """Look, where an epoch is due."""
+        if not (self._watching and self._due(trainer)):
             return
-        due = (trainer.current_epoch + 1) % self.every_n_epochs == 0
-        last = trainer.global_step >= trainer.estimated_stepping_batches
-        elapsed = time.perf_counter() - self._began
-        if not last and (not due or (self._looks and self._spent > self.budget * elapsed)):
-            return
-        before = time.perf_counter()
         try:
             pl_module.log_dict(self._look(_core(pl_module), pl_module), rank_zero_only=True)
         except LrsError:  # weights that are no numbers any more: the guard says so
             return
-        finally:
-            self._looks += 1
-            self._spent += time.perf_counter() - before
+
+    def _due(self, trainer: pl.Trainer) -> bool:
+        updates = trainer.estimated_stepping_batches
+        if trainer.global_step >= updates:
+            return True
+        per_epoch = math.ceil(trainer.num_training_batches / trainer.accumulate_grad_batches)
+        stride = self.every_n_epochs
+        if math.isfinite(updates):
+            stride = max(stride, math.ceil(updates / per_epoch / self.looks))
+        epoch = trainer.current_epoch + 1
+        return epoch == 1 or epoch % stride == 0
 
     def _look(self, core: torch.nn.Module, module: Any) -> dict[str, float]:
         found: dict[str, float] = {}
