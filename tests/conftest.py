@@ -9,6 +9,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("MUJOCO_GL", "egl")
 os.environ.setdefault("MPLBACKEND", "agg")
 
+import numpy as np
 import pytest
 import torch
 
@@ -37,7 +38,8 @@ def shared_data() -> Path:
 
 @pytest.fixture
 def poisoned_empty(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`torch.empty` and its kin hand out NaN, so that whoever reads what nobody wrote is caught."""
+    """`torch.empty`, `np.empty` and their kin hand out NaN, and NumPy's integers the largest there
+    are, so that whoever reads what nobody wrote is caught."""
 
     def poison(make):
         def made(*args, **kwargs):
@@ -46,6 +48,19 @@ def poisoned_empty(monkeypatch: pytest.MonkeyPatch) -> None:
 
         return made
 
+    def poison_array(make):
+        def made(*args, **kwargs):
+            array = make(*args, **kwargs)
+            if array.dtype.kind in "iu":
+                array.fill(np.iinfo(array.dtype).max)
+            elif array.dtype.kind in "fc":
+                array.fill(np.nan)
+            return array
+
+        return made
+
+    monkeypatch.setattr(np, "empty", poison_array(np.empty))
+    monkeypatch.setattr(np, "empty_like", poison_array(np.empty_like))
     monkeypatch.setattr(torch, "empty", poison(torch.empty))
     monkeypatch.setattr(torch, "empty_like", poison(torch.empty_like))
     monkeypatch.setattr(torch.Tensor, "new_empty", poison(torch.Tensor.new_empty))

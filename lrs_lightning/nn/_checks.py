@@ -61,9 +61,10 @@ def projection(proj_size: int, hidden_size: int, layer: str, projects: bool) -> 
             f"proj_size is {proj_size!r}, but {layer} has no projection: leave it at 0, or use "
             "LRSLSTM."
         )
-    if isinstance(proj_size, bool) or not 0 <= proj_size < hidden_size:
+    whole = isinstance(proj_size, int) and not isinstance(proj_size, bool)
+    if not whole or not 0 <= proj_size < hidden_size:
         raise ArgumentError(
-            f"proj_size is {proj_size!r}: give 0 for none, or a number below "
+            f"proj_size is {proj_size!r}: give 0 for none, or a whole number below "
             f"hidden_size = {hidden_size}."
         )
 

@@ -75,7 +75,7 @@ def test_stacks_are_those_of_the_game(start, stack):
         np.testing.assert_array_equal(got[: len(expected)], expected)
 
 
-def test_windows_equal_those_of_stacks_held_in_memory(tmp_path):
+def test_windows_equal_those_of_stacks_held_in_memory(tmp_path, poisoned_empty):
     lengths = [30, 9, 3, 50]
     written = [episode(n, seed=n, before=frames(3, 7) if n == 9 else None) for n in lengths]
     store = write_store(tmp_path / "s", TASK, written, {})

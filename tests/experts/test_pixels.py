@@ -46,7 +46,7 @@ def test_single_frames_give_the_same_actions_as_stacks():
         np.testing.assert_array_equal(newest, single.trajectory.observations)
 
 
-def test_a_new_episode_forgets_the_frames_of_the_old():
+def test_a_new_episode_forgets_the_frames_of_the_old(poisoned_empty):
     expert = PixelExpert(build_q_network("small", 4), gym.spaces.Discrete(4))
     frames = np.random.default_rng(0).integers(0, 256, (5, 2, 1, 84, 84), dtype=np.uint8)
     state, starts = expert.initial_state(2), np.array([True, True])

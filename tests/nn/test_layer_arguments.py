@@ -79,7 +79,10 @@ def test_bad_timespans_are_named(value, message):
         ({"num_layers": 0}, "num_layers is 0"),
         ({"dropout": 1.5}, "dropout is 1.5"),
         ({"bidirectional": True}, "bidirectional is True"),
-        ({"proj_size": 7}, "proj_size is 7: give 0 for none, or a number below hidden_size = 7"),
+        (
+            {"proj_size": 7},
+            "proj_size is 7: give 0 for none, or a whole number below hidden",
+        ),
         ({"eval_rank": 8}, "eval_rank is 8: give a whole number from 1 to 7"),
         ({"eval_sparsity": 1.0}, "eval_sparsity is 1.0"),
         ({"proj_size": 3, "rank": 4}, "rank is 4: give a whole number from 1 to 3"),

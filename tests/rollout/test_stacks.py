@@ -6,6 +6,8 @@ import pytest
 from lrs_lightning.rollout.decisions import Decided
 from lrs_lightning.rollout.recorder import Recorder
 
+pytestmark = pytest.mark.usefixtures("poisoned_empty")
+
 STEPS, ROWS, DEPTH = 40, 3, 4
 
 

@@ -33,7 +33,7 @@ def test_any_order_of_steps_gives_the_same_numbers(asked):
         np.testing.assert_array_equal(got, EXPECTED[row][t])
 
 
-def test_a_slot_forgets_its_former_episode():
+def test_a_slot_forgets_its_former_episode(poisoned_empty):
     draws, row = Draws(1), np.array([0])
     for k in (0, 1, 0):
         draws.begin(row, [episode_key("seed", k)])
@@ -51,6 +51,15 @@ def test_the_laws(kind, shape):
     assert numbers.std() == pytest.approx(deviation, abs=slack)
     flat = numbers.reshape(STEPS, -1)[:, 0]
     assert abs(np.corrcoef(flat[1:], flat[:-1])[0, 1]) < 0.15
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("shape", [(3,), (50, 60)])
+def test_numbers_have_the_precision_asked_for(shape, dtype):
+    draws, row = Draws(1, dtype), np.array([0])
+    for kind in ("normal", "uniform"):
+        assert draws.per_step(kind, row, row, shape, 0).dtype == dtype
+        assert draws.per_episode(kind, row, shape, 0).dtype == dtype
 
 
 def test_streams_kinds_and_keys_are_apart():

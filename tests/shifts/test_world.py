@@ -127,6 +127,20 @@ def test_a_schedule_is_clean_before_its_onset_and_whole_after_its_ramp(name, con
     assert 0 < changed[10:16].mean() < changed[24:].mean()
 
 
+@pytest.mark.parametrize("name", ["gaussian_noise", "sensor_noise", "action_noise"])
+def test_frames_draw_in_single_precision_and_everything_else_in_double(
+    name, context_of, worlds, monkeypatch
+):
+    """The numbers of the two precisions differ, and a frame has many of them."""
+    drawn = []
+    method = "act" if name in ACTED else "observe"
+    monkeypatch.setattr(TYPES[name], method, lambda _, x, now: drawn.append(now.normal(2)) or x)
+    world, row = make(f"{name}@1", context_of(name)), np.array([0])
+    world.begin(row, [0], [0])
+    getattr(world, method)(worlds.inputs(context_of(name), 1, 1)[0], row, row)
+    assert drawn[0].dtype == (np.float32 if name == "gaussian_noise" else np.float64)
+
+
 def test_on_and_off(worlds):
     context = worlds.sensors()
     shown = worlds.inputs(context, 1, 20)

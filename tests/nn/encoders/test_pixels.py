@@ -4,6 +4,7 @@ import gymnasium as gym
 import numpy as np
 import pytest
 import torch
+from torch.nn import functional
 
 from lrs_lightning.errors import ArgumentError, EnvironmentMismatchError
 from lrs_lightning.nn import ENCODERS, PolicyConfig, build_policy, cores, pixel_encoder
@@ -25,6 +26,8 @@ def frames(*leading: int) -> torch.Tensor:
         ("nature", 8224 + 32_832 + 36_928 + 803_072),
         # 5 x 5 convolutions 4-64-128-128-256 and two batch norms
         ("ncps", 6464 + 204_928 + 256 + 409_728 + 819_456 + 512),
+        # 3 x 3 convolutions 4-16, 16-32 and 32-32, four of each stage's width, 256 x 32 x 11 x 11
+        ("impala", 592 + 4 * 2320 + 4640 + 4 * 9248 + 9248 + 4 * 9248 + 991_232 + 256),
     ],
 )
 def test_sizes_are_those_of_the_papers(name, parameters):
@@ -78,6 +81,79 @@ def test_a_plain_convolution_in_channels_first_agrees():
     dense = encoder.head[1]
     expected = torch.relu(x.flatten(1) @ dense.weight.T + dense.bias)
     torch.testing.assert_close(encoder(picture), expected, rtol=1e-9, atol=1e-12)
+
+
+class Plain:
+    """The networks as their papers write them, one call after another, in channels-first.
+
+    Args:
+        encoder: whose parameters are taken, in the order in which they were made.
+        normalize: whether there are layer norms.
+    """
+
+    def __init__(self, encoder, normalize):
+        self.normalize = normalize
+        kinds = (torch.nn.Conv2d, torch.nn.BatchNorm2d)
+        self.layers = [m for m in encoder.convolutions.modules() if isinstance(m, kinds)]
+        self.dense = [m for m in encoder.head.modules() if isinstance(m, torch.nn.Linear)]
+
+    def conv(self, x, stride=1, padding=0):
+        layer = self.layers.pop(0)
+        return functional.conv2d(x, layer.weight, layer.bias, stride, padding)
+
+    def batch_norm(self, x):
+        layer = self.layers.pop(0)
+        mean, var = (v[:, None, None] for v in (layer.running_mean, layer.running_var))
+        scaled = (x - mean) / (var + layer.eps).sqrt()
+        return scaled * layer.weight[:, None, None] + layer.bias[:, None, None]
+
+    def norm(self, x):
+        """A layer norm over all of a picture, with the scale 1 that it has at the start."""
+        return functional.layer_norm(x, x.shape[1:]) if self.normalize else x
+
+    def linear(self, x):
+        (layer,) = self.dense
+        return torch.relu(self.norm(x.flatten(1) @ layer.weight.T + layer.bias))
+
+    def small(self, x):
+        for stride in (4, 2):
+            x = torch.relu(self.norm(self.conv(x, stride)))
+        return self.linear(x)
+
+    def nature(self, x):
+        for stride in (4, 2, 1):
+            x = torch.relu(self.norm(self.conv(x, stride)))
+        return self.linear(x)
+
+    def ncps(self, x):
+        for batch_norm in (False, True, False, True):
+            x = self.conv(x, 2, padding=2)
+            x = torch.relu(self.batch_norm(x) if batch_norm else x)
+        (layer,) = self.dense
+        return torch.relu(x.mean((2, 3)) @ layer.weight.T + layer.bias)
+
+    def impala(self, x):
+        for _ in range(3):
+            x = functional.max_pool2d(self.conv(x, padding=1), 3, stride=2, padding=1)
+            for _ in range(2):
+                inner = self.conv(torch.relu(self.norm(x)), padding=1)
+                x = x + self.conv(torch.relu(inner), padding=1)
+        return self.linear(torch.relu(x))
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("normalize", [False, True])
+def test_networks_are_those_of_their_papers(name, normalize):
+    encoder = pixel_encoder(name, SPACE, 24, None, normalize=normalize).double().eval()
+    for layer in encoder.modules():
+        if isinstance(layer, torch.nn.BatchNorm2d):
+            layer.running_mean.normal_()
+            layer.running_var.uniform_(0.5, 2)
+    picture = frames(2)
+    plain = Plain(encoder, normalize)
+    expected = getattr(plain, name)(picture.double() / 255)
+    torch.testing.assert_close(encoder(picture), expected, rtol=1e-9, atol=1e-12)
+    assert not plain.layers, "there are more layers than the paper has"
 
 
 @pytest.mark.parametrize("name", NAMES)
