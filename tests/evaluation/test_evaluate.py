@@ -17,6 +17,7 @@ from lrs_lightning.experts import load_expert
 from lrs_lightning.rollout import TorchPolicy
 from lrs_lightning.statistics.results import read_results
 from lrs_lightning.statistics.summary import Summary
+from lrs_lightning.stopping import Interrupted
 from tests.evaluation.toys import ENV_ID, Constant, Toy, register
 
 SUITE = ["clean", "sensor_dropout@3", "sensor_delay@1"]
@@ -99,6 +100,31 @@ def test_nothing_is_played_twice_and_more_episodes_are_added(tmp_path: Path) -> 
     assert not calls
     assert play(tmp_path, episodes=8).conditions == play(None, episodes=8).conditions
     assert len(read_results(tmp_path)) == 24
+
+
+def test_whoever_interrupts_has_the_summary_of_what_was_played(tmp_path: Path) -> None:
+    def interrupt(row: Any) -> None:
+        rows.append(row)
+        if len(rows) == 5:
+            raise Interrupted(2)
+
+    rows: list[Any] = []
+    with pytest.raises(Interrupted, match="SIGINT; 5 of 24 episodes are played") as stopped:
+        play(tmp_path, about={"one": {"cell": "none"}}, on_episode=interrupt)
+    partial = stopped.value.partial
+    assert partial.policy == {"name": "one", "cell": "none"}
+    assert sum(c["episodes"] for c in partial.conditions) == len(read_results(tmp_path)) == 5
+    assert partial.provenance["seeds"] == list(range(10_000, 10_008))
+    assert not (tmp_path / "summary.json").exists(), "it is not the whole"
+
+
+def test_an_interruption_before_the_first_episode_has_no_summary(tmp_path: Path) -> None:
+    def interrupt(progress: Any) -> None:
+        raise Interrupted(15)
+
+    with pytest.raises(Interrupted, match="SIGTERM; 0 of 24 episodes are played") as stopped:
+        play(tmp_path, on_progress=interrupt)
+    assert stopped.value.partial is None
 
 
 def test_steps_of_training_are_kept_apart(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from lrs_lightning.errors import LrsError
+from lrs_lightning.evaluation import policies
 from lrs_lightning.evaluation.identity import fingerprint
 from lrs_lightning.evaluation.policies import Candidate, Reactive, resolve
 from lrs_lightning.experts import shipped_experts
@@ -36,6 +37,7 @@ def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
         "counting = Counting()\n"
         "number = 7\n"
     )
+    (tmp_path / "shouting.py").write_text("raise ValueError('of two\\n   lines')\n")
     return "my_policies"
 
 
@@ -98,13 +100,42 @@ def test_names_can_be_given_and_differ(module: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("names", "shown"),
+    [
+        (["a", "b"], ["a", "b"]),
+        (["a", "a", "a"], ["a", "a-2", "a-3"]),
+        (["a", "a-2", "a"], ["a", "a-2", "a-3"]),
+        (["", ""], ["_", "_-2"]),
+        (["two\nlines", "two_lines"], ["two_lines", "two_lines-2"]),
+        (["\udc80 no text"], ["_ no text"]),
+        (["x" * 1000], ["x" * 1000]),
+        (["x" * 1001, "x" * 1002], ["x" * 1000 + "...", "x" * 1000 + "...-2"]),
+    ],
+)
+def test_names_can_be_shown_and_written(names: list[str], shown: list[str]) -> None:
+    found = policies._distinct(Candidate(name, Constant(1.0)) for name in names)
+    assert [c.name for c in found] == shown
+
+
+def test_what_a_summary_says_of_a_policy(module: str, tmp_path: Path) -> None:
+    copy = tmp_path / "mine.safetensors"
+    copy.write_bytes(shipped_experts()[CHEETAH].read_bytes())
+    assert one(f"{module}:still").about == {"kind": "function", "source": f"{module}:still"}
+    assert one(f"{module}:Counting").about == {"kind": "function", "source": f"{module}:Counting"}
+    expert = {"kind": "expert", "algorithm": "SAC"}
+    assert one("shipped", CHEETAH).about == expert | {"source": "shipped"}
+    assert one(str(copy), CHEETAH).about == expert | {"source": str(copy)}
+
+
+@pytest.mark.parametrize(
     ("word", "sentence"),
     [
         ("nonsense", "policy 'nonsense': give a checkpoint"),
         ("runs/gone", "policy 'runs/gone': there is no such path; give a checkpoint"),
         ("https://example.org/a.ckpt", "is an address: download the file"),
         ("no_such_module:f", "cannot be loaded: ModuleNotFoundError"),
-        ("my_policies:absent", "cannot be loaded: AttributeError"),
+        ("my_policies:absent", "AttributeError: module 'my_policies' has no attribute 'absent'$"),
+        ("shouting:f", "cannot be loaded: ValueError: of two lines$"),
         ("my_policies:number", "is a int: give a function of observations"),
         ("gone.safetensors", "no expert at gone.safetensors"),
         ("gone.onnx", "no policy at gone.onnx"),
