@@ -49,6 +49,45 @@ def test_arrays_are_read_to_the_last_bit(array, protocol):
         np.testing.assert_array_equal(found, array)
 
 
+def test_statistics_of_matrices_are_those_of_their_channels(tmp_path):
+    found = read_statistics(saved(tmp_path / "a.pkl", [[1, 2, 3], [4, 5, 6]], np.full((2, 3), 4)))
+    np.testing.assert_array_equal(found.mean, [1, 2, 3, 4, 5, 6])
+    np.testing.assert_array_equal(found.variance, np.full(6, 4))
+
+
+def test_what_an_older_file_does_not_say_is_as_it_was_then(tmp_path):
+    moments = RunningMeanStd(np.zeros(1), np.ones(1))
+    (tmp_path / "a.pkl").write_bytes(pickle.dumps(VecNormalize(obs_rms=moments)))
+    found = read_statistics(tmp_path / "a.pkl")
+    assert (found.epsilon, found.limit) == (1e-8, 10.0)
+    assert (found.epsilon, found.limit) == (
+        Normalisation(found.mean, found.variance).epsilon,
+        Normalisation(found.mean, found.variance).limit,
+    )
+
+
+def test_normalisation_is_of_the_right_kind_of_numbers():
+    normal = Normalisation(np.array([1e8, 0.0]), np.array([0.0, 3.0]), epsilon=1.0, limit=2.5)
+    x = np.array([[1e8 + 1, 2.0], [1e8 - 1, -9.0], [1e8, 0.5]])
+    found = normal(x)  # in single precision 1e8 + 1 would be 1e8
+    assert found.dtype == np.float32
+    np.testing.assert_array_equal(found, [[1, 1], [-1, -2.5], [0, 0.25]])
+
+
+@pytest.mark.parametrize("epsilon", [-1e-9, np.nan, np.inf])
+def test_an_epsilon_is_finite_and_not_negative(epsilon):
+    Normalisation(np.zeros(2), np.zeros(2), epsilon=0.0)
+    with pytest.raises(DataError, match="the statistics have"):
+        Normalisation(np.zeros(2), np.zeros(2), epsilon=epsilon)
+
+
+@pytest.mark.parametrize("limit", [0.0, -1.0, np.nan])
+def test_a_limit_is_positive(limit):
+    Normalisation(np.zeros(2), np.zeros(2), limit=np.inf)
+    with pytest.raises(DataError, match="negative variance, epsilon or limit"):
+        Normalisation(np.zeros(2), np.zeros(2), limit=limit)
+
+
 def test_observations_that_were_left_alone(tmp_path):
     assert read_statistics(saved(tmp_path / "a.pkl", [0], [1], norm_obs=False)) is None
 
