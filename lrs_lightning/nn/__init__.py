@@ -16,6 +16,7 @@ from lrs_lightning.nn.encoders import (
     pixel_encoder,
     register_encoder,
 )
+from lrs_lightning.nn.export import export_layer, export_program
 from lrs_lightning.nn.feedforward import FeedForward, FrameStack
 from lrs_lightning.nn.flat_config import read_config
 from lrs_lightning.nn.from_ncps import from_ncps
@@ -64,6 +65,8 @@ __all__ = [
     "cores",
     "count_parameters",
     "encoders",
+    "export_layer",
+    "export_program",
     "freeze_gate",
     "from_ncps",
     "jacobian_radius",

@@ -153,7 +153,7 @@ class LRSLSTM(LRSLayer):
         first = functional.linear(h0, recurrent.flatten(0, 1))
         if resets is not None:
             first = first.masked_fill(resets[0].unsqueeze(-1) != 0, 0)
-        x_proj = torch.cat([(x_proj[0] + first).unsqueeze(0), x_proj[1:]])
+        x_proj = x_proj.select_scatter(x_proj[0] + first, 0, 0)
         m0 = torch.zeros_like(c0)
         weight = recurrent @ projection  # (G, H, H)
         m, (_, c_n) = self.run_cell(x_proj, weight, (m0, c0), layer, resets=resets)

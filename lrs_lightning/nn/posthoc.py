@@ -13,10 +13,11 @@ from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import parametrize
 
 from lrs_lightning.errors import ArgumentError
 from lrs_lightning.nn.cfc import LRSCfC
-from lrs_lightning.nn.compression import magnitude_mask
+from lrs_lightning.nn.compression import Compression, magnitude_mask
 from lrs_lightning.nn.connectivity import truncated_factors
 from lrs_lightning.nn.gate import GateMean, check_gate
 from lrs_lightning.nn.recurrent import LRSLayer
@@ -60,6 +61,48 @@ def prune_layer(layer: L, sparsity: float) -> L:
         mask = magnitude_mask(layer.recurrent_weight(depth), sparsity)
         setattr(pruned, f"mask_hh_l{depth}", mask)
     return pruned
+
+
+@torch.no_grad()
+def dense_layer(layer: L) -> L:
+    """Put W1 W2 ⊙ M in the place of the factors and the mask: a layer to run, no longer to train.
+
+    Returns:
+        A copy in evaluation mode, equal to the layer in that mode, cuts by `eval_rank` and
+        `eval_sparsity` included; its weights require no gradient.
+
+    Example:
+        >>> dense = dense_layer(LRSCfC(5, 16, rank=4, sparsity=0.5))
+        >>> dense.weight_hh_l0.shape, dense.mask()
+        (torch.Size([48, 16]), None)
+    """
+    dense = copy.deepcopy(layer).eval()
+    _settle_parametrizations(dense)
+    matrices = [dense.recurrent_weight(depth) for depth in range(layer.num_layers)]
+    for depth, matrix in enumerate(matrices):
+        for stored in ("weight_hh", "weight_hh_w1", "weight_hh_w2"):
+            dense._parameters.pop(f"{stored}_l{depth}", None)
+        weight = nn.Parameter(matrix.flatten(0, 1).clone())
+        dense.register_parameter(f"weight_hh_l{depth}", weight)
+        setattr(dense, f"mask_hh_l{depth}", None)
+    dense.connectivity = replace(layer.connectivity, rank=None, sparsity=0.0)
+    dense.compression = Compression(None, 0.0, limit=layer.compression.limit)
+    return dense.requires_grad_(False)
+
+
+def _settle_parametrizations(layer: LRSLayer) -> None:
+    """Put values in the place of `torch.nn.utils.parametrize`'s parametrizations.
+
+    PyTorch's own function for this would take them from the class too, which copies share.
+    """
+    if not parametrize.is_parametrized(layer):
+        return
+    names = list(layer.get_submodule("parametrizations")._modules)
+    values = {name: getattr(layer, name) for name in names}
+    del layer.parametrizations
+    layer.__class__ = parametrize.type_before_parametrizations(layer)
+    for name, value in values.items():
+        layer.register_parameter(name, nn.Parameter(value))
 
 
 def freeze_gate(layer: LRSCfC, inputs: Iterable[Tensor]) -> LRSCfC:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from lrs_kernels import dispatch
 from lrs_kernels.cell import Extras, States
+from lrs_kernels.ops.exported import exported_scan
 from lrs_kernels.ops.function import (
     NO_FORWARD_MODE,
     PlainScan,
@@ -56,6 +57,10 @@ def run(
         chosen = "reference" if alone else backend
     else:
         chosen = _choose(recurrence, backend, judged.device_type)
+    if torch.compiler.is_exporting():
+        weight = recurrent.effective()
+        y, final = exported_scan(recurrence.form, x_proj, weight, states, resets, extras)
+        return y, *final
     if chosen == "reference":
         # Autograd differentiates it as often and in whatever mode one likes.
         weight = recurrent.effective()
