@@ -43,8 +43,8 @@ _Steps = Annotated[int, Meta(ge=1, le=1 << 40)]
 class Part(Struct, frozen=True, forbid_unknown_fields=True):
     """A file of episodes: its name, SHA-256, and how many episodes it has."""
 
-    file: Annotated[str, Meta(pattern=r"^episodes(-[0-9]{1,9})?\.h5$")]
-    sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+    file: Annotated[str, Meta(pattern=r"^episodes(-[0-9]{1,9})?\.h5\Z")]
+    sha256: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
     episodes: _Steps
 
 

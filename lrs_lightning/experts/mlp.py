@@ -67,8 +67,8 @@ class MLPExpert:
                 f"{self.observation_size}: give those of this expert"
             )
         self._space = action_space
-        if isinstance(action_space, gym.spaces.Discrete):
-            return
+        if isinstance(action_space, gym.spaces.Discrete) or not squash:
+            return  # a box without bounds has no middle
         self._scale = ((action_space.high - action_space.low) / 2).astype(np.float32)
         self._middle = ((action_space.high + action_space.low) / 2).astype(np.float32)
 
