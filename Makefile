@@ -58,7 +58,7 @@ audit: .venv/supply/installed  ## known vulnerabilities of what is locked
 	$(PIP) check
 	@touch $@
 
-.venv/installed-%: .venv/installed lock/%.txt  # an extra: atari, expert, parquet
+.venv/installed-%: .venv/installed lock/%.txt  # an extra: atari, expert, export, parquet
 	$(LOCKED) -r lock/$*.txt
 	@touch $@
 

@@ -23,6 +23,7 @@ SETS = {
     "atari": ("What the extra `atari` adds to fit.txt", ("atari",)),
     "test": ("What `make test` adds to fit.txt", ("dev",)),
     "expert": ("What the extra `expert` adds to fit.txt", ("expert",)),
+    "export": ("What the extra `export` adds to fit.txt", ("export",)),
     "parquet": ("What the extra `parquet` adds to fit.txt", ("parquet",)),
 }
 TORCH = "torch of the index, and what its CUDA build alone needs"

@@ -35,6 +35,7 @@ COMMANDS = {
     "fit-atari": ([*BASE, *EXTRAS["atari"]], ("torch", "fit", "atari")),
     "test": ([*BASE, *EXTRAS["dev"]], ("torch", "fit", "test")),
     "expert": ([*BASE, *EXTRAS["expert"]], ("torch", "fit", "expert")),
+    "export": ([*BASE, *EXTRAS["export"]], ("torch", "fit", "export")),
     "parquet": ([*BASE, *EXTRAS["parquet"]], ("torch", "fit", "parquet")),
     "audit": (GROUPS["supply"], ("supply",)),
 }
@@ -44,6 +45,7 @@ TARGETS = {
     "fit-atari": "installed-atari",
     "test": "installed-dev",
     "expert": "installed-expert",
+    "export": "installed-export",
     "parquet": "installed-parquet",
     "audit": "supply/installed",
 }
