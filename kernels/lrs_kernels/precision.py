@@ -16,6 +16,7 @@ import torch
 PRECISIONS = ("ieee", "tf32", "tf32x3", "bf16")
 
 AS_TORCH = "as torch"
+_AS_IT_IS = nullcontext()
 _OF_TORCH = {"highest": "ieee", "high": "tf32", "medium": "bf16"}
 
 
@@ -48,6 +49,17 @@ def lowered(device_type: str) -> bool:
     return device_type != "meta" and torch.is_autocast_enabled(device_type)
 
 
+def undisturbed(device_type: str) -> AbstractContextManager[None]:
+    """Let the passes multiply what they are given, under autocast too.
+
+    They choose the precision of their products themselves, and write many of them into memory that
+    is there already, which autocast does not expect.
+    """
+    if not lowered(device_type):
+        return _AS_IT_IS
+    return torch.autocast(device_type, enabled=False)
+
+
 def settled(precision: str) -> str:
     """The precision itself, or what torch is set to in the place of `AS_TORCH`."""
     if precision != AS_TORCH:
@@ -61,9 +73,6 @@ def settled(precision: str) -> str:
 
 _SETTING = {"ieee": "ieee", "tf32x3": "ieee", "tf32": "tf32", "bf16": "tf32"}
 """cuBLAS has no product in three parts, and its tf32 serves bf16 with room to spare."""
-
-
-_AS_IT_IS = nullcontext()
 
 
 def products(precision: str, device_type: str) -> AbstractContextManager[None]:

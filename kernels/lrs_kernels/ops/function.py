@@ -17,7 +17,7 @@ from torch import Tensor
 from lrs_kernels.ops.members import over_members
 from lrs_kernels.ops.surroundings import forward_mode, mapped_the_old_way, transformed
 from lrs_kernels.passes import Backend, Grads, Inputs, PartGrads, Recurrence, Trace, Upstream
-from lrs_kernels.precision import products
+from lrs_kernels.precision import products, undisturbed
 
 NO_SECOND_DERIVATIVE = (
     "the fast scans have first derivatives only, and this asks for second ones (create_graph=True, "
@@ -105,7 +105,7 @@ class Scan(torch.autograd.Function):
     def forward(setting: Setting, *inputs: Tensor | None) -> Outputs:
         """Run forward."""
         given = Inputs(*inputs)  # type: ignore[arg-type]
-        trace = setting.backend.forward(setting.recurrence, given, True, setting.save_time)
+        trace = forward_trace(setting, given)
         return Outputs(trace.states, final_state(trace), *trace[1:])
 
     @staticmethod
@@ -145,7 +145,7 @@ class PlainScan(torch.autograd.Function):
     ) -> tuple[Tensor, Tensor, Tensor | None]:
         """Run forward and keep what the way back needs."""
         given = Inputs(*inputs)  # type: ignore[arg-type]
-        trace = setting.backend.forward(setting.recurrence, given, True, setting.save_time)
+        trace = forward_trace(setting, given)
         keep(ctx, setting, inputs, trace)
         return trace.states, final_state(trace), trace.c_n
 
@@ -222,6 +222,12 @@ def final_state(trace: Trace) -> Tensor:
     return trace.states.select(-3, -1).clone()
 
 
+def forward_trace(setting: Setting, inputs: Inputs, save: bool = True) -> Trace:
+    """Run the forward pass; `save` keeps what the way back needs."""
+    with undisturbed(inputs.h0.device.type):
+        return setting.backend.forward(setting.recurrence, inputs, save, setting.save_time)
+
+
 def input_grads(
     setting: Setting, weights_wanted: bool, upstream: Upstream, kept: Kept
 ) -> InputGrads:
@@ -234,6 +240,13 @@ def input_grads(
         kept: the inputs as they were given, but for `x_proj`, and what the forward pass left.
 
     """
+    with undisturbed(kept.inputs.h0.device.type):
+        return _input_grads(setting, weights_wanted, upstream, kept)
+
+
+def _input_grads(
+    setting: Setting, weights_wanted: bool, upstream: Upstream, kept: Kept
+) -> InputGrads:
     recurrence, backend = setting.recurrence, setting.backend
     inputs, trace = kept
     grads = backend.backward(recurrence, inputs, trace, upstream)

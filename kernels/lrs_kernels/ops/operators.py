@@ -8,6 +8,7 @@ interpreter only a `custom_op` can be checked. What is absent travels as a tenso
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, NamedTuple, get_type_hints
 
 import torch
@@ -20,6 +21,7 @@ from lrs_kernels.ops.function import (
     Kept,
     Setting,
     final_state,
+    forward_trace,
     input_grads,
 )
 from lrs_kernels.ops.members import NOTHING, over_members
@@ -85,8 +87,8 @@ _BACKWARD = f"({_UPSTREAM}, {_KEPT}, {_TRACE}, {_declared(Names)})"
 def scan(*arguments: Any) -> Left:
     """Forward pass; arguments are `Inputs`, `Names`, save and save_time."""
     inputs, names, (save, save_time) = _forward_groups(arguments)
-    setting = names.setting(inputs.h0.device.type)
-    trace = setting.backend.forward(setting.recurrence, inputs, save, save_time)
+    setting = replace(names.setting(inputs.h0.device.type), save_time=save_time)
+    trace = forward_trace(setting, inputs, save)
     rest = (_present(part, trace.states) for part in trace[1 : _L - 1])
     return Left(trace.states, final_state(trace), *rest)
 

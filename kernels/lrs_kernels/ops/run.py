@@ -17,6 +17,7 @@ from lrs_kernels.ops.function import (
     Scan,
     Setting,
     final_state,
+    forward_trace,
 )
 from lrs_kernels.ops.operators import run_as_operator
 from lrs_kernels.ops.surroundings import forward_mode, transformed, watched
@@ -99,7 +100,7 @@ def _run_by_hand(judged: Judgement, inputs: Inputs, module: Backend) -> tuple[Te
     if judged.needs_grad and torch.is_grad_enabled():
         setting = Setting(recurrence, module, judged.times_need_grad)
         return cast(tuple[Tensor, ...], PlainScan.apply(setting, *inputs)[:outputs])  # type: ignore[no-untyped-call]
-    trace = module.forward(recurrence, inputs, False, False)
+    trace = forward_trace(Setting(recurrence, module), inputs, save=False)
     final = final_state(trace)
     return (trace.states, final) if trace.c_n is None else (trace.states, final, trace.c_n)
 

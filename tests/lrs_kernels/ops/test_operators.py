@@ -10,7 +10,13 @@ import lrs_kernels  # noqa: F401  (registers the operators)
 from lrs_kernels import cfc_scan
 from lrs_kernels.passes import Inputs
 from lrs_kernels.recurrent import Recurrent
-from tests.lrs_kernels.cases import CELLS, make_arguments, make_scan, outputs_and_grads
+from tests.lrs_kernels.cases import (
+    CELLS,
+    make_arguments,
+    make_scan,
+    needs_native,
+    outputs_and_grads,
+)
 
 VARIANTS = [
     {},
@@ -123,3 +129,15 @@ def test_the_reference_differentiates_twice():
         return cfc_scan(**dict(zip(names, tensors, strict=True)), backend="reference")[0]
 
     assert torch.autograd.gradgradcheck(run, [made[name] for name in names])
+
+
+@pytest.mark.parametrize("hidden", [5, 72])  # gradients of weights in C, and by the library's GEMM
+@pytest.mark.parametrize("backend", [pytest.param("native", marks=needs_native), "cpu"])
+@pytest.mark.parametrize("scan, gates", CELLS)
+def test_passes_under_autocast_are_those_without(scan, gates, backend, hidden):
+    arguments = make_arguments(scan, 5, 3, hidden, gates, rank=2, resets=True, dtype=torch.float32)
+    outside = outputs_and_grads(scan, arguments, backend=backend)
+    with torch.autocast("cpu", torch.bfloat16):  # the way back too
+        inside = outputs_and_grads(scan, arguments, backend=backend)
+    for ours, theirs in zip(inside[0] + inside[1], outside[0] + outside[1], strict=True):
+        assert ours.dtype == theirs.dtype == torch.float32 and torch.equal(ours, theirs)

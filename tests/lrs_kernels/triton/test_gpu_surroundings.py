@@ -19,6 +19,9 @@ from lrs_kernels.step import CfCStep
 pytestmark = [
     pytest.mark.gpu,
     pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device"),
+    # PyTorch's own, from its autograd thread and from its compiler.
+    pytest.mark.filterwarnings("ignore:Attempting to run cuBLAS"),
+    pytest.mark.filterwarnings("ignore:The CUDA Graph is empty"),
 ]
 
 SCANS: dict[str, tuple[Callable[..., tuple[Tensor, object]], int]] = {
@@ -144,14 +147,10 @@ def test_vmap_and_single_calls_agree(cell: str) -> None:
 
 
 @SIZES
-@pytest.mark.parametrize("steps, batch", [(4, 0), (0, 3), (1, 1)])
-def test_the_smallest_batches(hidden: int, steps: int, batch: int) -> None:
-    work = Work(hidden, steps=steps, batch=batch)
-    found = work.train()
-    assert [tensor.shape for tensor in found] == [
-        tensor.shape for tensor in work.train("reference")
-    ]
-    assert_near(found, work.train("reference"))
+@pytest.mark.parametrize("cell", SCANS)
+def test_one_step_of_one_row(hidden: int, cell: str) -> None:
+    work = Work(hidden, cell, steps=1, batch=1)
+    assert_near(work.train(), work.train("reference"))
 
 
 def test_unroll_and_step_are_the_same_numbers() -> None:
