@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -16,6 +17,8 @@ from lrs_lightning.files import cannot_write, make_folder
 
 LOCK = ".lock"
 """Its name in the folder that it guards."""
+
+_OURS: ContextVar[frozenset[Path]] = ContextVar("folders that this thread is alone in")
 
 
 @contextmanager
@@ -42,6 +45,8 @@ def alone_in(folder: Path) -> Iterator[None]:
     """Be the only one who writes into a folder, or be refused at once.
 
     The folder is made; of the lock, and of folders that stay empty, nothing is left afterwards.
+    Within the block the same thread may ask for the folder again, as a run does whose evaluation
+    writes there too.
 
     Args:
         folder: what is written to in the block.
@@ -49,6 +54,10 @@ def alone_in(folder: Path) -> Iterator[None]:
     Raises:
         DataError: another process writes there, or the folder cannot be made or locked.
     """
+    ours = _OURS.get(frozenset())
+    if folder.resolve() in ours:
+        yield
+        return
     made = [path for path in (folder, *folder.parents) if not path.exists()]
     lock = folder / LOCK
     try:
@@ -57,9 +66,11 @@ def alone_in(folder: Path) -> Iterator[None]:
         raise DataError(
             f"another process is writing into {folder}: wait for its end, or choose another folder"
         ) from error
+    entered = _OURS.set(ours | {folder.resolve()})
     try:
         yield
     finally:
+        _OURS.reset(entered)
         # While it is held: who has just opened it will find that it is gone, and look again.
         with suppress(OSError):
             lock.unlink()

@@ -1,4 +1,4 @@
-"""The folder of a run: nothing is left of a run that was refused before it began."""
+"""The folder of a run: nobody else's, and nothing is left of a run that was refused."""
 
 from __future__ import annotations
 
@@ -6,30 +6,71 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
+import lightning.pytorch as pl
+from lightning.pytorch.utilities import rank_zero_only
+
+from lrs_lightning.errors import DataError
+from lrs_lightning.locking import alone_in
 from lrs_lightning.training.checkpoint_files import FOLDER
+
+# As many runs may begin in the moment between counting and making a folder.
+_ATTEMPTS = 1000
 
 
 @contextmanager
-def only_if_begun(folder: Path | None) -> Iterator[None]:
-    """Remove a folder that this block made, where the block fails before there is a result in it.
+def own_folder(trainer: pl.Trainer) -> Iterator[None]:
+    """Be the only one who writes into the folder of a run while the block lasts.
+
+    Of runs that begin at the same moment each has a number of its own. A folder that is made here
+    goes again where the block fails before there is a result in it; one that was there stays.
 
     Args:
-        folder: of the run; None where nothing is written. One that was there before stays.
+        trainer: whose logger names the folder. Of several processes the first one sees to it.
+
+    Raises:
+        DataError: another process writes there, or the folder cannot be made or locked.
+        OSError: it cannot be made.
     """
-    if folder is None or folder.exists():
+    counts = getattr(trainer.logger, "_version", "") is None  # before it is asked for its folder
+    if not trainer.log_dir or getattr(rank_zero_only, "rank", 0):
         yield
         return
+    folder = Path(trainer.log_dir)
     missing = [parent for parent in folder.parents if not parent.exists()]
-    try:
-        yield
-    except BaseException:
-        if folder.is_dir() and not _has_results(folder):
-            shutil.rmtree(folder, ignore_errors=True)
-            for parent in missing:
-                with suppress(OSError):  # another run has begun there in the meantime
-                    parent.rmdir()
-        raise
+    folder, made = _claimed(folder, trainer.logger if counts else None)
+    with alone_in(folder):
+        try:
+            yield
+        except BaseException:
+            if made and not _has_results(folder):
+                shutil.rmtree(folder, ignore_errors=True)
+                for parent in missing:
+                    with suppress(OSError):  # another run has begun there in the meantime
+                        parent.rmdir()
+            raise
+
+
+def _claimed(folder: Path, counter: Any) -> tuple[Path, bool]:
+    """The folder of a run, and whether it was made: a number that was taken gives way to the next.
+
+    Args:
+        folder: where the run would write.
+        counter: the logger that counts the runs; None where the folder was named.
+    """
+    for _ in range(_ATTEMPTS):
+        try:
+            folder.mkdir(parents=True)
+            return folder, True
+        except FileNotFoundError:  # another run was refused, and has taken the parents away
+            continue
+        except FileExistsError:
+            if counter is None:
+                return folder, False
+        counter._version = None  # there is no public way to have it count again
+        folder = Path(counter.log_dir)
+    raise DataError(f"{folder} cannot be made: choose another --trainer.logger.save_dir")
 
 
 def _has_results(folder: Path) -> bool:

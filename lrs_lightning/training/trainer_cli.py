@@ -26,7 +26,7 @@ from lrs_lightning.training.fit_loop import FitLoop
 from lrs_lightning.training.loading import policy_of
 from lrs_lightning.training.module import ImitationModule
 from lrs_lightning.training.policy_arguments import about_choice, old_key, with_classes
-from lrs_lightning.training.run_folder import only_if_begun
+from lrs_lightning.training.run_folder import own_folder
 
 VERBS = ("fit", "validate", "test", "predict")
 
@@ -158,9 +158,8 @@ class TrainerCLI(LightningCLI):
         _refuse_changes(asked, default, self.config[verb].model)
 
     def _run_subcommand(self, subcommand: str) -> None:
-        """Run the verb; a run that is refused leaves no folder."""
-        folder = self.trainer.log_dir
-        with only_if_begun(Path(folder) if folder else None):
+        """Run the verb, in a folder of its own; a run that is refused leaves none."""
+        with own_folder(self.trainer):
             try:
                 super()._run_subcommand(subcommand)
             except LrsError:

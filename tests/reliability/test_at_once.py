@@ -6,14 +6,20 @@ import os
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+import torch
 
+from lrs_kernels.native import build
+from lrs_kernels.native.seal import is_whole
+from lrs_lightning.data import DemonstrationStore
 from lrs_lightning.errors import DataError
 from lrs_lightning.evaluation import evaluate
 from lrs_lightning.locking import LOCK, alone_in
 from lrs_lightning.statistics.results import read_results
+from lrs_lightning.training.checkpoint_files import load_checkpoint
 from tests.evaluation.toys import ENV_ID, Constant, register
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -59,16 +65,66 @@ def play(folder):
     return evaluate({"p": Constant(1.0)}, ENV_ID, ["clean"], 3, references={}, out=folder)
 
 
+@pytest.mark.slow
+def test_two_fits_at_once_with_nothing_in_any_cache(tmp_path):
+    """One collects, one library is published, and each has a run of its own."""
+    (tmp_path / "suite.yaml").write_text("- clean\n")
+    words = ["--data.episodes=2", "--data.batches=2", "--trainer.max_steps=4"]
+    words += ["--evaluation.suite=suite.yaml", "--evaluation.episodes=1", "--spectrum.looks=1"]
+    path = os.pathsep.join([str(ROOT), str(ROOT / "kernels")])
+    running = [
+        subprocess.Popen(
+            [sys.executable, "-m", "lrs_lightning", "fit", *words],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": path, "XDG_CACHE_HOME": str(tmp_path / "cache")},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(2)
+    ]
+    said = [process.communicate(timeout=250) for process in running]
+    assert [process.returncode for process in running] == [0, 0], said
+    assert sum(out.count("collecting 2 episodes") for out, _ in said) == 1
+    runs = sorted((tmp_path / "runs" / "HalfCheetah-v5").iterdir())
+    assert [run.name for run in runs] == ["version_0", "version_1"]
+    for run in runs:
+        assert len(list(run.glob("events.out.tfevents*"))) == 1
+        assert not (run / LOCK).exists()
+    one, other = (load_checkpoint(run)[0]["state_dict"] for run in runs)
+    assert all(torch.equal(weight, other[name]) for name, weight in one.items())
+    assert [rows_of(run) for run in runs] == [rows_of(runs[0])] * 2
+    (store,) = (tmp_path / "cache/lrs_lightning/demonstrations").glob("[!.]*")
+    assert len(DemonstrationStore(store)) == 2
+    if build._compilers():
+        (library,) = (tmp_path / "cache/lrs_kernels").iterdir()
+        assert is_whole(library)
+
+
+def rows_of(folder: Path) -> list[tuple[str, int, float]]:
+    return [(row["condition"], row["seed"], row["return"]) for row in read_results(folder)]
+
+
 def test_a_second_evaluation_into_a_folder_is_refused_and_leaves_it_alone(tmp_path):
     folder = tmp_path / "out"
-    with alone_in(folder):
+    with alone_in(folder), ThreadPoolExecutor(1) as other:
         with pytest.raises(DataError, match="another process is writing into") as caught:
-            play(folder)
+            other.submit(play, folder).result()
         assert "\n" not in str(caught.value)
         assert [path.name for path in folder.iterdir()] == [LOCK]
     assert not folder.exists(), "nothing came of it"
     play(folder)
     assert sorted(path.name for path in folder.iterdir()) == ["results.jsonl", "summary.json"]
+
+
+def test_who_is_alone_may_ask_again_and_another_thread_may_not(tmp_path):
+    with alone_in(tmp_path / "out"), ThreadPoolExecutor(1) as other:
+        with alone_in(tmp_path / "out" / ".." / "out"):
+            pass
+        assert (tmp_path / "out" / LOCK).exists(), "still held"
+        with pytest.raises(DataError, match="another process"):
+            other.submit(alone_in(tmp_path / "out").__enter__).result()
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_process_that_was_killed_holds_nothing(tmp_path):
