@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import base64
 import io
-import json
 import os
 import pickle
 import zipfile
-from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -18,47 +15,9 @@ from torch import nn
 from lrs_lightning.errors import DataError, EnvironmentMismatchError
 from lrs_lightning.experts import PixelExpert, load_expert
 from lrs_lightning.rollout import rollout
+from tests.experts.zips import DQN, PPO, QRDQN, SAC, TD3, TQC, mlp, named, nature, save_zip
 
 ENV = "HalfCheetah-v5"  # 17 channels, 6 actions
-
-
-SAC = "stable_baselines3.sac.policies.SACPolicy"
-TD3 = "stable_baselines3.td3.policies.TD3Policy"
-PPO = "stable_baselines3.common.policies.ActorCriticPolicy"
-TQC = "sb3_contrib.tqc.policies.TQCPolicy"
-DQN = "stable_baselines3.dqn.policies.DQNPolicy"
-QRDQN = "sb3_contrib.qrdqn.policies.QRDQNPolicy"
-
-
-def pickled_name(path):
-    """A class as pickle and base64 store it: by its module and name."""
-    module, _, name = path.rpartition(".")
-    return base64.b64encode(f"c{module}\n{name}\n.".encode()).decode()
-
-
-def save_zip(path, state, policy=TD3, **more):
-    """What `model.save()` leaves behind, as far as anybody reads it."""
-    weights = io.BytesIO()
-    torch.save(state, weights)
-    data = {"policy_class": {":serialized:": pickled_name(policy)}, "policy_kwargs": {}, **more}
-    members = {
-        "policy.pth": weights.getvalue(),
-        "data": json.dumps(data).encode(),
-        "_stable_baselines3_version": b"2.9.2",
-    }
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, content in members.items():
-            archive.writestr(name, content)
-    return path
-
-
-def named(prefix, module):
-    return {f"{prefix}.{name}": tensor for name, tensor in module.state_dict().items()}
-
-
-def mlp(*sizes, act=nn.ReLU):
-    layers = [nn.Linear(i, o) for i, o in pairwise(sizes)]
-    return nn.Sequential(*[m for layer in layers for m in (layer, act())][:-1])
 
 
 @pytest.mark.shared
@@ -128,13 +87,6 @@ def test_dqn_and_qrdqn_on_vectors(tmp_path):
     expected = quantiles(x).view(-1, 5, 2).mean(1).argmax(1)
     np.testing.assert_array_equal(qrdqn.step(x.numpy())[0], expected)
     assert (dqn.card["algorithm"], qrdqn.card["algorithm"]) == ("DQN", "QR-DQN")
-
-
-def nature():
-    return nn.Sequential(
-        nn.Conv2d(4, 32, 8, 4), nn.ReLU(), nn.Conv2d(32, 64, 4, 2), nn.ReLU(),
-        nn.Conv2d(64, 64, 3, 1), nn.ReLU(), nn.Flatten(),
-    )  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -13,23 +13,7 @@ from lrs_lightning.errors import ArgumentError, DataError
 from lrs_lightning.experts.inert_pickle import array_of, read_inert
 from lrs_lightning.experts.normalisation import Normalisation
 from lrs_lightning.experts.sb3_statistics import find_statistics, read_statistics
-
-
-class RunningMeanStd:
-    def __init__(self, mean, var):
-        self.mean, self.var, self.count = mean, var, 3.0
-
-
-class VecNormalize:
-    def __init__(self, **state):
-        self.__dict__.update(state)
-
-
-def saved(path, mean, var, protocol=4, **more):
-    moments = RunningMeanStd(np.asarray(mean, np.float64), np.asarray(var, np.float64))
-    state = {"norm_obs": True, "clip_obs": 10.0, "epsilon": 1e-8, "obs_rms": moments, **more}
-    path.write_bytes(pickle.dumps(VecNormalize(**state), protocol=protocol))
-    return path
+from tests.experts.statistics import RunningMeanStd, VecNormalize, saved
 
 
 @pytest.mark.parametrize("protocol", range(2, pickle.HIGHEST_PROTOCOL + 1))

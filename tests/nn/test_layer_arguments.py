@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+
 import numpy as np
 import pytest
 import torch
@@ -112,6 +114,50 @@ def test_arguments_stand_in_the_order_of_torch(ours, theirs, arguments):
     for name in ("num_layers", "bias", "batch_first", "dropout", "proj_size"):
         assert getattr(layer, name) == getattr(reference, name)
     layer.load_state_dict(reference.state_dict())
+
+
+DEFAULTS = {
+    **{"num_layers": 1, "bias": True, "batch_first": False, "dropout": 0.0},
+    **{"bidirectional": False, "proj_size": 0, "device": None, "dtype": None, "rank": None},
+    **{"sparsity": 0.0, "init": "orthogonal", "mask_seed": 0, "share_mask": False},
+    **{"factor_full_rank": False, "recurrent_scale": 1.0, "eval_rank": None},
+    **{"eval_sparsity": 0.0, "backend": "auto"},
+}
+OWN = {
+    LRSCfC: {"mode": "paper", "gate": "learned"},
+    LRSLSTM: {"forget_bias": 1.0},
+    LRSGRU: {},
+    LRSRNN: {"nonlinearity": "tanh"},
+}
+
+
+@pytest.mark.parametrize("layer_class", OWN)
+def test_defaults_are_those_of_torch_and_of_a_dense_layer(layer_class):
+    given = inspect.signature(layer_class).parameters.values()
+    found = {p.name: p.default for p in given if p.default is not p.empty}
+    assert found == DEFAULTS | OWN[layer_class]
+    assert [p.name for p in given][:2] == ["input_size", "hidden_size"]
+
+
+@pytest.mark.parametrize("layer_class", OWN)
+def test_every_argument_reaches_the_layer(layer_class):
+    layer = layer_class(
+        5, 8, num_layers=2, bias=False, batch_first=True, dropout=0.25, device="meta",
+        dtype=torch.float64, rank=3, sparsity=0.25, init="glorot", mask_seed=7, share_mask=True,
+        factor_full_rank=True, recurrent_scale=0.5, eval_rank=2, eval_sparsity=0.75,
+        backend="reference",
+    )  # fmt: skip
+    assert (layer.input_size, layer.hidden_size, layer.num_layers) == (5, 8, 2)
+    assert (layer.bias, layer.batch_first, layer.dropout) == (False, True, 0.25)
+    wired = layer.connectivity
+    assert (wired.rows, wired.columns, wired.gates) == (8, 8, layer.gates)
+    assert (wired.rank, wired.sparsity, wired.init, wired.mask_seed) == (3, 0.25, "glorot", 7)
+    assert wired.share_mask and wired.factor_full_rank and wired.scale == 0.5
+    assert (layer.compression.rank, layer.compression.sparsity) == (2, 0.75)
+    assert layer.backend == "reference"
+    for parameter in layer.parameters():
+        assert parameter.is_meta and parameter.dtype == torch.float64
+    assert not any("bias" in name for name, _ in layer.named_parameters())
 
 
 def test_a_packed_sequence_has_its_own_lengths():

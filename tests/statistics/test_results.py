@@ -43,6 +43,32 @@ def test_a_line_is_on_disk_as_soon_as_it_is_written(tmp_path: Path) -> None:
     writer.close()
 
 
+def test_nothing_is_left_of_a_file_without_a_line(tmp_path: Path) -> None:
+    made, shared, given = tmp_path / "made", tmp_path / "shared", tmp_path / "given"
+    given.mkdir()
+    for folder in (made, shared, given):
+        writer = ResultsWriter(folder / "results.jsonl")
+        if folder == shared:  # somebody else puts a file there meanwhile
+            (folder / "config.yaml").touch()
+        assert (folder / "results.jsonl").is_file()
+        writer.close()
+    assert not made.exists(), "it was made for the file alone"
+    assert [p.name for p in shared.iterdir()] == ["config.yaml"]
+    assert given.is_dir() and not any(given.iterdir())
+
+
+def test_a_file_that_somebody_else_took_away_is_no_obstacle(tmp_path: Path) -> None:
+    with ResultsWriter(tmp_path / "results.jsonl") as writer:
+        writer.path.unlink()
+    assert not any(tmp_path.iterdir())
+
+
+def test_a_file_of_an_earlier_run_stays_without_a_new_line(tmp_path: Path) -> None:
+    written = write(tmp_path / "results.jsonl", 2)
+    ResultsWriter(tmp_path / "results.jsonl").close()
+    assert read_results(tmp_path) == written
+
+
 @pytest.mark.parametrize("at_a_time", [1, 4])
 def test_lines_are_synced_in_batches(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_a_time: int

@@ -1,0 +1,100 @@
+"""The whole page of a comparison, element by element, is the approved one."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lrs_lightning.report import sections
+from lrs_lightning.report.films import gif
+from lrs_lightning.report.page import page
+from lrs_lightning.report.runs import Run, gather
+from lrs_lightning.statistics.results import Row
+from lrs_lightning.statistics.summary import summarize_each
+from tests.evaluation.fakes import rows
+from tests.report.approved import check
+
+MEANS = {"clean": 9000.0, "mass@1": 7000.0, "mass@3": 50.0, "friction@3": -4.0}
+REFERENCES = {"expert": 10_000.0, "random": 0.0}
+ABOUT: dict[str, Any] = {
+    "one": {"cell": "cfc", "hidden_size": 64, "rank": 8, "sparsity": 0.5, "parameters": 12_345},
+    "two": {"cell": "lstm", "hidden_size": 32, "rank": None, "sparsity": 0.0},
+    "expert": {"kind": "expert", "algorithm": "SAC", "source": "shipped"},
+    "function": {"kind": "function", "source": "a:b"},
+}
+ORIGIN = {
+    "run": "abc",
+    "commit": None,
+    "versions": {"numpy": "2.0", "torch": "2.10"},
+    "seeds": [3, 4, 5],
+    "left_out": ["mass@5", "wind@1"],
+}
+FAILED = {"return": None, "status": "failed", "error": "no motor"}
+
+
+def played(policy: str, scale: float, means: dict[str, float] = MEANS) -> list[Row]:
+    """Episodes that are all the same, so that no interval hangs on how resamples are drawn."""
+    scaled = {name: scale * mean for name, mean in means.items()}
+    return rows(scaled, policy, episodes=3, spread=0.0)
+
+
+def run(folder: Path, found: list[Row], references: Any, origin: Any = ORIGIN) -> Run:
+    folder.mkdir()
+    return Run(folder, summarize_each(found, references, ABOUT, origin), found, [])
+
+
+def shown(runs: list[Run]) -> str:
+    """The page without its style and its pictures, an element a line."""
+    text = page(gather(runs))
+    text = re.sub(r"<style>.*?</style>", "<style/>", text, flags=re.DOTALL)
+    text = re.sub(r"base64,[\w+/=]+", "base64,...", text)
+    return re.sub(r">(?=<)", ">\n", text)
+
+
+@pytest.fixture(autouse=True)
+def plain(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A version that stays, and figures by their labels: they have tests of their own."""
+    monkeypatch.setattr(sections, "inline", lambda figure, label: f'<svg aria-label="{label}"/>')
+    # The package names its function `page` as this module is called.
+    module = import_module("lrs_lightning.report.page")
+    monkeypatch.setattr(module, "__version__", "1.2.3")
+
+
+def test_two_runs(tmp_path: Path) -> None:
+    one = run(tmp_path / "one", played("one", 1.0), REFERENCES)
+    fewer = {"clean": 9000.0, "mass@1": 7000.0, "wind@2": 10.0}
+    two = run(tmp_path / "two", played("two", 0.9, fewer), REFERENCES, {"seeds": [3]})
+    film = tmp_path / "one" / "films" / "clean <1>.gif"
+    film.parent.mkdir()
+    film.write_bytes(gif(np.zeros((4, 8, 8), np.uint8)))
+    analysis = tmp_path / "two" / "analysis"
+    analysis.mkdir()
+    figures = [{"name": "gates", "caption": "F is <open>."}, {"name": "absent"}]
+    (analysis / "figures.json").write_text(json.dumps({"figures": figures}))
+    (analysis / "gates.svg").write_text("<svg/>")
+    check("two_runs.html", shown([replace(one, films=[film]), two]))
+
+
+def test_several_policies_of_one_run_of_which_one_fails(tmp_path: Path) -> None:
+    found = [*played("expert", 1.0), *played("function", 0.5)]
+    found[-1] |= FAILED
+    check("one_run.html", shown([run(tmp_path / "run", found, {})]))
+
+
+def test_a_policy_that_played_clean_alone(tmp_path: Path) -> None:
+    found = played("nobody", 0.5, {"clean": 120.0})
+    check("clean_alone.html", shown([run(tmp_path / "run", found, REFERENCES)]))
+
+
+def test_long_tables_are_folded(tmp_path: Path) -> None:
+    means = {"clean": 100.0} | {f"mass@{k}": 100.0 - k for k in range(1, 31)}
+    found = [*played("one", 1.0, means), *played("two", 0.5, means)]
+    text = shown([run(tmp_path / "run", found, REFERENCES, {})])
+    check("long.html", "\n".join(re.findall(r"<(?:summary|details|h2|p|div class).*", text)) + "\n")
