@@ -16,6 +16,12 @@ def positive(name: str, value: int) -> None:
         raise ArgumentError(f"{name} is {value!r}: give a whole number of at least 1.")
 
 
+def flag(name: str, value: bool) -> None:
+    """Refuse what is neither True nor False: `"False"` would be taken for yes."""
+    if not isinstance(value, bool):
+        raise ArgumentError(f"{name} is {value!r}: give True or False.")
+
+
 def choice(kind: str, value: str, known: Iterable[str]) -> None:
     """Refuse a name that is not known, and offer the nearest."""
     names = list(known)

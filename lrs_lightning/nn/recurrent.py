@@ -91,6 +91,8 @@ class LRSLayer(LayerParameters):
         for name, size in (("input_size", input_size), ("hidden_size", hidden_size)):
             _checks.positive(name, size)
         _checks.positive("num_layers", num_layers)
+        for name, chosen in (("bias", bias), ("batch_first", batch_first)):
+            _checks.flag(name, chosen)
         if bidirectional:
             raise ArgumentError(
                 "bidirectional is True, but an LRS layer runs forward in time only: a policy "
