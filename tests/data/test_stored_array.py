@@ -76,21 +76,19 @@ def test_other_filters_are_not_asked_for(file: Any) -> None:
         find_array(file, "a/y")
 
 
+LONG = np.dtype(np.longdouble)  # no longer than a double on some machines
+
+
 @pytest.mark.parametrize(
-    "values",
+    "dtype",
     [
-        np.ones(3, complex),
-        np.array([b"text"]),
-        np.ones(3, [("a", "f8")]),
-        np.ones(3, np.longdouble),
-        np.ones(3, np.dtype(("f8", (2,)))),
+        *("c16", "S4", [("a", "f8")], np.dtype(("f8", (2,))), h5py.string_dtype()),
+        *([LONG] if LONG.itemsize > 8 else []),
     ],
+    ids=str,
 )
-def test_other_things_than_numbers_are_told(file: Any, values: Any) -> None:
-    dtype = h5py.string_dtype() if values.dtype.kind == "S" else values.dtype
-    file.create_dataset("a/x", data=values, dtype=dtype)
-    if file["a/x"].dtype.kind == "f" and file["a/x"].dtype.itemsize <= 8:
-        pytest.skip("this machine has no longer numbers")
+def test_other_things_than_numbers_are_told(file: Any, dtype: Any) -> None:
+    file.create_dataset("a/x", (3,), dtype)
     with pytest.raises(DataError, match="a/x is of type .*, expected numbers"):
         find_array(file, "a/x")
 
