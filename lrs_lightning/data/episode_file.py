@@ -105,6 +105,10 @@ class EpisodeFile:
         number, _, array = name.partition("/")
         where = f"{self.path}, episode {int(number)}"
         try:
+            self._handle()  # what is wrong with the file is no fault of an array
+        except FileNotFoundError:
+            raise DataError(f"{self.path} was removed while it was read: start again") from None
+        try:
             yield f"episodes/{name}"
         except KeyError:
             raise DataError(f"{where} has no {array}: write the demonstrations anew") from None

@@ -10,7 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +48,7 @@ def row_columns(about: dict[str, Any]) -> dict[str, Any]:
     return flat | {"versions": ", ".join(f"{k} {v}" for k, v in about["versions"].items())}
 
 
-@lru_cache(maxsize=1)
+@cache
 def commit() -> str | None:
     """The commit of the checkout that this package runs from; None where it is installed."""
     root = Path(lrs_lightning.__file__).resolve().parents[1]
@@ -71,7 +71,7 @@ def threads() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-@lru_cache(maxsize=1)
+@cache
 def _processor() -> str:
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()

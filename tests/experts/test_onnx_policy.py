@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,91 @@ def test_discrete_actions_are_the_likeliest(tmp_path: Path) -> None:
     observations = np.array([[0, 9, 1], [5, 0, 1]], np.float32)
     actions, _ = policy.step(observations, policy.initial_state(2), np.ones(2, bool))
     assert actions.tolist() == [1, 0]
+
+
+def model(path: Path, nodes: list[Any], inputs: list[Any], outputs: list[Any]) -> OnnxPolicy:
+    """A policy of nodes `(operator, inputs, output)`, and values `(name, type, shape)`."""
+    from onnx import TensorProto, helper
+
+    made = [helper.make_node(kind, given, [output]) for kind, given, output in nodes]
+    ends = [
+        [helper.make_tensor_value_info(name, getattr(TensorProto, kind), shape)
+         for name, kind, shape in values]
+        for values in (inputs, outputs)
+    ]  # fmt: skip
+    graph = helper.make_graph(made, "step", *ends)
+    opset = [helper.make_opsetid("", 17)]
+    onnx.save(helper.make_model(graph, opset_imports=opset, ir_version=9), str(path))
+    return OnnxPolicy(path, BOX)
+
+
+KINDS = {"FLOAT": np.float32, "DOUBLE": np.float64, "UINT8": np.uint8, "INT64": np.int64}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_observations_and_states_are_given_as_what_the_file_takes(
+    tmp_path: Path, kind: str
+) -> None:
+    policy = model(
+        tmp_path / "p.onnx",
+        [("Identity", ["seen"], "action"), ("Add", ["memory", "seen"], "next")],
+        [("seen", kind, ["N", 2]), ("memory", kind, ["N", 2])],
+        [("action", kind, ["N", 2]), ("next", kind, ["N", 2])],
+    )
+    (state,) = policy.initial_state(3)
+    assert state.dtype == KINDS[kind] and state.shape == (3, 2) and not state.any()
+    seen = np.arange(6).reshape(3, 2).astype(np.float64)
+    starts = np.array([True, False, False])
+    actions, states = policy.step(seen, [np.ones_like(state)], starts)
+    assert actions.dtype == KINDS[kind]
+    np.testing.assert_array_equal(actions, seen)
+    np.testing.assert_array_equal(states[0], seen + ~starts[:, None])
+    assert list(policy.state_arrays(states)) == ["memory"]
+
+
+def test_a_model_that_is_told_of_starts_forgets_by_itself(tmp_path: Path) -> None:
+    policy = model(
+        tmp_path / "p.onnx",
+        [("Where", ["begins", "seen", "memory"], "next"), ("Identity", ["memory"], "action")],
+        [("seen", "FLOAT", ["N"]), ("begins", "BOOL", ["N"]), ("memory", "FLOAT", ["N"])],
+        [("action", "FLOAT", ["N"]), ("next", "FLOAT", ["N"])],
+    )
+    assert len(policy.initial_state(2)) == 1, "flags are no state"
+    starts = np.array([True, False])
+    actions, (state,) = policy.step(np.array([5.0, 6.0]), [np.float32([7, 8])], starts)
+    assert actions.tolist() == [7, 8], "it was forgotten for the model"
+    assert state.tolist() == [5, 8]
+
+
+def test_the_batch_is_the_first_axis_of_open_size(tmp_path: Path) -> None:
+    shapes = {"seen": ["N", 1], "fixed": [1, 4], "two": ["A", 3, "B"], "second": [2, "N"]}
+    values = [(name, "FLOAT", shape) for name, shape in shapes.items()]
+    policy = model(
+        tmp_path / "p.onnx",
+        [("Identity", [name], f"next_{name}") for name in shapes],
+        values,
+        [(f"next_{name}", *how) for name, *how in values],
+    )
+    assert [s.shape for s in policy.initial_state(5)] == [(5, 4), (5, 3, 1), (2, 5)]
+
+
+def test_types_that_are_not_known_are_told(tmp_path: Path) -> None:
+    with pytest.raises(LrsError, match=r"has inputs \['seen'\] and outputs \['action'\]: a step"):
+        model(
+            tmp_path / "p.onnx",
+            [("Identity", ["seen"], "action")],
+            [("seen", "FLOAT16", ["N", 2])],
+            [("action", "FLOAT16", ["N", 2])],
+        )
+
+
+def test_two_files_are_told_apart_by_what_is_in_them(tmp_path: Path) -> None:
+    one = OnnxPolicy(save(tmp_path / "a.onnx", ["N", 4]), BOX)
+    same = OnnxPolicy(save(tmp_path / "b.onnx", ["N", 4]), BOX)
+    other = OnnxPolicy(save(tmp_path / "c.onnx", ["N", 5]), BOX)
+    assert one.fingerprint == same.fingerprint != other.fingerprint
+    content = (tmp_path / "a.onnx").read_bytes()
+    assert one.fingerprint == hashlib.sha256(content).hexdigest()[:16]
 
 
 def test_other_models_and_other_files(tmp_path: Path) -> None:
