@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Any
 
 import ncps.torch
 import torch
 from jsonargparse.typing import PositiveInt
+from ncps.wirings import AutoNCP
 from torch import Tensor, nn
 
 from benchmarks._provenance import RESULTS, device_name, write_csv
@@ -42,7 +44,7 @@ def peer(cell: str, inputs: int, hidden: int) -> nn.Module:
 def check(cell: str, theirs: nn.Module, inputs: int, hidden: int) -> None:
     """Raise unless our dense layer with the peer's weights equals the peer."""
     if cell == "CfC":
-        ours: LRSLayer = from_ncps(theirs)
+        ours: nn.Module = from_ncps(theirs)
     else:
         ours = CELLS[cell](inputs, hidden, batch_first=True)
         ours.load_state_dict(theirs.state_dict())
@@ -89,6 +91,34 @@ def measure(cell: str, shape: Shape, rounds: int) -> dict[str, Timing]:
     return interleave(calls, rounds=rounds, warmup=2, seconds=4, inner=inner)
 
 
+WITHOUT = {"backbone_layers": 0, "backbone_units": 0}
+KINDS: dict[str, dict[str, Any]] = {
+    "without backbone": WITHOUT,
+    "backbone": {},
+    "backbone of two": {"backbone_layers": 2},
+    "mixed memory": WITHOUT | {"mixed_memory": True},
+    "mixed memory and backbone": {"mixed_memory": True},
+    "wired": {"units": AutoNCP(64, 8)},
+    "wired, mixed memory": {"units": AutoNCP(64, 8), "mixed_memory": True},
+}
+"""What ncps can build, by the arguments of its CfC."""
+
+
+def imported(rounds: int) -> list[dict[str, object]]:
+    """Every kind of ncps' CfC beside what `from_ncps` makes of it, B = 32, T = 32, I = 128."""
+    rows: list[dict[str, object]] = []
+    for name, options in KINDS.items():
+        theirs = ncps.torch.CfC(128, **{"units": 64} | options)
+        ours, x = from_ncps(theirs), torch.randn(32, 32, 128)
+        torch.testing.assert_close(ours(x)[0], theirs(x)[0], rtol=1e-4, atol=1e-5)
+        calls = {"ncps": update(theirs, x), "ours": update(ours, x)}
+        timings = interleave(calls, rounds=rounds, warmup=2, seconds=4)
+        speed_up = round(ratio(timings["ncps"], timings["ours"]), 2)
+        rows.append({"kind": name, "threads": torch.get_num_threads(), "ncps_over_ours": speed_up})
+        print(f"imported from ncps, {name}: ncps / ours {speed_up}", flush=True)
+    return rows
+
+
 def construct() -> list[dict[str, object]]:
     """Seconds to build a large layer: singular value decompositions of four gates."""
     rows: list[dict[str, object]] = []
@@ -126,7 +156,8 @@ def main(arguments: list[str]) -> None:
 def run(*, threads: PositiveInt = 1, rounds: PositiveInt = 25, smoke: bool = False) -> None:
     """Measure a training update of each layer beside its dense form, torch.nn.LSTM and ncps.
 
-    Writes `results/layers_N_threads.csv` and `results/layers_construction.csv`.
+    Writes `results/layers_N_threads.csv`, `results/layers_ncps_N_threads.csv` and
+    `results/layers_construction.csv`.
 
     Args:
         threads: threads of torch
@@ -137,6 +168,7 @@ def run(*, threads: PositiveInt = 1, rounds: PositiveInt = 25, smoke: bool = Fal
     torch.manual_seed(0)
     print(f"{device_name()}, torch {torch.__version__}, {threads} thread(s)")
     built = construct()
+    kinds = imported(5 if smoke else rounds)
     rows = []
     for shape in SHAPES[:1] if smoke else SHAPES:
         for cell in CELLS:
@@ -144,4 +176,5 @@ def run(*, threads: PositiveInt = 1, rounds: PositiveInt = 25, smoke: bool = Fal
             print("  ".join(f"{name} {value}" for name, value in rows[-1].items()), flush=True)
     if not smoke:
         write_csv(RESULTS / f"layers_{threads}_threads.csv", rows)
+        write_csv(RESULTS / f"layers_ncps_{threads}_threads.csv", kinds)
         write_csv(RESULTS / "layers_construction.csv", built)

@@ -64,6 +64,7 @@ OTHERS = {
     "sparsity_level": "of ncps, in the table of names",
     "sparsity_mask": "of ncps, in the table of names",
     "ff2": "of ncps, in the table of names",
+    "backbone_dropout": "of ncps, in the table of names",
     "ts": "of ncps, in the table of names",
     "proj_size": "of torch's LSTM, which ours does not have",
     "tanh.approx": "an instruction of the GPU",

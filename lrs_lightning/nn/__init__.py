@@ -23,6 +23,7 @@ from lrs_lightning.nn.from_ncps import from_ncps
 from lrs_lightning.nn.gru import LRSGRU
 from lrs_lightning.nn.heads import BoxHead, DiscreteHead, make_head
 from lrs_lightning.nn.lstm import LRSLSTM
+from lrs_lightning.nn.ncps_cfc import NcpsCfC
 from lrs_lightning.nn.policy import RecurrentPolicy
 from lrs_lightning.nn.posthoc import freeze_gate, prune_layer, truncate_layer
 from lrs_lightning.nn.recurrent import LRSLayer
@@ -54,6 +55,7 @@ __all__ = [
     "FrameStack",
     "LRSCfC",
     "LRSLayer",
+    "NcpsCfC",
     "ParameterCount",
     "PixelEncoder",
     "PolicyConfig",

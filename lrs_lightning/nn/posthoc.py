@@ -99,8 +99,9 @@ def _settle_parametrizations(layer: LRSLayer) -> None:
         return
     names = list(layer.get_submodule("parametrizations")._modules)
     values = {name: getattr(layer, name) for name in names}
+    plain = parametrize.type_before_parametrizations(layer)
     del layer.parametrizations
-    layer.__class__ = parametrize.type_before_parametrizations(layer)
+    layer.__class__ = plain
     for name, value in values.items():
         layer.register_parameter(name, nn.Parameter(value))
 

@@ -1,14 +1,17 @@
-"""Import of ncps modules: equal outputs and gradients, or a refusal that says why."""
+"""Import of ncps modules: equal outputs, gradients and training, whatever they are made of."""
 
 from __future__ import annotations
+
+import copy
 
 import ncps.torch
 import pytest
 import torch
-from ncps.wirings import NCP, FullyConnected, Random
+from ncps.wirings import NCP, AutoNCP, FullyConnected, Random
 
 from lrs_lightning.errors import ArgumentError
 from lrs_lightning.nn import LRSCfC, from_ncps
+from lrs_lightning.nn.posthoc import dense_layer
 
 BARE = {"backbone_layers": 0, "backbone_units": 0}
 MODES = ["default", "no_gate", "pure"]
@@ -83,11 +86,165 @@ def test_a_wiring_of_one_layer_is_exact(wiring):
     assert_same(theirs, ours, torch.randn(3, 4, 5, dtype=torch.float64))
 
 
+def state_of(theirs, rows):
+    """A random state as ncps takes it, and the same as we do."""
+    draw = [torch.randn(rows, theirs.state_size, dtype=torch.float64) for _ in range(2)]
+    if theirs.use_mixed:
+        return tuple(draw), tuple(part.unsqueeze(0) for part in draw)
+    return draw[0], draw[0].unsqueeze(0)
+
+
+def run_both(theirs, ours, x, state, timespans=None):
+    """Outputs, final states, and the gradients of input and states, of one after the other."""
+    results = []
+    for module, given in ((theirs, state[0]), (ours, state[1])):
+        parts = [given] if torch.is_tensor(given) else list(given)
+        parts = [part.clone().requires_grad_() for part in parts]
+        leaf = x.clone().requires_grad_()
+        y, last = module(leaf, parts[0] if len(parts) == 1 else tuple(parts), timespans=timespans)
+        ends = [last] if torch.is_tensor(last) else list(last)
+        loss = y.square().sum() + sum(end.sin().sum() for end in ends)
+        grads = torch.autograd.grad(loss, [leaf, *parts], retain_graph=True)
+        module.zero_grad()
+        loss.backward()
+        results.append([y, *(part.flatten() for part in (*ends, *grads))])
+    torch.testing.assert_close(results[1], results[0], rtol=0, atol=1e-10)
+
+
+KINDS = {
+    "backbone": {},
+    "deep-backbone": {"backbone_layers": 3, "backbone_units": 16, "backbone_dropout": 0.2},
+    "silu": {"activation": "silu"},
+    "relu": {"activation": "relu"},
+    "gelu": {"activation": "gelu"},
+    "tanh": {"activation": "tanh"},
+    "mixed": {"mixed_memory": True, **BARE},
+    "mixed-backbone": {"mixed_memory": True, "proj_size": 3},
+    "projected": {"proj_size": 2, **BARE},
+    "last": {"return_sequences": False, **BARE},
+    "last-projected": {"return_sequences": False, "proj_size": 4},
+    "last-mixed": {"return_sequences": False, "mixed_memory": True, **BARE},
+}
+WIRED = {
+    "ncp": lambda: NCP(4, 4, 2, 2, 2, 2, 2),
+    "auto": lambda: AutoNCP(16, 3),
+    "random": lambda: Random(8, sparsity_level=0.6),
+}
+
+
+def kinds():
+    for name, options in KINDS.items():
+        yield name, (8, options)
+    for name, wiring in WIRED.items():
+        yield name, (wiring, {})
+    yield "auto-mixed", (WIRED["auto"], {"mixed_memory": True, "proj_size": 2})
+    yield "auto-last", (WIRED["auto"], {"return_sequences": False})
+
+
+def build(kind, mode, **options):
+    torch.manual_seed(0)
+    units, given = dict(kinds())[kind]
+    units = units() if callable(units) else units
+    return ncps.torch.CfC(5, units, mode=mode, **given, **options).double().eval()
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("kind", [name for name, _ in kinds()])
+def test_every_kind_is_exact_and_stays_so_in_training(kind, mode):
+    theirs = build(kind, mode)
+    ours = from_ncps(theirs)
+    optimizers = [torch.optim.SGD(module.parameters(), lr=0.01) for module in (theirs, ours)]
+    for _ in range(3):
+        x = torch.randn(3, 6, 5, dtype=torch.float64)
+        run_both(theirs, ours, x, state_of(theirs, 3))
+        for optimizer in optimizers:
+            optimizer.step()
+
+
+@pytest.mark.parametrize("kind", ["backbone", "mixed", "auto", "auto-mixed", "last"])
+def test_every_kind_takes_time_spans_one_sequence_and_time_first(kind):
+    theirs = build(kind, "default", batch_first=False)
+    ours = from_ncps(theirs)
+    x, spans = torch.randn(6, 1, 5).double(), 2 * torch.rand(6, 1).double()
+    run_both(theirs, ours, x, state_of(theirs, 1), spans)
+    y, state = ours(x)
+    alone, end = ours(x[:, 0])
+    torch.testing.assert_close(alone, y[..., 0, :])
+    for one, many in zip(*(s if isinstance(s, tuple) else (s,) for s in (end, state)), strict=True):
+        torch.testing.assert_close(one, many[:, 0])
+
+
+@pytest.mark.parametrize("kind", ["backbone", "mixed", "auto", "auto-mixed"])
+def test_resets_begin_anew(kind):
+    ours = from_ncps(build(kind, "default"))
+    x, resets = torch.randn(2, 6, 5).double(), torch.zeros(2, 6, dtype=torch.bool)
+    resets[:, 4] = True
+    state = ours(x)[1]
+    y, _ = ours(x, state, resets=resets)
+    torch.testing.assert_close(y[:, :4], ours(x[:, :4], state)[0])
+    torch.testing.assert_close(y[:, 4:], ours(x[:, 4:])[0])
+
+
+def test_dropout_of_a_backbone_drops_in_training_alone():
+    ours = from_ncps(build("deep-backbone", "default").train())
+    x = torch.randn(2, 6, 5).double()
+    assert ours.training and not torch.equal(ours(x)[0], ours(x)[0])
+    assert torch.equal(ours.eval()(x)[0], ours(x)[0])
+
+
+@pytest.mark.parametrize(
+    ("kind", "what", "backend"),
+    [
+        ("backbone", "a backbone", "reference"),
+        ("mixed", "mixed memory", "reference"),
+        ("auto", None, "auto"),
+    ],
+)
+def test_it_says_what_runs_it(kind, what, backend, caplog):
+    ours = from_ncps(build(kind, "default"))
+    assert f"backend={backend}" in repr(ours)
+    with caplog.at_level("INFO", "lrs_kernels"):
+        for _ in range(2):
+            ours(torch.randn(2, 6, 5).double())
+    lines = [line for line in caplog.messages if "step by step" in line]
+    assert len(lines) == (what is not None) and all(line.endswith(str(what)) for line in lines)
+
+
+@pytest.mark.parametrize("kind", ["backbone", "mixed-backbone", "auto", "auto-mixed"])
+def test_imported_modules_are_copied_saved_and_lowered(kind):
+    ours = from_ncps(build(kind, "pure"))
+    x = torch.randn(2, 6, 5).double()
+    again = copy.deepcopy(ours)
+    for parameter in again.parameters():
+        torch.nn.init.zeros_(parameter)
+    again.load_state_dict(ours.state_dict())
+    assert torch.equal(again(x)[0], ours(x)[0])
+    low = again.bfloat16()(x.bfloat16())[0]
+    torch.testing.assert_close(low.double(), ours(x)[0], rtol=0, atol=0.2)
+    assert ours(x[:0])[0].shape[:2] == (0, 6)
+
+
+def test_a_wired_layer_is_exported_with_its_zeros():
+    layer = from_ncps(build("random", "default"))
+    dense = dense_layer(layer)
+    assert type(dense) is LRSCfC and (dense.weight_ih_l0 == 0).any()
+    x = torch.randn(2, 6, 5).double()
+    assert torch.equal(dense(x)[0], layer(x)[0])
+
+
+def test_wrong_arguments_are_refused_as_by_every_layer():
+    ours = from_ncps(build("mixed", "default"))
+    x = torch.randn(2, 6, 5).double()
+    with pytest.raises(ArgumentError, match="hx holds 1 tensors, but the state of NcpsCfC has 2"):
+        ours(x, torch.zeros(1, 2, 8).double())
+    with pytest.raises(ArgumentError, match="timespans of shape .* holds a negative number"):
+        ours(x, timespans=-torch.ones(2, 6).double())
+
+
 def test_a_projection_can_be_left_behind():
     theirs = ncps.torch.CfC(5, 8, proj_size=2, **BARE)
-    with pytest.raises(ArgumentError, match="apply module.fc to the layer's output"):
-        from_ncps(theirs)
     ours = from_ncps(theirs, projection=False)
+    assert isinstance(ours, LRSCfC)
     x = torch.randn(3, 4, 5)
     torch.testing.assert_close(theirs.fc(ours(x)[0]), theirs(x)[0])
 
@@ -95,21 +252,11 @@ def test_a_projection_can_be_left_behind():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: ncps.torch.CfC(5, 8), r"backbone of 1 layer\(s\).*no recurrent matrix to import"),
-        (lambda: ncps.torch.CfC(5, 8, mixed_memory=True, **BARE), "mixed memory"),
-        (
-            lambda: ncps.torch.CfC(5, NCP(4, 4, 2, 2, 2, 2, 2)),
-            r"3 layers, of \[4, 4, 2\] units, which pass on to each other within one step",
-        ),
-        (
-            lambda: ncps.torch.CfC(5, 8, return_sequences=False, **BARE),
-            "its? last output only .return_sequences=False.",
-        ),
         (lambda: torch.nn.LSTM(5, 8), "LSTM is no ncps.torch.CfC"),
         (lambda: ncps.torch.LTC(5, 8), "only CfC cells"),
     ],
 )
-def test_what_cannot_be_exact_is_refused(make, message):
+def test_what_is_no_cfc_is_refused(make, message):
     with pytest.raises(ArgumentError, match=message) as caught:
         from_ncps(make())
     assert "\n" not in str(caught.value)
