@@ -58,6 +58,10 @@ class _Columns(Struct):
     status: Literal["ok", "failed"]
     condition: _Name | None = None
     step: _Count | None = None
+    outcome: str | None = None
+    terminated: bool | None = None
+    success: bool | None = None
+    fell_at: _Count | None = None
 
 
 def episode_row(episode: Episode, **columns: Any) -> Row:
