@@ -130,7 +130,7 @@ def _compare(a: Method, b: Method, returns: Returns) -> _Compared:
     shifted = [name != CLEAN for name in names]
     if sum(shifted) > 1:
         overall = _overall(x[shifted], y[shifted], paired)
-        each = _joined([each, Estimate(*(np.atleast_1d(part) for part in overall))])
+        each = _joined([each, Estimate(*(part[..., None] for part in overall))])
         means = [np.concatenate([m, m[shifted].mean(0, keepdims=True)]) for m in means]
         names = [*names, OVERALL]
     return _Compared(names, each, _at_equal_clean(names, *means), _chances(*means))
@@ -168,7 +168,7 @@ def _chances(x: Array, y: Array) -> Array:
 
 def _joined(parts: Sequence[Estimate]) -> Estimate:
     names = ("value", "error", "freedom")
-    return Estimate(*(np.concatenate([getattr(p, name) for p in parts]) for name in names))
+    return Estimate(*(np.concatenate([getattr(p, name) for p in parts], -1) for name in names))
 
 
 def _pair(ends: Array) -> tuple[float, float]:

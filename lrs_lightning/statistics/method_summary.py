@@ -128,7 +128,7 @@ def summarize_method(
     shifted = np.array([c.name != CLEAN for c in columns], bool)
     overall = over_conditions(values[shifted]) if shifted.any() else each
     names = [c.name for c in columns if c.name != CLEAN]
-    chosen = Estimate(each.value[shifted], each.error[shifted], each.freedom[shifted])
+    chosen = Estimate(*(part[..., shifted] for part in (each.value, each.error, each.freedom)))
     seeds = tuple(dict(own) for own in method.seeds)
     first = plain(dict(headline(names, chosen, overall, scale)))
     return MethodSummary(method.name, method.policies, seeds, conditions, first)

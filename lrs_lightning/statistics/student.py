@@ -30,8 +30,9 @@ class Estimate:
 
     Args:
         value: of any shape.
-        error: its standard error; NaN where nothing tells of spread.
-        freedom: the degrees of freedom of the error.
+        error: its standard error; NaN where nothing tells of spread. With one axis more, in front:
+            several that all must hold, of which the widest counts.
+        freedom: the degrees of freedom of the error, of its shape.
     """
 
     value: Array
@@ -41,7 +42,7 @@ class Estimate:
     def interval(self, confidence: float = CONFIDENCE) -> Array:
         """Both ends, `(2, ...)`."""
         reach = self.error * quantile((1 + confidence) / 2, self.freedom)
-        half = np.where(self.error == 0, 0.0, reach)
+        half = self._widest(np.where(self.error == 0, 0.0, reach))
         return np.stack([self.value - half, self.value + half])
 
     def p_value(self) -> Array:
@@ -52,7 +53,10 @@ class Estimate:
         with np.errstate(divide="ignore", invalid="ignore"):
             found = two_sided(self.value / self.error, self.freedom)
         certain = np.where(self.value == 0, 1.0, 0.0)
-        return np.asarray(np.where(self.error == 0, certain, found))
+        return self._widest(np.where(self.error == 0, certain, found))
+
+    def _widest(self, told: Array) -> Array:
+        return np.asarray(told.max(0) if told.ndim > np.ndim(self.value) else told)
 
 
 def tail(t: ArrayLike, freedom: ArrayLike) -> Array:
