@@ -51,6 +51,14 @@ def training_facts(folder: str | Path | None) -> dict[str, Any]:
     return {key: value for key, value in found.items() if value}
 
 
+def with_own_seeds(facts: Mapping[str, Any], about: Mapping[str, Any]) -> dict[str, Any]:
+    """What is said of a policy and of its run, as one; members of a population have own seeds."""
+    own = {"mask": about.get("mask_seed"), "initialisation": about.get("init_seed")}
+    seeds = {name: seed for name, seed in own.items() if type(seed) is int}
+    both = {**about, **facts}
+    return {**both, "seeds": {**facts["seeds"], **seeds}} if "seeds" in facts else both
+
+
 def seeds_of(policy: Mapping[str, Any]) -> dict[str, int]:
     """The seeds that a policy's description names, whoever wrote it: whole numbers alone."""
     found = policy.get("seeds")
