@@ -58,6 +58,7 @@ def _is_anything(env_id: str, **kwargs: Any) -> bool:
 def _describe_mujoco(env_id: str, **kwargs: Any) -> EnvInfo:
     env = _template(env_id, kwargs)
     base: Any = env.unwrapped
+    task = None if kwargs else _task_type(gym.registry.get(env_id))
     return EnvInfo(
         env_id,
         env.observation_space,
@@ -65,6 +66,7 @@ def _describe_mujoco(env_id: str, **kwargs: Any) -> EnvInfo:
         domain=MUJOCO.name,
         base_model=base.model,
         velocity_channels=_velocity_channels(base),
+        fallen=getattr(task, "fallen", None),  # of tasks that do not end with a fall
         max_episode_steps=_horizon(env),
     )
 

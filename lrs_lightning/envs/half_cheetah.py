@@ -26,6 +26,11 @@ class HalfCheetah(MujocoTask):
         """Positions without the forward coordinate, then velocities."""
         return np.concatenate([now["qpos"][:, 1:], now["qvel"]], axis=1)
 
+    @staticmethod
+    def fallen(observations: Array) -> NDArray[np.bool_]:
+        """Which cheetahs `(N,)` lie on their back: pitched by more than a quarter turn."""
+        return np.asarray(np.cos(observations[:, 1]) < 0)  # whole turns do not count
+
     def reward(self, now: Readings, velocity: Array, actions: NDArray[np.float32]) -> Array:
         """Forward velocity minus control cost."""
         return velocity - self.control_cost(actions)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import gymnasium as gym
+import numpy as np
+from numpy.typing import NDArray
 
 from lrs_lightning.envs.contract import Model
 
@@ -23,5 +26,8 @@ class EnvInfo:
     """What dynamics shifts edit: an `MjModel` for MuJoCo; `None` where nothing can be edited."""
     velocity_channels: tuple[int, ...] = ()
     """Observation channels that hold velocities; empty where unknown."""
+    fallen: Callable[[NDArray[Any]], NDArray[np.bool_]] | None = None
+    """Which bodies lie where none gets up again: observations `(N, O)` to `(N,)`; None where the
+    task has no such body, or ends with a fall by itself."""
     max_episode_steps: int | None = None
     """Steps after which an episode is cut, where there is such a limit."""

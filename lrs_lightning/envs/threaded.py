@@ -14,6 +14,7 @@ from gymnasium.vector.utils import batch_space
 from lrs_lightning.envs.contract import Array, Flags, Model, Models
 from lrs_lightning.envs.failures import describe_failure, failure_info
 from lrs_lightning.envs.seeds import Seeds, spread_seeds
+from lrs_lightning.envs.successes import success_info, success_of
 from lrs_lightning.envs.worker_pool import Errors, WorkerPool
 from lrs_lightning.errors import ANY_FAILURE, ArgumentError
 
@@ -105,13 +106,18 @@ class ThreadedVectorEnv(VectorEnv[Array, Array, Any]):
         """Step all environments that do not rest, with actions `(N, ...)`."""
         reward = np.zeros(self.num_envs)
         terminated, truncated = np.zeros(self.num_envs, bool), np.zeros(self.num_envs, bool)
+        solved: dict[int, bool] = {}
 
         def work(queue: Iterator[int], worker: int) -> Errors:
             errors = {}
             for i in queue:
                 try:
-                    seen, reward[i], terminated[i], truncated[i], _ = self.envs[i].step(actions[i])
+                    seen, reward[i], terminated[i], truncated[i], info = self.envs[i].step(
+                        actions[i]
+                    )
                     self._observations[i] = self._checked(seen)
+                    if (success := success_of(info)) is not None:
+                        solved[i] = success
                 except ANY_FAILURE as error:
                     errors[i] = describe_failure(error)
             return errors
@@ -122,8 +128,8 @@ class ThreadedVectorEnv(VectorEnv[Array, Array, Any]):
         truncated |= active & (self._elapsed >= self._horizon)
         terminated[list(errors)] = True
         self._resting |= terminated | truncated
-        info = failure_info(errors, self.num_envs)
-        return self._observations.copy(), reward, terminated, truncated, info
+        infos = failure_info(errors, self.num_envs) | success_info(solved, self.num_envs)
+        return self._observations.copy(), reward, terminated, truncated, infos
 
     def close_extras(self, **kwargs: Any) -> None:
         """End the threads and close every environment."""

@@ -7,7 +7,7 @@ differs in the last bits, which a chaotic task amplifies: those episodes are as 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from lrs_lightning.evaluation.units import measured_context, needs_units, unit_n
 from lrs_lightning.locking import alone_in
 from lrs_lightning.rollout import Policy, Progress
 from lrs_lightning.shifts import ShiftContext
+from lrs_lightning.statistics.methods import group
 from lrs_lightning.statistics.results import ResultsWriter, Row
 from lrs_lightning.statistics.summary import Summary, summarize_all
 from lrs_lightning.stopping import Interrupted
@@ -42,6 +43,7 @@ def evaluate(
     out: str | Path | None = None,
     context: ShiftContext | None = None,
     about: Mapping[str, Mapping[str, Any]] | None = None,
+    groups: Mapping[str, Sequence[str]] | None = None,
     step: int | None = None,
     threads: int | None = None,
     timeout: float | None = None,
@@ -63,7 +65,9 @@ def evaluate(
             nothing.
         context: deviation of the training data, which is the unit of sensor noise; measured on
             clean episodes where None.
-        about: policy name -> what the summary shall say of it, e.g. cell and rank.
+        about: policy name -> what the summary shall say of it, e.g. cell and rank; its `seeds` and
+            `configuration` (see `training_facts`) tell which policies are draws of one method.
+        groups: method -> names of its policies; the others are grouped by configuration.
         step: training step of the policies, written into each row; rows of other steps are others.
         threads: of the environments; no result depends on it.
         timeout: seconds that a call of a policy or of the environments may take until it has
@@ -82,8 +86,9 @@ def evaluate(
     if episodes < 1:
         raise ArgumentError(f"episodes: {episodes} is not a number of at least 1")
     plan, about_plan = _planned(
-        policies, env_id, suite, range(seed, seed + episodes), step, context
+        policies, env_id, suite, range(seed, seed + episodes), step, context, about or {}
     )
+    group({name: plan.about.get(name, {}) for name in plan.policies}, groups)  # or say why not
     with nullcontext() if out is None else alone_in(Path(out)):
         file = None if out is None else Path(out) / "results.jsonl"
         rows = plan.already_played(file)
@@ -101,7 +106,7 @@ def evaluate(
         if isinstance(references, References):
             origin["expert"] = references.expert
             references = references.over(plan.seeds)
-        summary = summarize_all(_in_order(rows, plan), references, about or {}, origin)
+        summary = summarize_all(_in_order(rows, plan), references, about or {}, origin, groups)
         if out is not None:
             summary.write(Path(out) / "summary.json")
     return summary
@@ -114,6 +119,7 @@ def _planned(
     seeds: range,
     step: int | None,
     context: ShiftContext | None,
+    about: Mapping[str, Mapping[str, Any]],
 ) -> tuple[Plan, dict[str, Any]]:
     """What is to be played, and what the provenance says of it."""
     if not policies:
@@ -125,10 +131,10 @@ def _planned(
         _logger.warning("suite %r without %s: %s", chosen.name, condition, sentence)
     unit = unit_name(info.env_id, policies, context) if needs_units(conditions) else ""
     # A game may be named in several ways: from here on it is called by its own name.
-    plan = Plan(dict(policies), info.env_id, conditions, seeds, step, unit)
-    about: dict[str, Any] = {"suite": chosen.name, "env": info.env_id}
-    about |= {} if step is None else {"step": step}
-    return plan, about | ({"left_out": left_out} if left_out else {})
+    plan = Plan(dict(policies), info.env_id, conditions, seeds, step, unit, about)
+    origin: dict[str, Any] = {"suite": chosen.name, "env": info.env_id}
+    origin |= {} if step is None else {"step": step}
+    return plan, origin | ({"left_out": left_out} if left_out else {})
 
 
 @contextmanager

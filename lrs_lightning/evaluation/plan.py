@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from lrs_lightning.statistics.results import (
     latest,
     read_results,
 )
+from lrs_lightning.statistics.training_seeds import seed_columns
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ class Plan:
         seeds: of the episodes.
         step: training step of the policies, where there is one.
         unit: of sensor noise, by name.
+        about: policy name -> what is known of it; its training seeds stand in each row.
     """
 
     policies: dict[str, Policy]
@@ -45,6 +47,7 @@ class Plan:
     seeds: Sequence[int]
     step: int | None
     unit: str
+    about: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
     def size(self) -> int:
@@ -109,6 +112,7 @@ class Plan:
             columns: dict[str, Any] = {
                 "policy_id": self.policy_ids[episode.policy],
                 "condition_id": self.condition_ids[condition_name(vars(episode))],
+                **seed_columns(self.about.get(episode.policy, {})),
             }
             if self.step is not None:
                 columns["step"] = self.step

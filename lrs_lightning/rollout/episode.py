@@ -50,6 +50,11 @@ class Episode:
             that of the steps before.
         error: why it failed.
         terminated: whether the task ended it, rather than its time limit.
+        outcome: the same for two episodes of the same actions and rewards, step by step.
+        success: whether the environment called the task solved (`is_success` or `success` in its
+            infos); None where it never says.
+        fell_at: steps until it fell for good: the task ended it without success, or its body lay
+            down (see `EnvInfo.fallen`); None where it did not.
         trajectory: its steps, if they were recorded.
     """
 
@@ -64,6 +69,9 @@ class Episode:
     status: Literal["ok", "failed"] = "ok"
     error: str | None = None
     terminated: bool = False
+    outcome: str = ""
+    success: bool | None = None
+    fell_at: int | None = None
     trajectory: Trajectory | None = None
 
     @property

@@ -33,6 +33,8 @@ class Stepped(NamedTuple):
     terminated: Flags
     """`(N,)`: which the task has ended, rather than its time limit."""
     errors: Errors
+    infos: Mapping[str, Any]
+    """What the environments themselves report, in Gymnasium's form."""
 
 
 class GuardedEnv:
@@ -88,14 +90,15 @@ class GuardedEnv:
         except ANY_FAILURE as error:
             nothing = np.zeros(len(running), bool)
             errors = dict.fromkeys(np.flatnonzero(running).tolist(), describe_failure(error))
-            return Stepped(self._observations, np.zeros(len(running)), nothing, nothing, errors)
+            return Stepped(self._observations, np.zeros(len(running)), nothing, nothing, errors, {})
         errors = _told(infos, np.flatnonzero(running).tolist()) if infos else {}
         for i in np.flatnonzero(~np.isfinite(rewards) & running).tolist():
             errors.setdefault(i, f"the reward of step {times[i]} is not finite")
         self._observations, unseen = _finite(seen, running)
         for i in unseen:
             errors.setdefault(i, f"the observation after step {times[i]} is not finite")
-        return Stepped(self._observations, rewards, terminated | truncated, terminated, errors)
+        over = terminated | truncated
+        return Stepped(self._observations, rewards, over, terminated, errors, infos)
 
     def set_models(self, models: Mapping[int, Model]) -> None:
         """Give slots another physics, from their next step on."""

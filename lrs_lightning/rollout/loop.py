@@ -20,6 +20,7 @@ from lrs_lightning.rollout.episode import Episode
 from lrs_lightning.rollout.exploration import Exploration
 from lrs_lightning.rollout.guarded_env import Errors, GuardedEnv
 from lrs_lightning.rollout.jobs import Job
+from lrs_lightning.rollout.outcomes import Outcomes
 from lrs_lightning.rollout.physics import Physics
 from lrs_lightning.rollout.progress import Reporter
 from lrs_lightning.rollout.recorder import Recorder
@@ -58,6 +59,7 @@ class Loop:
         self._info, self._worlds, self._slots, self._decisions = info, worlds, slots, decisions
         self._physics = Physics(worlds)
         self._exploration, self._recorder, self._reporter = exploration, recorder, reporter
+        self._outcomes = Outcomes(slots.count, info.fallen)
         self._limit, self._on_main_thread = time_limit(timeout), timeout is not None
 
     def run(self, threads: int | None, env_kwargs: dict[str, Any]) -> Iterator[Episode]:
@@ -98,6 +100,7 @@ class Loop:
     def _begin(self, taken: list[tuple[int, Job]]) -> None:
         """Start episodes in these slots: exploration, recorder and shifts forget the old ones."""
         rows = np.array([i for i, _ in taken], np.int64)
+        self._outcomes.begin(rows)
         jobs = [job for _, job in taken]
         if self._exploration is not None:
             self._exploration.begin(rows, [j.seed for j in jobs], [j.episode for j in jobs])
@@ -119,11 +122,12 @@ class Loop:
         changes = self._physics.changes(slots.rows_of, slots.times)
         if changes:
             env.set_models(changes)
-        observations, rewards, over, terminated, broken = env.step(executed)
+        observations, rewards, over, terminated, broken, infos = env.step(executed)
         errors = {**broken, **undecided, **decided.failures}
         if self._recorder is not None:
             earned = np.asarray(rewards, np.float64)
             self._recorder.append(seen, executed, decided, earned, slots.running)
+        self._outcomes.follow(executed, rewards, observations, slots.times, infos)
         self._reporter.steps += int(slots.running.sum())
         good = slots.running.copy()
         good[list(errors)] = False
@@ -191,5 +195,6 @@ class Loop:
             status="ok" if error is None else "failed",
             error=error,
             terminated=terminated and error is None,
+            **self._outcomes.of(i, length, terminated),
             trajectory=self._recorder.trajectory(i, length) if self._recorder else None,
         )

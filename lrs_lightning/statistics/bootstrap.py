@@ -22,10 +22,10 @@ from numpy.typing import ArrayLike
 
 from lrs_lightning.errors import ArgumentError
 from lrs_lightning.statistics.estimates import Array, Statistic
+from lrs_lightning.statistics.student import CONFIDENCE, quantile
 
 RESAMPLES = 2000
 FEW = 8  # degrees of freedom below which percentiles do not reach far enough
-CONFIDENCE = 0.95
 _CHUNK = 4_000_000  # numbers of a (R, N) matrix held at once: 32 MB
 
 
@@ -33,6 +33,7 @@ def interval(
     strata: Sequence[ArrayLike],
     statistic: Statistic,
     *,
+    repeats: Sequence[ArrayLike] | None = None,
     resamples: int = RESAMPLES,
     confidence: float = CONFIDENCE,
     seed: int = 0,
@@ -41,7 +42,9 @@ def interval(
 
     Args:
         strata: one array of values per stratum; each is resampled in itself.
-        statistic: `(values (N,), weights (R, N)) -> (R,)`, as in `evaluation.statistics`.
+        statistic: `(values (N,), weights (R, N)) -> (R,)`, as in `estimates`.
+        repeats: how often each value was seen where episodes went exactly alike: these are drawn
+            together, since they are one outcome and not many. By default once.
         resamples: R, number of replicates.
         confidence: share of such intervals that cover the truth.
         seed: of the resampling.
@@ -51,9 +54,16 @@ def interval(
     """
     parts = [np.asarray(s, np.float64) for s in strata]
     sizes = [part.size for part in parts]
+    if repeats is not None:
+        often = np.concatenate([np.asarray(r, np.float64) for r in repeats])
+        statistic = _weighted_by(statistic, often)
     replicates = replicate(np.concatenate(parts), sizes, statistic, resamples, seed)
     low, high = percentile_interval(replicates, sizes, confidence)
     return float(low), float(high)
+
+
+def _weighted_by(statistic: Statistic, often: Array) -> Statistic:
+    return lambda values, weights: statistic(values, weights * often)
 
 
 def replicate(
@@ -92,7 +102,7 @@ def percentile_interval(
         return np.full((2, *replicates.shape[1:]), np.nan)
     # Strata pool their degrees of freedom.
     freedom = sum(n - 1 for n in sizes)
-    reach = math.sqrt(sum(sizes) / freedom) * t_quantile((1 + confidence) / 2, freedom)
+    reach = math.sqrt(sum(sizes) / freedom) * _t_quantile((1 + confidence) / 2, freedom)
     if freedom < FEW:
         half = reach * replicates.std(axis=0)
         return np.asarray(replicates.mean(axis=0) + np.stack([-half, half]))
@@ -101,10 +111,5 @@ def percentile_interval(
 
 
 @lru_cache(maxsize=256)
-def t_quantile(probability: float, freedom: int) -> float:
-    """Quantile of Student's t: with `t = sqrt(f) tan(a)` its density is `cos(a) ** (f - 1)`."""
-    angle = np.linspace(-math.pi / 2, math.pi / 2, 20_001)
-    density = np.cos(angle) ** (freedom - 1)
-    mass = np.concatenate([[0.0], np.cumsum((density[1:] + density[:-1]) / 2)])
-    found = np.interp(probability * mass[-1], mass, angle)
-    return math.sqrt(freedom) * math.tan(float(found))
+def _t_quantile(probability: float, freedom: int) -> float:
+    return float(quantile(probability, float(freedom)))

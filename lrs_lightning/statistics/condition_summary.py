@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Annotated, Any, Literal, TypedDict
+from typing import Any, Literal, NotRequired, TypedDict
 
 import numpy as np
-from msgspec import Meta
 
 from lrs_lightning.statistics import estimates
 from lrs_lightning.statistics.bootstrap import interval
 from lrs_lightning.statistics.comparison import paired_retention, plain
+from lrs_lightning.statistics.endings import Endings, endings
 from lrs_lightning.statistics.estimates import Array
+from lrs_lightning.statistics.headline import Ends
 from lrs_lightning.statistics.results import Row, condition_name
-from lrs_lightning.statistics.returns import CLEAN, Column, finite
+from lrs_lightning.statistics.returns import CLEAN, Column, Places, finite
+from lrs_lightning.statistics.scale import Interval, Scale, is_yardstick
 
-Interval = tuple[float, float]
 Share = Literal["expert_normalized", "retention"]
 """The keys that are a share of something."""
-Ends = Annotated[list[float | None], Meta(min_length=2, max_length=2)]
-"""An interval as JSON holds it; None where an end is not known."""
 UNKNOWN: Interval = (np.nan, np.nan)
 
 
@@ -32,24 +30,28 @@ class ConditionSummary(TypedDict):
         severity: its severity; 0 is clean.
         condition: the whole text.
         episodes: those that count.
+        outcomes: how many of them differ; intervals are drawn over these.
         failed: those that ended in an error.
         return_mean: mean return.
-        return_ci95: its interval.
+        return_ci95: its interval, over more episodes of this very policy.
         return_iqm: interquartile mean of the returns.
         return_median: their median.
         return_std: their deviation, of a sample (divided by n - 1).
         length_mean: mean number of steps.
         expert_normalized: share of the way from a random policy to the expert.
         expert_normalized_ci95: its interval.
-        retention: share of the policy's own clean return.
+        retention: share of the policy's own clean return, where that is a yardstick: see
+            `scale.is_yardstick`.
         retention_ci95: its interval.
         retention_normalized: the same, both returns counted from the random policy's.
+        endings: how long the episodes were, and how they ended.
     """
 
     shift: str
     severity: int
     condition: str
     episodes: int
+    outcomes: NotRequired[int]
     failed: int
     return_mean: float | None
     return_ci95: Ends
@@ -62,68 +64,62 @@ class ConditionSummary(TypedDict):
     retention: float | None
     retention_ci95: Ends
     retention_normalized: float | None
-
-
-@dataclass(frozen=True)
-class Scale:
-    """Where returns lie between a random policy and the expert."""
-
-    expert: float
-    random: float
-
-    @classmethod
-    def of(cls, references: Mapping[str, float]) -> Scale | None:
-        """The scale of two references; None where one is missing or they are equal."""
-        expert, random = references.get("expert"), references.get("random")
-        return None if expert is None or random is None or expert == random else cls(expert, random)
-
-    def normalized(self, values: Array) -> Array:
-        """Of returns of any shape: 0 is a random policy, 1 the expert."""
-        return estimates.expert_normalized(values, self.expert, self.random)
-
-    def share(self, value: float) -> float:
-        """Of one return."""
-        return float(estimates.expert_normalized(value, self.expert, self.random))
-
-    def interval(self, ends: Interval) -> Interval:
-        """The ends of an interval, the lower first also where the expert earns less than chance."""
-        low, high = sorted(map(self.share, ends))
-        return low, high
+    endings: NotRequired[Endings]
 
 
 def summarize_condition(
-    column: Column, values: Array, clean: Array, rows: Sequence[Row], scale: Scale | None
+    column: Column,
+    values: Array,
+    outcomes: Places,
+    clean: Array | None,
+    rows: Sequence[Row],
+    references: Mapping[str, float],
 ) -> ConditionSummary:
     """Summarise the episodes of one policy in one condition.
 
     Args:
         column: the condition.
         values: returns by seed, `(E,)`, NaN where an episode is missing or failed.
-        clean: those of the clean world on the same seeds, `(E,)`.
+        outcomes: which of them went exactly alike, `(E,)`; see `Returns`.
+        clean: returns of the clean world on the same seeds, `(E,)`; None where they are missing, or
+            are no yardstick.
         rows: lines of `results.jsonl` of this policy.
-        scale: of normalised returns, where it is known.
+        references: mean clean returns `expert` and `random`, where known.
     """
+    scale = Scale.of(references)
+    played = [row for row in rows if _is(row, column)]
+    x, often = distinct(values, outcomes)
+    ends = _mean_interval(x, often)
     found: dict[str, Any] = {
         "shift": column.shift,
         "severity": column.severity,
         "condition": column.name,
-        **_counted(column, rows),
-        **_returns(finite(values)),
-        **_of_expert(finite(values), scale),
+        "failed": sum(row["status"] != "ok" for row in played),
+        "outcomes": x.size,
+        **_returns(finite(values), ends),
+        **_of_expert(finite(values), ends, scale),
         **_of_own_clean(column, values, clean, scale),
+        "endings": endings([row for row in played if row["status"] == "ok"]),
     }
+    found["length_mean"] = found["endings"]["length_mean"]
     summary: ConditionSummary = plain(found)
     return summary
 
 
-def _counted(column: Column, rows: Sequence[Row]) -> dict[str, Any]:
-    """How many episodes count, how many failed, and how long they were."""
-    played = [row for row in rows if _is(row, column)]
-    lengths = [row["length"] for row in played if row["status"] == "ok"]
-    return {
-        "failed": sum(row["status"] != "ok" for row in played),
-        "length_mean": np.mean(lengths) if lengths else np.nan,
-    }
+def yardstick(values: Array, outcomes: Places, references: Mapping[str, float]) -> Array | None:
+    """Clean returns `(E,)` if shifted ones can be told as shares of them, else None."""
+    x, often = distinct(values, outcomes)
+    if not x.size:
+        return None
+    fit = is_yardstick(float(finite(values).mean()), _mean_interval(x, often), references)
+    return values if fit else None
+
+
+def distinct(values: Array, outcomes: Places) -> tuple[Array, Array]:
+    """Values `(E,)` of episodes that differ, and how often each was seen, both `(K,)`."""
+    have = np.isfinite(values)
+    first, often = np.unique(outcomes[have], return_counts=True)
+    return values[first], often.astype(np.float64)
 
 
 def _is(row: Row, column: Column) -> bool:
@@ -131,7 +127,11 @@ def _is(row: Row, column: Column) -> bool:
     return same and condition_name(row) == column.name
 
 
-def _returns(x: Array) -> dict[str, Any]:
+def _mean_interval(x: Array, often: Array) -> Interval:
+    return interval([x], estimates.mean, repeats=[often]) if x.size else UNKNOWN
+
+
+def _returns(x: Array, ends: Interval) -> dict[str, Any]:
     """Of returns `(n,)`."""
     if not x.size:
         unknown = dict.fromkeys(("mean", "iqm", "median", "std"), np.nan)
@@ -141,26 +141,28 @@ def _returns(x: Array) -> dict[str, Any]:
     return {
         "episodes": x.size,
         "return_mean": x.mean(),
-        "return_ci95": interval([x], estimates.mean),
+        "return_ci95": ends,
         "return_iqm": float(estimates.iqm(x)),
         "return_median": float(estimates.median(x)),
         "return_std": x.std(ddof=1) if x.size > 1 else np.nan,
     }
 
 
-def _of_expert(x: Array, scale: Scale | None) -> dict[str, Any]:
+def _of_expert(x: Array, ends: Interval, scale: Scale | None) -> dict[str, Any]:
     if scale is None or not x.size:
         return {"expert_normalized": np.nan, "expert_normalized_ci95": UNKNOWN}
     return {
         "expert_normalized": scale.share(x.mean()),
-        "expert_normalized_ci95": scale.interval(interval([x], estimates.mean)),
+        "expert_normalized_ci95": scale.interval(ends),
     }
 
 
 def _of_own_clean(
-    column: Column, values: Array, clean: Array, scale: Scale | None
+    column: Column, values: Array, clean: Array | None, scale: Scale | None
 ) -> dict[str, Any]:
     """Seeds in pairs: what is kept of the return of the same episode in the clean world."""
+    if clean is None:
+        return {"retention": np.nan, "retention_ci95": UNKNOWN, "retention_normalized": np.nan}
     kept, ci95 = (1.0, (1.0, 1.0)) if column.name == CLEAN else paired_retention(values, clean)
     above_chance = np.nan
     if scale is not None and finite(values).size:

@@ -32,6 +32,8 @@ SCHEMA = 1
 COLUMNS = (
     "policy", "env", "shift", "severity", "episode", "seed", "return", "length", "status"
 )  # fmt: skip
+ENDINGS = ("terminated", "outcome", "success", "fell_at")
+"""Further columns, which files of old do not have; see `rollout.Episode`."""
 
 CHECKSUM = "crc32"
 """Column with the checksum of the others; a line without it is read unchecked."""
@@ -58,6 +60,10 @@ class _Columns(Struct):
     status: Literal["ok", "failed"]
     condition: _Name | None = None
     step: _Count | None = None
+    outcome: str | None = None
+    terminated: bool | None = None
+    success: bool | None = None
+    fell_at: _Count | None = None
 
 
 def episode_row(episode: Episode, **columns: Any) -> Row:
@@ -75,6 +81,7 @@ def episode_row(episode: Episode, **columns: Any) -> Row:
     row |= {name: getattr(episode, name) for name in COLUMNS if name != "return"}
     row["return"] = float(episode.return_)
     row["condition"] = condition_name(row)
+    row |= {name: getattr(episode, name) for name in ENDINGS}
     if episode.status != "ok":
         row["error"] = episode.error or "unknown"
     elif not math.isfinite(row["return"]):

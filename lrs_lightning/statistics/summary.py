@@ -15,13 +15,20 @@ from lrs_lightning.statistics.bootstrap import interval
 from lrs_lightning.statistics.comparison import compare, plain
 from lrs_lightning.statistics.condition_summary import (
     ConditionSummary,
-    Scale,
+    distinct,
     summarize_condition,
+    yardstick,
 )
 from lrs_lightning.statistics.estimates import Array
+from lrs_lightning.statistics.headline import headline
+from lrs_lightning.statistics.method_comparison import compare_methods
+from lrs_lightning.statistics.method_summary import summarize_method
+from lrs_lightning.statistics.methods import group
 from lrs_lightning.statistics.results import SCHEMA, Row, latest
-from lrs_lightning.statistics.returns import CLEAN, Column, Returns, finite
+from lrs_lightning.statistics.returns import CLEAN, Column, Returns, different_labels, finite
+from lrs_lightning.statistics.scale import Scale
 from lrs_lightning.statistics.summary_file import read_content, write_content
+from lrs_lightning.statistics.within_run import mean_of_clusters, mean_of_conditions
 
 AGGREGATES: dict[str, estimates.Statistic] = {
     "iqm": estimates.iqm,
@@ -29,6 +36,7 @@ AGGREGATES: dict[str, estimates.Statistic] = {
     "median": estimates.median,
     "optimality_gap": estimates.optimality_gap,
 }
+_OF_SEVERAL = ("others", "differences", "methods", "method_differences")
 
 
 @dataclass(frozen=True)
@@ -37,27 +45,36 @@ class Summary:
 
     Args:
         env: environment id.
-        policy: what was played: `name`, and for our own policies `cell`, `hidden_size`, `rank`, ...
+        policy: what was played: `name`, and for our own policies `cell`, `hidden_size`, `rank`,
+            ..., and `seeds` and `configuration` of its training.
         references: mean clean return of the `expert` and of a `random` policy, where known.
         conditions: what was earned in each, the clean one first.
+        headline: mean over shifts and the worst shift, over episodes of this very run; see
+            `headline.Headline`. Empty where nothing was shifted.
         aggregate: over all shifted conditions, expert-normalised: `iqm`, `mean`, `median`,
             `optimality_gap` and their `..._ci95`; empty without references.
         severity_auc: for each shift played at two or more severities, the mean height of its curve
             from severity 0 on: `severities`, `return_mean`, `expert_normalized`.
         provenance: versions, commit, device, seeds, date.
         others: the policies it was compared with.
-        differences: paired differences between them.
+        differences: paired differences between them, which hold of these runs alone.
+        methods: where some policies are training seeds of one method, each method over its seeds;
+            see `method_summary.MethodSummary`.
+        method_differences: differences between methods of several seeds.
     """
 
     env: str
     policy: dict[str, Any]
     references: dict[str, float]
     conditions: list[ConditionSummary]
+    headline: dict[str, Any] = field(default_factory=dict)
     aggregate: dict[str, Any] = field(default_factory=dict)
     severity_auc: dict[str, dict[str, Any]] = field(default_factory=dict)
     provenance: dict[str, Any] = field(default_factory=dict)
     others: list[Summary] = field(default_factory=list)
     differences: list[dict[str, Any]] = field(default_factory=list)
+    methods: list[dict[str, Any]] = field(default_factory=list)
+    method_differences: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def name(self) -> str:
@@ -67,7 +84,8 @@ class Summary:
     @property
     def all(self) -> list[Summary]:
         """Itself, and the policies it was compared with."""
-        return [replace(self, others=[], differences=[]), *self.others]
+        alone = replace(self, others=[], differences=[], methods=[], method_differences=[])
+        return [alone, *self.others]
 
     @property
     def failed(self) -> int:
@@ -75,10 +93,10 @@ class Summary:
         return sum(int(condition["failed"]) for condition in self.conditions)
 
     def to_dict(self) -> dict[str, Any]:
-        """The content of `summary.json`; `others` and `differences` only where there are any."""
+        """The content of `summary.json`; what is of several policies only where there are some."""
         content = {"schema": SCHEMA, **vars(self)}
         content["others"] = [other.to_dict() for other in self.others]
-        return {k: v for k, v in content.items() if v or k not in ("others", "differences")}
+        return {k: v for k, v in content.items() if v or k not in _OF_SEVERAL}
 
     def write(self, path: str | Path) -> Path:
         """Write `summary.json` whole or not at all; a folder gets that name added."""
@@ -125,16 +143,19 @@ def summarize(
         )
     known = {k: float(v) for k, v in (references or {}).items() if v is not None}
     returns, scale = Returns.from_rows(rows), Scale.of(known)
-    clean = _clean(returns)
+    clean = _clean(returns, known)
     return Summary(
         env=envs.pop(),
         policy={"name": names.pop(), **(policy or {})},
         references=known,
         conditions=[
-            summarize_condition(column, values, clean, rows, scale)
-            for column, values in zip(returns.conditions, returns.values[0], strict=True)
+            summarize_condition(column, values, outcomes, clean, rows, known)
+            for column, values, outcomes in zip(
+                returns.conditions, returns.values[0], returns.outcomes[0], strict=True
+            )
         ],
-        aggregate=plain(_aggregate(returns.shifted().values[0], scale)),
+        headline=plain(_headline(returns.shifted(), scale)),
+        aggregate=plain(_aggregate(returns.shifted(), scale)),
         severity_auc=plain(_severity_auc(returns, scale)),
         provenance=dict(provenance or {}),
     )
@@ -168,37 +189,67 @@ def summarize_all(
     references: Mapping[str, float | None] | None = None,
     about: Mapping[str, Mapping[str, Any]] | None = None,
     provenance: Mapping[str, Any] | None = None,
+    groups: Mapping[str, Sequence[str]] | None = None,
 ) -> Summary:
-    """The summary of the first policy, with the `others` and the paired `differences` of all.
+    """The summary of the first policy, with the `others` and what compares them all.
 
-    The arguments are those of `summarize_each`.
+    The arguments are those of `summarize_each`, and:
+
+    Args:
+        rows: see there.
+        references: see there.
+        about: see there.
+        provenance: see there.
+        groups: method -> its policies; the others are grouped by configuration, see
+            `methods.group`.
 
     Raises:
-        ArgumentError: no rows, or rows of several environments.
+        ArgumentError: no rows, rows of several environments, or groups that cannot be.
     """
     first, *others = summarize_each(rows, references, about, provenance) or [summarize(rows)]
     if not others:
         return first
-    differences = [difference.to_dict() for difference in compare(Returns.from_rows(rows))]
-    return replace(first, others=others, differences=differences)
+    returns = Returns.from_rows(rows)
+    methods, _ = group({one.name: one.policy for one in (first, *others)}, groups)
+    several = any(len(method.policies) > 1 for method in methods)
+    known = first.references
+    return replace(
+        first,
+        others=others,
+        differences=[difference.to_dict() for difference in compare(returns)],
+        methods=[summarize_method(m, returns, known).to_dict() for m in methods] if several else [],
+        method_differences=[d.to_dict() for d in compare_methods(methods, returns)],
+    )
 
 
-def _clean(returns: Returns) -> Array:
-    first = returns.conditions[0]
-    values = returns.values[0, 0]
-    return values if first.name == CLEAN else np.full(values.shape, np.nan)
+def _clean(returns: Returns, references: Mapping[str, float]) -> Array | None:
+    if returns.conditions[0].name != CLEAN:
+        return None
+    return yardstick(returns.values[0, 0], returns.outcomes[0, 0], references)
 
 
-def _aggregate(values: Array, scale: Scale | None) -> dict[str, Any]:
-    strata = [s for s in map(finite, values) if s.size]
+def _headline(shifted: Returns, scale: Scale | None) -> Mapping[str, Any]:
+    have = np.isfinite(shifted.values[0])
+    if not have.any(-1).all():
+        return {}
+    clusters = different_labels(shifted.outcomes[0], have)
+    each = mean_of_clusters(shifted.values[0], have, shifted.outcomes[0], clusters)
+    overall = mean_of_conditions(each, np.ones(len(clusters), bool)) if len(clusters) else each
+    return headline([c.name for c in shifted.conditions], each, overall, scale)
+
+
+def _aggregate(shifted: Returns, scale: Scale | None) -> dict[str, Any]:
+    pairs = zip(shifted.values[0], shifted.outcomes[0], strict=True)
+    strata = [(finite(x), distinct(x, outcomes)) for x, outcomes in pairs if finite(x).size]
     if scale is None or not strata:
         return {}
-    strata = [scale.normalized(s) for s in strata]
-    pooled = np.concatenate(strata)
+    pooled = scale.normalized(np.concatenate([played for played, _ in strata]))
+    differ = [scale.normalized(x) for _, (x, _) in strata]
+    often = [times for _, (_, times) in strata]
     found: dict[str, Any] = {"episodes": pooled.size, "conditions": len(strata)}
     for name, statistic in AGGREGATES.items():
         found[name] = float(statistic(pooled, np.ones(pooled.size)))
-        found[f"{name}_ci95"] = interval(strata, statistic)
+        found[f"{name}_ci95"] = interval(differ, statistic, repeats=often)
     return found
 
 

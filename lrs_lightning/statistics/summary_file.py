@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
-from msgspec import Meta, Struct
+from msgspec import Struct
 
 from lrs_lightning.documents import as_shape, read_json, write_json
 from lrs_lightning.errors import DataError
 from lrs_lightning.foreign_id import check_foreign_id
 from lrs_lightning.statistics.comparison import plain
-from lrs_lightning.statistics.condition_summary import ConditionSummary, Ends
+from lrs_lightning.statistics.condition_summary import ConditionSummary
+from lrs_lightning.statistics.headline import Ends, Headline, Number
 
 NAME = "summary.json"
 _MEND = "evaluate again"
-_Number = Annotated[float, Meta(ge=-1e100, le=1e100)]
 
 
 class _Curve(TypedDict):
     severities: list[int]
-    return_mean: _Number | None
-    expert_normalized: _Number | None
+    return_mean: Number | None
+    expert_normalized: Number | None
 
 
 class _Difference(TypedDict):
@@ -30,9 +30,53 @@ class _Difference(TypedDict):
     b: str
     condition: str
     episodes: int
-    difference: _Number | None
+    outcomes: NotRequired[int]
+    difference: Number | None
     ci95: Ends
-    improvement: _Number | None
+    p: NotRequired[Number | None]
+    p_holm: NotRequired[Number | None]
+    improvement: Number | None
+    improvement_ci95: Ends
+
+
+class _MethodCondition(TypedDict):
+    condition: str
+    shift: str
+    severity: int
+    by_seed: list[Number | None]
+    episodes: int
+    outcomes: int
+    return_mean: Number | None
+    return_ci95: Ends
+    return_iqm: Number | None
+    return_iqm_ci95: Ends
+    expert_normalized: Number | None
+    expert_normalized_ci95: Ends
+    retention: Number | None
+    retention_ci95: Ends
+
+
+class _Method(TypedDict):
+    name: str
+    policies: list[str]
+    training_seeds: list[dict[str, int]]
+    conditions: list[_MethodCondition]
+    headline: Headline
+
+
+class _MethodDifference(TypedDict):
+    a: str
+    b: str
+    condition: str
+    seeds: list[int]
+    paired: bool
+    difference: Number | None
+    ci95: Ends
+    p: Number | None
+    p_holm: Number | None
+    at_equal_clean: Number | None
+    at_equal_clean_ci95: Ends
+    improvement: Number | None
     improvement_ci95: Ends
 
 
@@ -41,13 +85,16 @@ class _Content(Struct):
 
     env: str
     policy: dict[str, Any]
-    references: dict[str, _Number]
+    references: dict[str, Number]
     conditions: list[ConditionSummary]
-    aggregate: dict[str, _Number | Ends | None] = {}
+    headline: Headline = {}
+    aggregate: dict[str, Number | Ends | None] = {}
     severity_auc: dict[str, _Curve] = {}
     provenance: dict[str, Any] = {}
     others: list[_Content] = []
     differences: list[_Difference] = []
+    methods: list[_Method] = []
+    method_differences: list[_MethodDifference] = []
 
 
 def summary_path(path: str | Path) -> Path:

@@ -226,7 +226,7 @@ def test_an_interval_of_shares(ends: list[float | None], text: str) -> None:
 def test_episodes_that_never_were_are_told_by_a_dash() -> None:
     only = alone([{**rows({"clean": 1.0})[0], "status": "failed"}])
     ((_, row),) = Tables(sections.headline(only)).tables
-    assert row == ["clean", "-", "-", "-", "1.00", "0", "1"]
+    assert row == ["clean", "-", "-", "-", "-", "0", "1"]
 
 
 def test_every_policy_has_its_colour_wherever_it_is_named(two: Comparison) -> None:

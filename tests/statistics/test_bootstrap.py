@@ -93,13 +93,18 @@ def test_every_stratum_keeps_its_size() -> None:
     assert (drawn[:, :3].sum(1) == 3).all() and (drawn[:, 3:].sum(1) == 8).all()
 
 
-@pytest.mark.parametrize(
-    ("freedom", "expected"),  # a printed table of Student's t, 97.5 %
-    [(1, 12.706), (2, 4.303), (5, 2.571), (19, 2.093), (100, 1.984), (1000, 1.962)],
-)
-def test_t_quantile(freedom: int, expected: float) -> None:
-    assert bootstrap.t_quantile(0.975, freedom) == pytest.approx(expected, abs=5e-4)
-    assert bootstrap.t_quantile(0.025, freedom) == pytest.approx(-expected, abs=5e-4)
+def test_outcomes_that_were_seen_more_than_once_are_drawn_together() -> None:
+    """Weighted by how often they were seen, and as few as they are."""
+    values, often = np.random.default_rng(0).normal(size=12), np.array([1.0] * 11 + [30.0])
+    rng = np.random.default_rng(0)
+    drawn = bootstrap.counts([12], 2000, rng) * often
+    low, high = bootstrap.interval([values], estimates.mean, repeats=[often])
+    expected = bootstrap.percentile_interval(drawn @ values / drawn.sum(1), [12])
+    assert (low, high) == pytest.approx(tuple(expected))
+    assert bootstrap.interval([values], estimates.mean, repeats=[np.ones(12)]) == (
+        bootstrap.interval([values], estimates.mean)
+    )
+    assert np.isnan(bootstrap.interval([[3.0]], estimates.mean, repeats=[[30.0]])).all()
 
 
 def test_one_episode_has_no_interval_and_equal_ones_have_a_point() -> None:

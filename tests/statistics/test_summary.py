@@ -108,6 +108,9 @@ def test_intervals_ascend_even_where_the_expert_earns_less_than_random(
         assert "expert_normalized_ci95" in names or "iqm_ci95" in names
         for name in names:
             low, high = found[name]
+            if low is None:  # who earns less than chance has nothing to retain
+                assert name == "retention_ci95" and references["expert"] < 0
+                continue
             assert low <= found[name.removesuffix("_ci95").replace("return", "return_mean")] <= high
 
 
@@ -126,13 +129,29 @@ def test_without_references_nothing_is_normalised() -> None:
     assert summary.aggregate == {}
 
 
-def test_negative_clean_return_has_no_retention_but_a_normalised_one() -> None:
-    summary = summarize(rows({"clean": -5.0, "mass@1": -15.0}, spread=0.01), {
-        "expert": 20.0, "random": -20.0
-    })  # fmt: skip
-    shifted = summary.conditions[1]
-    assert shifted["retention"] is None and shifted["retention_ci95"] == [None, None]
-    assert shifted["retention_normalized"] == pytest.approx(5 / 15, abs=0.01)
+@pytest.mark.parametrize(
+    ("clean", "references", "told"),
+    [
+        (6.0, {"expert": 10.0, "random": 0.0}, True),
+        (4.0, {"expert": 10.0, "random": 0.0}, False),  # below half of the expert's
+        (4.0, {"expert": 10.0}, True),  # not known to be
+        (4.0, {}, True),
+        (-4.0, {}, False),
+        (-4.0, {"expert": -3.0, "random": -20.0}, False),  # a share of a loss means nothing
+        (6.0, {"random": 6.0}, False),  # within the noise of chance
+        (6.0, {"random": 3.0}, True),
+    ],
+)
+def test_nothing_is_retained_of_a_clean_return_that_is_no_yardstick(
+    clean: float, references: dict[str, float], told: bool
+) -> None:
+    summary = summarize(rows({"clean": clean, "mass@1": 1.0}, spread=0.1), references)
+    for condition in summary.conditions:
+        assert (condition["retention"] is not None) == told
+        assert (condition["retention_ci95"] != [None, None]) == told
+        assert condition["return_mean"] is not None
+    if not told:
+        assert summary.conditions[1]["retention_normalized"] is None
 
 
 def test_severity_auc_of_a_straight_line() -> None:
@@ -260,7 +279,7 @@ def test_an_interval_runs_upwards_also_where_the_expert_earns_less_than_chance(
 ) -> None:
     summary = summarize(rows(MEANS), {"expert": expert, "random": random})
     for condition in summary.conditions:
-        for key in ("return_ci95", "expert_normalized_ci95", "retention_ci95"):
+        for key in ("return_ci95", "expert_normalized_ci95"):
             low, high = condition[key]
             assert low <= high, key
         low, high = condition["expert_normalized_ci95"]

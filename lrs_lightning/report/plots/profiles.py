@@ -10,9 +10,9 @@ from matplotlib.figure import Figure
 from lrs_lightning.report.plots import style
 from lrs_lightning.statistics import estimates
 from lrs_lightning.statistics.bootstrap import percentile_interval, replicate
-from lrs_lightning.statistics.condition_summary import Scale
 from lrs_lightning.statistics.estimates import Array
 from lrs_lightning.statistics.returns import Returns, finite
+from lrs_lightning.statistics.scale import Scale
 
 THRESHOLDS = 101
 RESAMPLES = 500  # a band needs fewer than an interval that is printed

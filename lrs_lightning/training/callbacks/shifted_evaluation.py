@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import lightning.pytorch as pl
 from lightning.pytorch.trainer.states import TrainerFn
@@ -22,8 +23,9 @@ from lrs_lightning.rollout import Progress
 from lrs_lightning.rollout.torch_policy import evaluating
 from lrs_lightning.shifts import CLEAN
 from lrs_lightning.statistics.summary import Summary
+from lrs_lightning.statistics.training_seeds import training_facts, with_own_seeds
 from lrs_lightning.training.callbacks.presenting import log_scalars, present
-from lrs_lightning.training.playable import playable
+from lrs_lightning.training.playable import Playable, playable
 
 _CLEAN_SUITE = Suite.load([CLEAN])
 
@@ -135,11 +137,17 @@ class ShiftedEvaluation(pl.Callback):
                 references=self._references,
                 out=out,
                 context=player.shift_context(),
-                about=player.describe(),
+                about=_described(player, _folder(trainer)),
                 step=trainer.global_step,
                 threads=self.threads,
                 on_progress=on_progress,
             )
+
+
+def _described(player: Playable, folder: Path | None) -> dict[str, dict[str, Any]]:
+    """What each policy is, with the seeds and the configuration of its training."""
+    facts = training_facts(folder)
+    return {name: with_own_seeds(facts, about) for name, about in player.describe().items()}
 
 
 def _folder(trainer: pl.Trainer) -> Path | None:
