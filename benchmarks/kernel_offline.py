@@ -229,7 +229,7 @@ def _type(name: str, kernel: Kernel) -> str:
     if not name.startswith("p_"):
         return "i32"
     if name == "p_reset":
-        return "*u8"
+        return "*i32"
     if name == "p_w" and kernel.precision == "bf16":
         return "*bf16"
     if kernel.precision == "float64":

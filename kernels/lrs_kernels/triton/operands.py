@@ -48,7 +48,7 @@ def weights(recurrent: Recurrent) -> Weights:
     right = None if recurrent.dense is not None else recurrent.factors[1]
     mask = recurrent.mask
     if mask is not None and mask.dtype == torch.bool:
-        mask = mask.view(torch.uint8)
+        mask = mask.to(left.dtype)
     return Weights(
         _packed_members(left),
         None if right is None else _packed_members(right),
@@ -68,11 +68,8 @@ def inner_contiguous(tensor: Tensor) -> Tensor:
 
 
 def flags(resets: Tensor | None) -> Tensor | None:
-    """Resets as the bytes a kernel loads: Triton reads booleans as 8-bit integers."""
-    if resets is None:
-        return None
-    resets = resets.contiguous()
-    return resets.view(torch.uint8) if resets.dtype == torch.bool else resets
+    """Resets as 32-bit integers: threads read no less, and no 8-bit value may reach a product."""
+    return None if resets is None else resets.contiguous().to(torch.int32)
 
 
 class Launch(NamedTuple):
@@ -196,8 +193,9 @@ def constants(
         FACTORED=chosen.path == "factored",
         # W1 W2 is formed once and used T times: TF32 alone would lose three digits of it.
         PRODUCT="tf32x3" if precision == "tf32" else products,
-        TURNED=precision == "ieee",
-        NS=chosen.tile.num_stages,
+        AHEAD=chosen.tile.ahead,
+        DIRECT=not INTERPRETED,
+        HELD=chosen.tile.held and not INTERPRETED,
     )
     return fixed, options
 

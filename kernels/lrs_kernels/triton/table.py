@@ -30,6 +30,8 @@ class Tile(NamedTuple):
     num_stages: int
     forms: bool = True
     rows: int = 16
+    ahead: int = 2
+    held: bool = False
 
 
 Resident = Mapping[tuple[int, Direction, str], Mapping[int, Tile]]

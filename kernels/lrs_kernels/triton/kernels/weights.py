@@ -1,20 +1,24 @@
-"""The prologue: recurrent weights on their way into shared memory, and the products with them.
+"""The prologue: recurrent weights on their way onto the chip, and the products with them.
 
 A kernel asks once, before its time loop, for the `left` and `right` part of every gate's matrix and
 then multiplies by them in every step. Three kinds of weights look alike to it:
 
 - dense: left is `W`, or `W * M` where there is a mask;
 - low rank, formed here: left is `W1 @ W2 * M`, computed on chip; no launch, no round trip;
-- FACTORED, for a mask of all ones: left is `W1`, right is `W2`, and `h @ W.T` becomes
-  `(h @ W2.T) @ W1.T`. It needs 2 H r instead of H^2 numbers on chip, which is how H = 256 fits.
+- FACTORED, for a mask of all ones: left is `W1`, right is `W2`, and `W @ h` becomes
+  `W1 @ (W2 @ h)`. It needs 2 H r instead of H^2 numbers on chip, which is how H = 256 fits.
 
-Forward passes multiply by transposed matrices. Tensor cores read those from shared memory without a
-copy, scalar arithmetic (`ieee`) does not: there the prologue loads them TURNED, once.
+States are columns, so a product is `W @ h`, weights first: tensor cores take 16 rows of their first
+operand but 8 columns of the second, and 8 batch rows fill them. Backward passes multiply by the
+transposed matrices, which the prologue loads TURNED, once.
 
-Letters: H hidden size, R rank; HP and RP the same, padded to powers of two (at least 16, the
-smallest inner size of `tl.dot`). Padding is zero, so padded units stay out of every sum. DT is the
-type operands are rounded to, OP the type they are multiplied in (it differs from DT only in the
-interpreter, which cannot multiply bfloat16), ACC the type of sums.
+With K.HELD the matrices stay in the registers of the threads that multiply by them, for all T
+steps; else in shared memory, which every step reads again.
+
+Letters: H hidden size, R rank, BB batch rows; HP and RP are H and R padded to powers of two (at
+least 16, the smallest inner size of `tl.dot`). Padding is zero, so padded units stay out of every
+sum. DT is the type operands are rounded to, OP the type they are multiplied in (it differs from DT
+only in the interpreter, which cannot multiply bfloat16), ACC the type of sums.
 """
 
 from __future__ import annotations
@@ -33,6 +37,12 @@ def round_to(x, K: tl.constexpr):
 
 
 @triton.jit
+def multiply(a, b, total, K: tl.constexpr):
+    """`total + a @ b`."""
+    return tl.dot(a, b, total, input_precision=K.PREC, out_dtype=K.ACC)
+
+
+@triton.jit
 def load_weights(
     p_left, p_right, p_mask, left_p, right_p, mask_p, member, TURNED: tl.constexpr, K: tl.constexpr
 ):
@@ -47,11 +57,31 @@ def load_weights(
     left = ()
     right = ()
     for gate in tl.static_range(G):
-        left += (_left(p_left, p_right, p_mask, gate, TURNED, K),)
+        weight = _left(p_left, p_right, p_mask, gate, TURNED, K)
+        left += (_hold(weight, K) if K.HELD else weight,)
         if K.FACTORED:
             p_w2 = p_right + gate * K.R * K.H
             right += (round_to(_load(p_w2, ranks, tl.arange(0, K.HP), K.R, K.H, TURNED), K),)
     return left, right
+
+
+@triton.jit
+def _hold(weight, K: tl.constexpr):
+    """The matrix, spread over threads as accumulators of the time loop are.
+
+    In that layout it is an operand of the loop's products without a further move. Layouts cannot be
+    asked for; so a product of the loop's shape lends its own, to a second operand that the assembly
+    ignores.
+    """
+    nothing = tl.full((K.HP, 16), 0.0, K.DT)
+    lender = tl.dot(nothing, tl.full((16, K.BB), 0.0, K.DT), out_dtype=K.ACC)
+    layout = tl.broadcast_to(tl.sum(lender, axis=1)[:, None], (K.HP, K.HP))
+    bits = tl.inline_asm_elementwise(
+        "mov.b32 $0, $1; // $2", "=r,r,r",
+        [weight.to(tl.float32).to(tl.int32, bitcast=True), layout.to(tl.int32, bitcast=True)],
+        tl.int32, is_pure=True, pack=1,
+    )  # fmt: skip
+    return round_to(bits.to(tl.float32, bitcast=True), K)
 
 
 @triton.jit
@@ -93,47 +123,44 @@ def _left(p_left, p_right, p_mask, gate: tl.constexpr, TURNED: tl.constexpr, K: 
 
 
 @triton.jit
-def _transposed(w, K: tl.constexpr):
-    """What the prologue has left, transposed; TURNED it is already."""
-    if K.TURNED:
-        return w
-    else:
-        return w.T
-
-
-@triton.jit
-def multiply(a, b, total, K: tl.constexpr):
-    """`total + a @ b`."""
-    return tl.dot(a, b, total, input_precision=K.PREC, out_dtype=K.ACC)
-
-
-@triton.jit
 def project(state, left, right, x, bias, K: tl.constexpr):
-    """Pre-activations `x + state @ W.T` of all gates; `bias` stands for x at the gate `after`."""
+    """Pre-activations `x + W @ state` of all gates; `bias` stands for x at the gate `after`."""
     G: tl.constexpr = K.cell.gates
     h = round_to(state, K)
     z = ()
     for gate in tl.static_range(G):
         start = bias if gate == K.cell.after else x[gate]
-        w = _transposed(left[gate], K)
         if K.FACTORED:
-            w2 = _transposed(right[gate], K)
-            low = tl.dot(h, w2, input_precision=K.PREC, out_dtype=K.ACC)  # (BB, RP)
-            z += (multiply(round_to(low, K), w, start, K),)
+            low = tl.dot(right[gate], h, input_precision=K.PREC, out_dtype=K.ACC)  # (RP, BB)
+            z += (multiply(left[gate], round_to(low, K), start, K),)
         else:
-            z += (multiply(h, w, start, K),)
+            z += (multiply(left[gate], h, start, K),)
     return z
 
 
 @triton.jit
 def pull_back(dz, left, right, d, K: tl.constexpr):
-    """`d + dz @ W`, summed over all gates: what reaches h_{t-1}."""
+    """`d + W.T @ dz`, summed over all gates: what reaches h_{t-1}; weights are TURNED."""
     G: tl.constexpr = K.cell.gates
+    operands = ()
+    for gate in tl.static_range(G):  # all of them first: one barrier then serves all
+        operands += (round_to(dz[gate], K),)
+    sums = ()
     for gate in tl.static_range(G):
-        dz_gate = round_to(dz[gate], K)
+        factor = operands[gate]
+        weight = left[gate]
         if K.FACTORED:
-            low = tl.dot(dz_gate, left[gate], input_precision=K.PREC, out_dtype=K.ACC)  # (BB, RP)
-            d = multiply(round_to(low, K), right[gate], d, K)
-        else:
-            d = multiply(dz_gate, left[gate], d, K)
+            low = tl.dot(left[gate], factor, input_precision=K.PREC, out_dtype=K.ACC)  # (RP, BB)
+            factor = round_to(low, K)
+            weight = right[gate]
+        # No gate waits for another. Without the last argument the compiler would make the sum below
+        # one chain of products again; it says nothing else, since operands are no 8-bit floats.
+        sums += (
+            tl.dot(
+                weight, factor, input_precision=K.PREC, out_dtype=K.ACC,
+                max_num_imprecise_acc=16,
+            ),
+        )  # fmt: skip
+    for gate in tl.static_range(G):
+        d += sums[gate]
     return d
