@@ -139,7 +139,7 @@ def table_kernels() -> list[Kernel]:
     """Every entry of the tables, with all options of its kernel at once."""
     found = []
     for name, direction, precision, size, tile in _resident():
-        rank, absent = (32, frozenset[str]()) if tile.forms else (0, frozenset({"p_mask"}))
+        rank, absent = (32, frozenset[str]()) if tile.held else (0, frozenset({"p_mask"}))
         plan = Plan("resident", tile.rows, tile, "")
         found.append(Kernel(name, direction, size, rank, precision, plan, absent=absent))
     for name, (_, cell) in kernel_cells().items():
@@ -160,7 +160,7 @@ def _resident() -> Iterator[tuple[str, Direction, str, int, Tile]]:
 
 def step_kernels() -> list[Kernel]:
     """The step kernels in every precision, at a size that takes them, with all options."""
-    plan = Plan("step", STEP_TILE.block_b, Tile(STEP_TILE.num_warps, STEP_TILE.num_stages), "")
+    plan = Plan("step", STEP_TILE.block_b, Tile(STEP_TILE.num_warps), "")
     return [
         Kernel(name, direction, 512, 0, precision, plan)
         for name in kernel_cells()
@@ -172,8 +172,8 @@ def step_kernels() -> list[Kernel]:
 def plain_kernels() -> list[Kernel]:
     """The calls whose speed is looked at: eight rows, mask and rank 8, no other option."""
     return [
-        Kernel(name, direction, size, 8 if tile.forms else 0, precision,
-               Plan("resident", 8, tile, ""), absent=PLAIN if tile.forms else PLAIN | {"p_mask"})
+        Kernel(name, direction, size, 8 if tile.held else 0, precision,
+               Plan("resident", 8, tile, ""), absent=PLAIN if tile.held else PLAIN | {"p_mask"})
         for name, direction, precision, size, tile in _resident()
         if precision == "bf16" and name != "rnn" and size in (64, 128)
     ]  # fmt: skip
@@ -192,7 +192,7 @@ def describe(kernel: Kernel) -> str:
     return (
         f"{kernel.cell} {kernel.direction} H={kernel.hidden} r={kernel.rank or 'dense'} "
         f"{kernel.precision} {plan.path} BB={plan.block_b} warps={plan.tile.num_warps} "
-        f"stages={plan.tile.num_stages}"
+        f"held={plan.tile.held} ahead={plan.tile.ahead}"
     )
 
 

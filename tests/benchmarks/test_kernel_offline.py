@@ -41,7 +41,7 @@ for kernel in table_kernels():
 def entry(kernel: Kernel) -> tuple[str, ...]:
     plan = kernel.plan
     fields = (kernel.cell, kernel.direction, kernel.precision, plan.path, kernel.hidden)
-    return tuple(map(str, (*fields, kernel.rank, plan.tile.num_warps, plan.tile.num_stages)))
+    return tuple(map(str, (*fields, kernel.rank, plan.tile.num_warps, plan.tile.ahead)))
 
 
 def test_the_report_is_of_this_code_and_covers_the_whole_table_without_spills() -> None:
@@ -49,7 +49,7 @@ def test_the_report_is_of_this_code_and_covers_the_whole_table_without_spills() 
         rows = list(csv.DictReader(file))
     again = "run `python -m benchmarks kernels --offline` and commit benchmarks/results"
     assert {row["kernels"] for row in rows} == {fingerprint()}, f"kernels have changed: {again}"
-    names = ("cell", "direction", "precision", "path", "hidden", "rank", "warps", "stages")
+    names = ("cell", "direction", "precision", "path", "hidden", "rank", "warps", "ahead")
     covered = {tuple(row[name] for name in names) for row in rows if row["options"] == "all"}
     assert covered == {entry(kernel) for kernel in table_kernels()}, again
     for row in rows:

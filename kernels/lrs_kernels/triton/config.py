@@ -116,7 +116,7 @@ def plan(
         if tile is not None:
             reason = f"{why_not}, factors of rank {rank} without a mask do not"
             return Plan("factored", min(block_rows(rows, members), tile.rows), tile, reason)
-    step = Tile(STEP_TILE.num_warps, STEP_TILE.num_stages)
+    step = Tile(STEP_TILE.num_warps)
     return Plan("step", STEP_TILE.block_b, step, why_not)
 
 

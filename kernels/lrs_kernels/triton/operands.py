@@ -123,8 +123,9 @@ def prepare(
     _tell(cell.name, direction, hidden, chosen.path, chosen.reason)
     if chosen.path == "step":
         ordered = Weights(_effective(recurrent, name), None, None, 0)
-    elif chosen.path == "resident" and not chosen.tile.forms:
-        ordered = weights(Recurrent.of(recurrent.effective()))
+    elif chosen.path == "resident" and not chosen.tile.held:
+        whole = recurrent.effective()
+        ordered = weights(Recurrent.of(whole.mT if direction == "backward" else whole))
     else:
         ordered = weights(recurrent)
     fixed, options = constants(cell, hidden, ordered.rank, name, chosen)
@@ -184,7 +185,7 @@ def constants(
             BN=min(STEP_TILE.block_n, padded(hidden)),
             BK=min(block_k, padded(hidden)),
         )
-        return fixed, {**options, "num_stages": chosen.tile.num_stages}
+        return fixed, {**options, "num_stages": STEP_TILE.num_stages}
     fixed = Constants(
         **common,
         HP=padded(hidden),
@@ -195,7 +196,7 @@ def constants(
         PRODUCT="tf32x3" if precision == "tf32" else products,
         AHEAD=chosen.tile.ahead,
         DIRECT=not INTERPRETED,
-        HELD=chosen.tile.held and not INTERPRETED,
+        HELD=chosen.tile.held,
     )
     return fixed, options
 

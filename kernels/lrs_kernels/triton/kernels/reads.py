@@ -1,8 +1,8 @@
 """What a time step reads from memory, asked for some steps before it is needed.
 
-Four warps hide no latency: a load that is waited for at once costs a step more than its arithmetic.
-So a kernel keeps a queue of K.AHEAD reads: it takes the oldest, and asks for one more. Absent inputs
-are zeros, which the compiler drops.
+Four warps hide no latency: a load that is waited for at once costs a step more than its
+arithmetic. So a kernel keeps a queue of K.AHEAD reads: it takes the oldest, and asks for one more.
+Absent inputs are zeros, which the compiler drops.
 """
 
 from __future__ import annotations

@@ -89,9 +89,10 @@ def scan_forward_kernel(
         queue += (
             read_forward(p_x, p_dt, p_reset, x_t, batch, real, real_row, remaining, i, K),
         )  # fmt: skip
-    for _ in tl.range(0, T):
+    for _ in range(T):
         x, span, flag = queue[0]
-        queue = queue[1:] + (
+        queue = queue[1:]
+        queue += (
             read_forward(p_x, p_dt, p_reset, x_t, batch, real, real_row, remaining, AHEAD, K),
         )  # fmt: skip
         remaining -= 1
@@ -152,7 +153,8 @@ def scan_backward_kernel(
 ):
     """Walk back once: dL/dz of every step, dL/dh_0, and dL/dc_0 and dL/d dt where asked."""
     member, row, unit, batch, real_row, real = place(B, K)
-    left, right = load_weights(p_left, p_right, p_mask, left_p, right_p, mask_p, member, True, K)
+    TURNED: tl.constexpr = K.HELD or K.FACTORED
+    left, right = load_weights(p_left, p_right, p_mask, left_p, right_p, mask_p, member, TURNED, K)
     end = (member * batch + row) * K.H + unit  # (HP, BB) in a (P * B, H) table
     last = (member * T + (T - 1)) * batch + row  # (1, BB), row of step T - 1 in a (P * T * B) table
     narrow = last * K.H + unit
@@ -195,9 +197,10 @@ def scan_backward_kernel(
                 remaining, i, K,
             ),
         )  # fmt: skip
-    for _ in tl.range(0, T):
+    for _ in range(T):
         saved, dy, states, time, span, flag = queue[0]
-        queue = queue[1:] + (
+        queue = queue[1:]
+        queue += (
             read_backward(
                 p_dy, p_gates, p_states, p_time, p_dt, p_reset, dy_t, batch, real, real_row,
                 remaining, AHEAD, K,

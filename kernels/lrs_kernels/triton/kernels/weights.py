@@ -9,11 +9,12 @@ then multiplies by them in every step. Three kinds of weights look alike to it:
   `W1 @ (W2 @ h)`. It needs 2 H r instead of H^2 numbers on chip, which is how H = 256 fits.
 
 States are columns, so a product is `W @ h`, weights first: tensor cores take 16 rows of their first
-operand but 8 columns of the second, and 8 batch rows fill them. Backward passes multiply by the
+operand but 8 columns of the second, and 8 batch rows fill them. Backward passes multiply by
 transposed matrices, which the prologue loads TURNED, once.
 
 With K.HELD the matrices stay in the registers of the threads that multiply by them, for all T
-steps; else in shared memory, which every step reads again.
+steps; else in shared memory, which every step reads again. There they must lie in the order of
+the products, so such a pass is given whole matrices, and the way back gets them transposed.
 
 Letters: H hidden size, R rank, BB batch rows; HP and RP are H and R padded to powers of two (at
 least 16, the smallest inner size of `tl.dot`). Padding is zero, so padded units stay out of every
@@ -58,7 +59,10 @@ def load_weights(
     right = ()
     for gate in tl.static_range(G):
         weight = _left(p_left, p_right, p_mask, gate, TURNED, K)
-        left += (_hold(weight, K) if K.HELD else weight,)
+        if K.HELD and K.DIRECT:
+            weight = _held(weight, K)
+            tl.debug_barrier()  # gate by gate: all at once would not fit the registers
+        left += (weight,)
         if K.FACTORED:
             p_w2 = p_right + gate * K.R * K.H
             right += (round_to(_load(p_w2, ranks, tl.arange(0, K.HP), K.R, K.H, TURNED), K),)
@@ -66,22 +70,19 @@ def load_weights(
 
 
 @triton.jit
-def _hold(weight, K: tl.constexpr):
-    """The matrix, spread over threads as accumulators of the time loop are.
+def _held(weight, K: tl.constexpr):
+    """The rounded matrix, spread over the threads as accumulators of the loop's products are.
 
-    In that layout it is an operand of the loop's products without a further move. Layouts cannot be
-    asked for; so a product of the loop's shape lends its own, to a second operand that the assembly
-    ignores.
+    As it lies there it is an operand of the next product (both are 16 x 16 blocks of 16-bit
+    numbers), so nothing moves in the loop. Layouts cannot be asked for: a product of the loop's
+    shape lends its own, to a second operand that the assembly ignores.
     """
     nothing = tl.full((K.HP, 16), 0.0, K.DT)
     lender = tl.dot(nothing, tl.full((16, K.BB), 0.0, K.DT), out_dtype=K.ACC)
-    layout = tl.broadcast_to(tl.sum(lender, axis=1)[:, None], (K.HP, K.HP))
-    bits = tl.inline_asm_elementwise(
-        "mov.b32 $0, $1; // $2", "=r,r,r",
-        [weight.to(tl.float32).to(tl.int32, bitcast=True), layout.to(tl.int32, bitcast=True)],
-        tl.int32, is_pure=True, pack=1,
-    )  # fmt: skip
-    return round_to(bits.to(tl.float32, bitcast=True), K)
+    layout = tl.broadcast_to(tl.sum(lender, axis=1).to(K.DT)[:, None], (K.HP, K.HP))
+    return tl.inline_asm_elementwise(
+        "mov.b32 $0, $1; // $2", "=r,r,r", [weight, layout], K.DT, is_pure=True, pack=2
+    )
 
 
 @triton.jit
@@ -145,22 +146,28 @@ def pull_back(dz, left, right, d, K: tl.constexpr):
     operands = ()
     for gate in tl.static_range(G):  # all of them first: one barrier then serves all
         operands += (round_to(dz[gate], K),)
+    # No gate waits for another: each has a sum of its own, and `d` is in the first.
     sums = ()
     for gate in tl.static_range(G):
-        factor = operands[gate]
-        weight = left[gate]
+        total = d if gate == 0 else tl.full((K.HP, K.BB), 0.0, K.ACC)
         if K.FACTORED:
-            low = tl.dot(left[gate], factor, input_precision=K.PREC, out_dtype=K.ACC)  # (RP, BB)
-            factor = round_to(low, K)
-            weight = right[gate]
-        # No gate waits for another. Without the last argument the compiler would make the sum below
-        # one chain of products again; it says nothing else, since operands are no 8-bit floats.
-        sums += (
-            tl.dot(
-                weight, factor, input_precision=K.PREC, out_dtype=K.ACC,
-                max_num_imprecise_acc=16,
-            ),
-        )  # fmt: skip
-    for gate in tl.static_range(G):
-        d += sums[gate]
-    return d
+            low = tl.dot(left[gate], operands[gate], input_precision=K.PREC, out_dtype=K.ACC)
+            sums += (_multiply_apart(right[gate], round_to(low, K), total, K),)  # low (RP, BB)
+        else:
+            sums += (_multiply_apart(left[gate], operands[gate], total, K),)
+    total = sums[0]
+    for gate in tl.static_range(1, G):
+        total += sums[gate]
+    return total
+
+
+@triton.jit
+def _multiply_apart(a, b, total, K: tl.constexpr):
+    """`total + a @ b`, never continued by a later sum.
+
+    Without the last argument the compiler would make one chain of products again of products that
+    are added. It says nothing else: it concerns 8-bit floats.
+    """
+    return tl.dot(
+        a, b, total, input_precision=K.PREC, out_dtype=K.ACC, max_num_imprecise_acc=16
+    )  # fmt: skip
