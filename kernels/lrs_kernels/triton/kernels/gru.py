@@ -14,7 +14,7 @@ import triton.language as tl
 
 from lrs_kernels.triton.kernels.activations import sigmoid, tanh
 from lrs_kernels.triton.kernels.cell import CellKernels, Functions
-from lrs_kernels.triton.table import SCALAR, Tile
+from lrs_kernels.triton.table import HELD, SCALAR, Tile
 
 
 @triton.jit
@@ -43,16 +43,8 @@ KERNELS = CellKernels(
         "standard": Functions(gru_step, gru_grad, history="y", wants_before=True),
     },
     resident={
-        (3, "forward", "bf16"): {
-            32: Tile(2, held=True, rows=8),
-            64: Tile(4, held=True, rows=8),
-            128: Tile(8, held=True, rows=8),
-        },
-        (3, "backward", "bf16"): {
-            32: Tile(2, held=True, rows=8),
-            64: Tile(4, held=True, rows=8),
-            128: Tile(8, held=True, rows=8),
-        },
+        (3, "forward", "bf16"): HELD,
+        (3, "backward", "bf16"): HELD,
         (3, "forward", "tf32"): {32: Tile(2), 64: Tile(4), 128: Tile(8)},
         (3, "backward", "tf32"): {32: Tile(2), 64: Tile(4), 128: Tile(8)},
         (3, "forward", "tf32x3"): {32: Tile(2), 64: Tile(4)},
