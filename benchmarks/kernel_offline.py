@@ -30,10 +30,9 @@ from lrs_kernels.triton.kernels.cell import KernelCell
 from lrs_kernels.triton.kernels.scan import scan_backward_kernel, scan_forward_kernel
 from lrs_kernels.triton.kernels.step import step_backward_kernel, step_forward_kernel
 from lrs_kernels.triton.operands import INTERPRETED, constants
-from lrs_kernels.triton.table import Direction, Tile
+from lrs_kernels.triton.table import DIRECTIONS, Direction, Tile
 
 TARGET = GPUTarget("cuda", 90, 32)
-DIRECTIONS: tuple[Direction, Direction] = ("forward", "backward")
 
 _IN_FLOAT32 = {
     "p_prev",

@@ -17,12 +17,12 @@ from torch import Tensor
 
 from lrs_kernels.recurrent import Recurrent
 from lrs_kernels.triton.config import STEP_TILE, Plan, padded, plan
+from lrs_kernels.triton.device import limits_of
 from lrs_kernels.triton.kernels.cell import Constants, KernelCell
-from lrs_kernels.triton.table import Direction
+from lrs_kernels.triton.table import PRECISIONS, Direction
 
 logger = logging.getLogger("lrs_kernels")
 
-PRECISIONS = ("ieee", "tf32", "tf32x3", "bf16")
 INTERPRETED: bool = triton.knobs.runtime.interpret
 """Whether kernels run in Triton's interpreter, on the CPU; decided when Triton was imported."""
 
@@ -119,13 +119,15 @@ def prepare(
     name = "float64" if dtype == torch.float64 else precision
     rank = None if recurrent.w1 is None else recurrent.w1.shape[-1]
     masked = recurrent.mask is not None
-    chosen = plan(cell, direction, hidden, rank, masked, name, batch, members)
+    limits = limits_of(recurrent.reference.device)
+    chosen = plan(cell, direction, hidden, rank, masked, name, batch, members, limits)
     _tell(cell.name, direction, hidden, chosen.path, chosen.reason)
     if chosen.path == "step":
         ordered = Weights(_effective(recurrent, name), None, None, 0)
     elif chosen.path == "resident" and not chosen.tile.held:
         whole = recurrent.effective()
-        ordered = weights(Recurrent.of(whole.mT if direction == "backward" else whole))
+        turned = (direction == "backward") != (name == "ieee")  # as its products want them
+        ordered = weights(Recurrent.of(whole.mT if turned else whole))
     else:
         ordered = weights(recurrent)
     fixed, options = constants(cell, hidden, ordered.rank, name, chosen)
@@ -196,6 +198,7 @@ def constants(
         PRODUCT="tf32x3" if precision == "tf32" else products,
         AHEAD=chosen.tile.ahead,
         DIRECT=not INTERPRETED,
+        FLIPPED=precision == "ieee" and chosen.path == "resident",
         HELD=chosen.tile.held,
     )
     return fixed, options

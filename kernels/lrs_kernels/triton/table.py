@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
 Direction = Literal["forward", "backward"]
+DIRECTIONS: tuple[Direction, Direction] = ("forward", "backward")
+PRECISIONS = ("ieee", "tf32", "tf32x3", "bf16")
 
 
 class Tile(NamedTuple):
@@ -23,13 +25,15 @@ class Tile(NamedTuple):
             otherwise they are formed before the launch and lie in shared memory.
         ahead: steps that what a step reads is asked for before.
         rows: the most batch rows that a program may own.
+        shared: bytes of shared memory that it takes at most.
 
     """
 
     num_warps: int
     held: bool = False
-    ahead: int = 2
+    ahead: int = 1
     rows: int = 16
+    shared: int = 0
 
 
 Resident = Mapping[tuple[int, Direction, str], Mapping[int, Tile]]

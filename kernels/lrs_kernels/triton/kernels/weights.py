@@ -12,6 +12,9 @@ States are columns, so a product is `W @ h`, weights first: tensor cores take 16
 operand but 8 columns of the second, and 8 batch rows fill them. Backward passes multiply by
 transposed matrices, which the prologue loads TURNED, once.
 
+Scalar arithmetic (`ieee`) wants the other order: threads side by side on units, whose weights lie
+side by side. So there products are formed transposed (K.FLIPPED), of matrices that lie so.
+
 With K.HELD the matrices stay in the registers of the threads that multiply by them, for all T
 steps; else in shared memory, which every step reads again. There they must lie in the order of
 the products, so such a pass is given whole matrices, and the way back gets them transposed.
@@ -39,8 +42,12 @@ def round_to(x, K: tl.constexpr):
 
 @triton.jit
 def multiply(a, b, total, K: tl.constexpr):
-    """`total + a @ b`."""
-    return tl.dot(a, b, total, input_precision=K.PREC, out_dtype=K.ACC)
+    """`total + a @ b`; with K.FLIPPED `a` comes transposed, and so the product is formed."""
+    if K.FLIPPED:
+        flipped = tl.dot(b.T, a, total.T, input_precision=K.PREC, out_dtype=K.ACC)
+        return flipped.T
+    else:
+        return tl.dot(a, b, total, input_precision=K.PREC, out_dtype=K.ACC)
 
 
 @triton.jit
@@ -168,6 +175,9 @@ def _multiply_apart(a, b, total, K: tl.constexpr):
     Without the last argument the compiler would make one chain of products again of products that
     are added. It says nothing else: it concerns 8-bit floats.
     """
-    return tl.dot(
-        a, b, total, input_precision=K.PREC, out_dtype=K.ACC, max_num_imprecise_acc=16
-    )  # fmt: skip
+    if K.FLIPPED:
+        return multiply(a, b, total, K)
+    else:
+        return tl.dot(
+            a, b, total, input_precision=K.PREC, out_dtype=K.ACC, max_num_imprecise_acc=16
+        )  # fmt: skip
