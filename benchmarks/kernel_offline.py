@@ -85,6 +85,7 @@ class Kernel(NamedTuple):
         plan: path and tile.
         storage: Triton's name of the dtype of sequences, `fp32` or `bf16`.
         absent: optional arguments that are None.
+        paired: whether tensors are aligned as those of even sizes are.
 
     """
 
@@ -96,6 +97,7 @@ class Kernel(NamedTuple):
     plan: Plan
     storage: str = "fp32"
     absent: frozenset[str] = frozenset()
+    paired: bool = True
 
 
 class Report(NamedTuple):
@@ -202,7 +204,9 @@ def _source(kernel: Kernel) -> tuple[ASTSource, dict[str, Any]]:
         function = step_forward_kernel if forward else step_backward_kernel
     else:
         function = scan_forward_kernel if forward else scan_backward_kernel
-    fixed, options = constants(kernels, kernel.hidden, kernel.rank, kernel.precision, kernel.plan)
+    fixed, options = constants(
+        kernels, kernel.hidden, kernel.rank, kernel.precision, kernel.plan, paired=kernel.paired
+    )
     absent = set(kernel.absent) | _foreign(cell, kernels) | (set() if kernel.rank else {"p_right"})
     if not kernels.functions.wants_before:
         absent |= {"p_initial"} if forward else {"p_initial", "p_prev"}

@@ -98,6 +98,7 @@ def prepare(
     dtype: torch.dtype,
     recurrent: Recurrent,
     precision: str,
+    paired: bool = False,
 ) -> Launch:
     """Choose the kernel of a call and order its arguments.
 
@@ -108,6 +109,7 @@ def prepare(
         dtype: of the inputs; float64 is computed in float64 at any precision.
         recurrent: the weights.
         precision: `ieee`, `tf32`, `tf32x3` or `bf16`.
+        paired: whether all tensors allow to read two neighbouring units at once.
 
     Raises:
         ValueError: if the precision is unknown.
@@ -130,7 +132,7 @@ def prepare(
         ordered = weights(Recurrent.of(whole.mT if turned else whole))
     else:
         ordered = weights(recurrent)
-    fixed, options = constants(cell, hidden, ordered.rank, name, chosen)
+    fixed, options = constants(cell, hidden, ordered.rank, name, chosen, paired)
     tiles = [triton.cdiv(batch, fixed.BB)]
     if chosen.path == "step":
         tiles.append(triton.cdiv(hidden, fixed.BN))
@@ -151,7 +153,7 @@ def _effective(recurrent: Recurrent, precision: str) -> Tensor:
 
 @lru_cache(maxsize=256)
 def constants(
-    cell: KernelCell, hidden: int, rank: int, precision: str, chosen: Plan
+    cell: KernelCell, hidden: int, rank: int, precision: str, chosen: Plan, paired: bool = False
 ) -> tuple[Constants, dict[str, Any]]:
     """The compile-time arguments of a kernel, and the options of its compilation.
 
@@ -161,6 +163,7 @@ def constants(
         rank: rank of the factors, 0 for dense weights.
         precision: `ieee`, `tf32`, `tf32x3`, `bf16` or `float64`.
         chosen: the kernel.
+        paired: whether two neighbouring units may be read and written at once.
 
     """
     wide, low = precision == "float64", precision == "bf16"
@@ -198,6 +201,7 @@ def constants(
         PRODUCT="tf32x3" if precision == "tf32" else products,
         AHEAD=chosen.tile.ahead,
         DIRECT=not INTERPRETED,
+        PAIRED=paired and chosen.tile.held and hidden % 2 == 0,
         FLIPPED=precision == "ieee" and chosen.path == "resident",
         HELD=chosen.tile.held,
     )
@@ -207,6 +211,16 @@ def constants(
 def packed(tensor: Tensor | None) -> Tensor | None:
     """The tensor, or nothing, contiguous."""
     return None if tensor is None else tensor.contiguous()
+
+
+def pairs_aligned(*tensors: Tensor | None) -> bool:
+    """Whether all tensors may be read eight bytes at a time, from units 0, 2, 4 ... on."""
+    for tensor in tensors:
+        if tensor is not None and (
+            tensor.data_ptr() % 8 or any(stride % 2 for stride in tensor.stride()[:-1])
+        ):
+            return False
+    return True
 
 
 def strides(tensor: Tensor | None) -> tuple[int, ...]:

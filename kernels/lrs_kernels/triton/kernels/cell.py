@@ -103,6 +103,7 @@ class Constants:
         PRODUCT: precision of W1 @ W2 in the prologue.
         AHEAD: steps that what a step reads is asked for before.
         DIRECT: threads read and write the elements that they hold (`tiles.py`).
+        PAIRED: units lie in tiles so that threads reach two at once (`tiles.py`).
         FLIPPED: products are formed transposed (`weights.py`).
         HELD: matrices are kept in registers (`weights.py`).
         BN: hidden units of a program that runs one step.
@@ -125,6 +126,7 @@ class Constants:
     PRODUCT: str = "ieee"
     AHEAD: int = 1
     DIRECT: bool = False
+    PAIRED: bool = False
     FLIPPED: bool = False
     HELD: bool = False
     BN: int = 0

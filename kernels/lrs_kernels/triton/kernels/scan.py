@@ -13,7 +13,7 @@ import triton
 import triton.language as tl
 
 from lrs_kernels.triton.kernels.reads import read_backward, read_forward
-from lrs_kernels.triton.kernels.tiles import get, put, put_all, stretch
+from lrs_kernels.triton.kernels.tiles import get, put, put_all, stretch, units
 from lrs_kernels.triton.kernels.weights import load_weights, project, pull_back
 
 
@@ -25,7 +25,7 @@ def place(B, K: tl.constexpr):
     """
     member = tl.program_id(1).to(tl.int64)
     row = (tl.program_id(0) * K.BB + tl.arange(0, K.BB)).to(tl.int64)[None, :]
-    unit = tl.arange(0, K.HP)[:, None]
+    unit = units(K)[:, None]
     batch = B.to(tl.int64)
     real_row = row < batch
     return member, row, unit, batch, real_row, real_row & (unit < K.H)

@@ -28,22 +28,79 @@ _PUT_16 = tl.constexpr(
 )
 
 
+_GET_PAIR = tl.constexpr(
+    "{ .reg .pred p; setp.ne.s32 p, $3, 0; mov.b32 $0, 0; mov.b32 $1, 0;"
+    " @p ld.global.v2.b32 {$0, $1}, [$2]; }"
+)
+_PUT_PAIR = tl.constexpr(
+    "{ .reg .pred p; setp.ne.s32 p, $4, 0; @p st.global.v2.b32 [$1], {$2, $3}; mov.b32 $0, 0; }"
+)
+
+
+@triton.jit
+def units(K: tl.constexpr):
+    """The hidden unit `(HP,)` that each row of a tile stands for.
+
+    A thread holds rows r and r + 8 of sixteen. With K.PAIRED they are neighbours in memory, so that
+    it reads and writes both at once.
+    """
+    row = tl.arange(0, K.HP)
+    if K.PAIRED:
+        r = row % 16
+        return row - r + 2 * (r % 8) + r // 8
+    else:
+        return row
+
+
+@triton.jit
+def in_order(matrix, K: tl.constexpr):
+    """A matrix `(HP, HP)` of units by units, both in the order of the rows of a tile."""
+    if K.PAIRED:
+        BLOCKS: tl.constexpr = K.HP // 16
+        rows = tl.reshape(matrix, (BLOCKS, 8, 2, K.HP)).permute(0, 2, 1, 3)
+        columns = tl.reshape(rows, (K.HP, BLOCKS, 8, 2)).permute(0, 1, 3, 2)
+        return tl.reshape(columns, (K.HP, K.HP))
+    else:
+        return matrix
+
+
+@triton.jit
+def _pairs(tile, K: tl.constexpr):
+    """Rows r and r + 8 of every sixteen, each `(HP / 16, 8, BB)`."""
+    return tl.split(tl.reshape(tile, (K.HP // 16, 2, 8, K.BB)).permute(0, 2, 3, 1))
+
+
+@triton.jit
+def _get_bits(p, real, ASM: tl.constexpr):
+    # Pure: nothing that a launch writes is read by it, so that reads may move freely.
+    return tl.inline_asm_elementwise(
+        ASM, "=&r,l,r", [p.to(tl.int64), real.to(tl.int32)], tl.int32, is_pure=True, pack=1
+    )
+
+
+@triton.jit
+def _get_pairs(p, real, K: tl.constexpr):
+    at, _ = _pairs(p.to(tl.int64), K)
+    there, _ = _pairs(real.to(tl.int32), K)
+    low, high = tl.inline_asm_elementwise(
+        _GET_PAIR, "=&r,=&r,l,r", [at, there], (tl.int32, tl.int32), is_pure=True, pack=1
+    )
+    return tl.reshape(tl.join(low, high).permute(0, 3, 1, 2), (K.HP, K.BB))
+
+
 @triton.jit
 def get_raw(p, real, K: tl.constexpr):
     """Load a tile as it is stored, zero where it is padding."""
-    if K.DIRECT:
-        TYPE: tl.constexpr = p.dtype.element_ty
-        ASM: tl.constexpr = _GET_16 if TYPE.primitive_bitwidth == 16 else _GET_32
-        # Pure: nothing that a launch writes is read by it, so that reads may move freely.
-        bits = tl.inline_asm_elementwise(
-            ASM, "=&r,l,r", [p.to(tl.int64), real.to(tl.int32)], tl.int32, is_pure=True, pack=1
-        )
-        if TYPE.primitive_bitwidth == 16:
-            return bits.to(tl.int16).to(TYPE, bitcast=True)
-        else:
-            return bits.to(TYPE, bitcast=True)
-    else:
+    TYPE: tl.constexpr = p.dtype.element_ty
+    WIDE: tl.constexpr = TYPE.primitive_bitwidth == 32
+    if not K.DIRECT:
         return tl.load(p, mask=real, other=0)
+    elif not WIDE:
+        return _get_bits(p, real, _GET_16).to(tl.int16).to(TYPE, bitcast=True)
+    elif K.PAIRED and p.shape[0] == K.HP and p.shape[1] == K.BB:
+        return _get_pairs(p, real, K).to(TYPE, bitcast=True)
+    else:
+        return _get_bits(p, real, _GET_32).to(TYPE, bitcast=True)
 
 
 @triton.jit
@@ -53,21 +110,36 @@ def get(p, real, K: tl.constexpr):
 
 
 @triton.jit
+def _put_bits(p, bits, real, ASM: tl.constexpr):
+    tl.inline_asm_elementwise(
+        ASM, "=r,l,r,r", [p.to(tl.int64), bits, real.to(tl.int32)], tl.int32,
+        is_pure=False, pack=1,
+    )  # fmt: skip
+
+
+@triton.jit
+def _put_pairs(p, bits, real, K: tl.constexpr):
+    at, _ = _pairs(p.to(tl.int64), K)
+    there, _ = _pairs(real.to(tl.int32), K)
+    low, high = _pairs(bits, K)
+    tl.inline_asm_elementwise(
+        _PUT_PAIR, "=r,l,r,r,r", [at, low, high, there], tl.int32, is_pure=False, pack=1
+    )
+
+
+@triton.jit
 def put(p, value, real, K: tl.constexpr):
     """Store a tile in the type of its memory."""
     TYPE: tl.constexpr = p.dtype.element_ty
-    if K.DIRECT:
-        if TYPE.primitive_bitwidth == 16:
-            bits = value.to(TYPE).to(tl.int16, bitcast=True).to(tl.int32)
-        else:
-            bits = value.to(TYPE).to(tl.int32, bitcast=True)
-        ASM: tl.constexpr = _PUT_16 if TYPE.primitive_bitwidth == 16 else _PUT_32
-        tl.inline_asm_elementwise(
-            ASM, "=r,l,r,r", [p.to(tl.int64), bits, real.to(tl.int32)], tl.int32,
-            is_pure=False, pack=1,
-        )  # fmt: skip
-    else:
+    WIDE: tl.constexpr = TYPE.primitive_bitwidth == 32
+    if not K.DIRECT:
         tl.store(p, value.to(TYPE), mask=real)
+    elif not WIDE:
+        _put_bits(p, value.to(TYPE).to(tl.int16, bitcast=True).to(tl.int32), real, _PUT_16)
+    elif K.PAIRED and p.shape[0] == K.HP and p.shape[1] == K.BB:
+        _put_pairs(p, value.to(TYPE).to(tl.int32, bitcast=True), real, K)
+    else:
+        _put_bits(p, value.to(TYPE).to(tl.int32, bitcast=True), real, _PUT_32)
 
 
 @triton.jit

@@ -30,6 +30,8 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
+from lrs_kernels.triton.kernels.tiles import in_order
+
 RANK_CHUNK = tl.constexpr(32)
 """Columns of W1 multiplied at a time in the prologue: keeps its registers below the loop's."""
 
@@ -65,7 +67,7 @@ def load_weights(
     left = ()
     right = ()
     for gate in tl.static_range(G):
-        weight = _left(p_left, p_right, p_mask, gate, TURNED, K)
+        weight = in_order(_left(p_left, p_right, p_mask, gate, TURNED, K), K)
         if K.HELD and K.DIRECT:
             weight = _held(weight, K)
             tl.debug_barrier()  # gate by gate: all at once would not fit the registers
