@@ -13,7 +13,8 @@ import torch
 
 from benchmarks.kernel_cases import Case
 from benchmarks.kernel_roofline import floor_us
-from lrs_kernels.triton.config import MULTIPROCESSORS, SMALLEST_ENTRY, block_rows, padded
+from lrs_kernels.triton.config import SMALLEST_ENTRY, block_rows, padded
+from lrs_kernels.triton.device import H100
 
 PASSES = {"forward": ("forward",), "training": ("forward", "backward")}
 PASSES["population"] = PASSES["training"]
@@ -33,7 +34,7 @@ def floor_ms(mode: str, cell: str, case: Case, precision: str) -> float:
     """
     rows = block_rows(case.batch, case.members)
     programs = -(-case.batch // rows) * case.members
-    waves = -(-programs // MULTIPROCESSORS)
+    waves = -(-programs // H100.multiprocessors)
     hidden = max(padded(case.hidden), SMALLEST_ENTRY)
     step = sum(floor_us(cell, each, precision, hidden, 0, rows) for each in PASSES[mode])
     return case.steps * waves * step / 1e3

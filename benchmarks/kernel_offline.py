@@ -30,10 +30,9 @@ from lrs_kernels.triton.kernels.cell import KernelCell
 from lrs_kernels.triton.kernels.scan import scan_backward_kernel, scan_forward_kernel
 from lrs_kernels.triton.kernels.step import step_backward_kernel, step_forward_kernel
 from lrs_kernels.triton.operands import INTERPRETED, constants
-from lrs_kernels.triton.table import Direction, Tile
+from lrs_kernels.triton.table import DIRECTIONS, Direction, Tile
 
 TARGET = GPUTarget("cuda", 90, 32)
-DIRECTIONS: tuple[Direction, Direction] = ("forward", "backward")
 
 _IN_FLOAT32 = {
     "p_prev",
@@ -86,6 +85,7 @@ class Kernel(NamedTuple):
         plan: path and tile.
         storage: Triton's name of the dtype of sequences, `fp32` or `bf16`.
         absent: optional arguments that are None.
+        paired: whether tensors are aligned as those of even sizes are.
 
     """
 
@@ -97,6 +97,7 @@ class Kernel(NamedTuple):
     plan: Plan
     storage: str = "fp32"
     absent: frozenset[str] = frozenset()
+    paired: bool = True
 
 
 class Report(NamedTuple):
@@ -139,7 +140,7 @@ def table_kernels() -> list[Kernel]:
     """Every entry of the tables, with all options of its kernel at once."""
     found = []
     for name, direction, precision, size, tile in _resident():
-        rank, absent = (32, frozenset[str]()) if tile.forms else (0, frozenset({"p_mask"}))
+        rank, absent = (32, frozenset[str]()) if tile.held else (0, frozenset({"p_mask"}))
         plan = Plan("resident", tile.rows, tile, "")
         found.append(Kernel(name, direction, size, rank, precision, plan, absent=absent))
     for name, (_, cell) in kernel_cells().items():
@@ -160,7 +161,7 @@ def _resident() -> Iterator[tuple[str, Direction, str, int, Tile]]:
 
 def step_kernels() -> list[Kernel]:
     """The step kernels in every precision, at a size that takes them, with all options."""
-    plan = Plan("step", STEP_TILE.block_b, Tile(STEP_TILE.num_warps, STEP_TILE.num_stages), "")
+    plan = Plan("step", STEP_TILE.block_b, Tile(STEP_TILE.num_warps), "")
     return [
         Kernel(name, direction, 512, 0, precision, plan)
         for name in kernel_cells()
@@ -172,8 +173,8 @@ def step_kernels() -> list[Kernel]:
 def plain_kernels() -> list[Kernel]:
     """The calls whose speed is looked at: eight rows, mask and rank 8, no other option."""
     return [
-        Kernel(name, direction, size, 8 if tile.forms else 0, precision,
-               Plan("resident", 8, tile, ""), absent=PLAIN if tile.forms else PLAIN | {"p_mask"})
+        Kernel(name, direction, size, 8 if tile.held else 0, precision,
+               Plan("resident", 8, tile, ""), absent=PLAIN if tile.held else PLAIN | {"p_mask"})
         for name, direction, precision, size, tile in _resident()
         if precision == "bf16" and name != "rnn" and size in (64, 128)
     ]  # fmt: skip
@@ -192,7 +193,7 @@ def describe(kernel: Kernel) -> str:
     return (
         f"{kernel.cell} {kernel.direction} H={kernel.hidden} r={kernel.rank or 'dense'} "
         f"{kernel.precision} {plan.path} BB={plan.block_b} warps={plan.tile.num_warps} "
-        f"stages={plan.tile.num_stages}"
+        f"held={plan.tile.held} ahead={plan.tile.ahead}"
     )
 
 
@@ -203,7 +204,9 @@ def _source(kernel: Kernel) -> tuple[ASTSource, dict[str, Any]]:
         function = step_forward_kernel if forward else step_backward_kernel
     else:
         function = scan_forward_kernel if forward else scan_backward_kernel
-    fixed, options = constants(kernels, kernel.hidden, kernel.rank, kernel.precision, kernel.plan)
+    fixed, options = constants(
+        kernels, kernel.hidden, kernel.rank, kernel.precision, kernel.plan, paired=kernel.paired
+    )
     absent = set(kernel.absent) | _foreign(cell, kernels) | (set() if kernel.rank else {"p_right"})
     if not kernels.functions.wants_before:
         absent |= {"p_initial"} if forward else {"p_initial", "p_prev"}
@@ -229,7 +232,7 @@ def _type(name: str, kernel: Kernel) -> str:
     if not name.startswith("p_"):
         return "i32"
     if name == "p_reset":
-        return "*u8"
+        return "*i32"
     if name == "p_w" and kernel.precision == "bf16":
         return "*bf16"
     if kernel.precision == "float64":

@@ -18,7 +18,8 @@ from benchmarks.kernel_offline import (
     table_kernels,
 )
 from benchmarks.kernel_roofline import floor_us, predicted_us
-from lrs_kernels.triton.config import SMEM_LIMIT, padded
+from lrs_kernels.triton.config import padded
+from lrs_kernels.triton.device import H100
 from lrs_lightning.files import write_whole
 
 CSV = RESULTS / "offline_sm90.csv"
@@ -43,7 +44,9 @@ def main(arguments: list[str]) -> None:
     write_whole(TABLE, markdown([row for row in rows if row["options"] != "all"]))
     worst = max(int(str(row["shared_bytes"])) for row in rows)
     spilled = sum(int(str(row["spill_instructions"])) for row in rows)
-    print(f"{len(rows)} kernels, {spilled} spills, at most {worst} of {SMEM_LIMIT} B shared memory")
+    print(
+        f"{len(rows)} kernels, {spilled} spills, at most {worst} of {H100.shared} B shared memory"
+    )
 
 
 def row_of(kernel: Kernel, options: str, report: Report) -> dict[str, object]:
@@ -63,8 +66,8 @@ def row_of(kernel: Kernel, options: str, report: Report) -> dict[str, object]:
         "rank": kernel.rank,
         "rows": plan.block_b,
         "warps": plan.tile.num_warps,
-        "stages": plan.tile.num_stages,
-        "forms_weights": plan.tile.forms,
+        "ahead": plan.tile.ahead,
+        "held": plan.tile.held,
         "options": options,
         "registers": report.resources.registers,
         "shared_bytes": report.shared,

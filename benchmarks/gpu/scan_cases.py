@@ -117,7 +117,7 @@ def rms_ratio(found: Tensor, expected: Tensor) -> float:
 
 
 def chosen(case: ScanCase) -> dict[str, object]:
-    """Which kernel the plan takes: path, rows of a program, warps and stages."""
+    """Which kernel the plan takes: path, rows of a program, warps, and where matrices lie."""
     from lrs_kernels.triton.cells import kernel_cell
     from lrs_kernels.triton.config import plan
 
@@ -129,5 +129,6 @@ def chosen(case: ScanCase) -> dict[str, object]:
         "path": found.path,
         "rows": found.block_b,
         "warps": found.tile.num_warps,
-        "stages": found.tile.num_stages,
+        "held": found.tile.held,
+        "ahead": found.tile.ahead,
     }

@@ -19,10 +19,13 @@ import os
 from functools import lru_cache
 from typing import NamedTuple, cast
 
+import torch
+
 from lrs_kernels.cell import Cell
 from lrs_kernels.native.build import load_library
 from lrs_kernels.passes import Backend
 from lrs_kernels.registry import cells
+from lrs_kernels.triton import device
 
 logger = logging.getLogger("lrs_kernels")
 
@@ -119,7 +122,20 @@ def _merit(backend: str, cell: Cell, device_type: str) -> str:
     """Why the first candidate was taken."""
     if backend == "native":
         return load_library(cell).reason
-    return "inputs are on a GPU" if backend == "triton" else f"inputs are on {device_type!r}"
+    if backend == "triton":
+        return f"inputs are on a GPU; one launch for a sequence up to {_reach(cell)}"
+    return f"inputs are on {device_type!r}"
+
+
+def _reach(cell: Cell) -> str:
+    """Up to which hidden sizes a sequence takes one launch on the current GPU, by precision."""
+    from lrs_kernels.triton.cells import kernel_cell
+    from lrs_kernels.triton.config import reach
+
+    variant, form = next(iter(cell.variants.items()))
+    kernels = kernel_cell(cell, variant, form.gates[0])
+    sizes = reach(kernels, device.limits_of(torch.device("cuda")))
+    return ", ".join(f"H = {size} in {name}" for name, size in sizes.items() if size)
 
 
 def _not_by_hand(cell: Cell, variant: str) -> str | None:
@@ -178,8 +194,6 @@ def explain(device_type: str | None = None) -> str:
 
     """
     if device_type is None:
-        import torch
-
         device_type = "cuda" if torch.cuda.is_available() else "cpu"
     lines = []
     for name, cell in cells().items():

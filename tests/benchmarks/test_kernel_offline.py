@@ -18,7 +18,7 @@ import pytest
 pytest.importorskip("triton")
 
 from benchmarks.kernel_offline import Kernel, compile_for_sm90, fingerprint, table_kernels
-from lrs_kernels.triton.config import SMEM_LIMIT
+from lrs_kernels.triton.device import H100
 from lrs_kernels.triton.operands import INTERPRETED
 
 ROOT = Path(__file__).parents[2]
@@ -41,7 +41,7 @@ for kernel in table_kernels():
 def entry(kernel: Kernel) -> tuple[str, ...]:
     plan = kernel.plan
     fields = (kernel.cell, kernel.direction, kernel.precision, plan.path, kernel.hidden)
-    return tuple(map(str, (*fields, kernel.rank, plan.tile.num_warps, plan.tile.num_stages)))
+    return tuple(map(str, (*fields, kernel.rank, plan.tile.num_warps, plan.tile.ahead)))
 
 
 def test_the_report_is_of_this_code_and_covers_the_whole_table_without_spills() -> None:
@@ -49,13 +49,13 @@ def test_the_report_is_of_this_code_and_covers_the_whole_table_without_spills() 
         rows = list(csv.DictReader(file))
     again = "run `python -m benchmarks kernels --offline` and commit benchmarks/results"
     assert {row["kernels"] for row in rows} == {fingerprint()}, f"kernels have changed: {again}"
-    names = ("cell", "direction", "precision", "path", "hidden", "rank", "warps", "stages")
+    names = ("cell", "direction", "precision", "path", "hidden", "rank", "warps", "ahead")
     covered = {tuple(row[name] for name in names) for row in rows if row["options"] == "all"}
     assert covered == {entry(kernel) for kernel in table_kernels()}, again
     for row in rows:
         assert int(row["stack_bytes"]) == int(row["spill_instructions"]) == 0, row
         assert int(row["registers"]) <= 255, row
-        assert int(row["shared_bytes"]) <= SMEM_LIMIT, row
+        assert int(row["shared_bytes"]) <= H100.shared, row
 
 
 def test_the_readme_shows_the_report() -> None:
@@ -76,7 +76,7 @@ def test_a_sample_compiles_again_within_the_limits() -> None:
         registers, stack, spills, shared, tensor_cores, _ = map(int, line.split())
         assert registers <= 255
         assert stack == spills == 0
-        assert shared <= SMEM_LIMIT
+        assert shared <= H100.shared
         assert tensor_cores > 0, "products fell back to scalar arithmetic"
 
 

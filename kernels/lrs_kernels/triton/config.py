@@ -3,31 +3,26 @@
 Three paths. `resident`: one launch for the whole sequence, every gate's H x H matrix in shared
 memory. `factored`: the same with W1 and W2 in its place, for masks of all ones. `step`: one fused
 GEMM-and-gate launch per time step, for what does not fit a multiprocessor. The table of a cell, in
-its own file, holds what compiles for sm_90 without spilling a register and within 232,448 bytes of
-shared memory; `python -m benchmarks kernels --offline` compiles every entry again, and a test holds
-the tables to that.
+its own file, says what compiles without spilling a register in its loop and how much shared memory
+that takes, which the plan compares with the device's; `python -m benchmarks kernels --offline`
+compiles every entry again, and a test holds the tables to that.
 """
 
 from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
+from lrs_kernels.triton.device import H100, Limits
 from lrs_kernels.triton.kernels.cell import KernelCell
-from lrs_kernels.triton.table import Direction, Tile
+from lrs_kernels.triton.table import DIRECTIONS, PRECISIONS, Direction, Tile
 
 Path = Literal["resident", "factored", "step"]
-
-SMEM_LIMIT = 232_448
-"""Shared memory one block may use on sm_90, bytes."""
 
 SMALLEST_PAD = 16
 """The smallest inner size of `tl.dot`; hidden size and rank are padded to it."""
 
 SMALLEST_ENTRY = 32
 """Sizes below share its tile."""
-
-MULTIPROCESSORS = 132
-"""Of an H100 or H200."""
 
 
 class Plan(NamedTuple):
@@ -84,6 +79,7 @@ def plan(
     precision: str,
     rows: int,
     members: int = 1,
+    limits: Limits = H100,
 ) -> Plan:
     """Choose the kernel of a call.
 
@@ -96,37 +92,48 @@ def plan(
         precision: `ieee`, `tf32`, `tf32x3`, `bf16` or `float64`.
         rows: batch size B.
         members: population size P.
+        limits: of the device.
 
     Returns:
         The path, its tile sizes and the reason.
 
     """
     size = max(padded(hidden), SMALLEST_ENTRY)
-    table = cell.tables.resident.get((cell.gates, direction, precision))
-    tile = None if table is None else table.get(size)
+    key = (cell.gates, direction, precision)
+    most = block_rows(rows, members, limits)
+    found = cell.tables.resident.get(key)
+    tile = None if found is None else found.get(size)
     matrices = f"{cell.gates} matrices of {size} x {size}"
-    if tile is not None:
+    if tile is not None and tile.shared <= limits.shared:
         reason = f"{matrices} fit a multiprocessor in {precision}"
-        return Plan("resident", min(block_rows(rows, members), tile.rows), tile, reason)
+        return Plan("resident", min(most, tile.rows), tile, reason)
     why_not = f"{matrices} in {precision} exceed a multiprocessor"
-    if table is None:
+    if found is None:
         why_not = f"{cell.name} has no table for {precision}"
+    elif tile is not None:
+        why_not = f"{matrices} in {precision} take {tile.shared} bytes and {_offer(limits)}"
     if rank is not None and not masked:
-        tile = _factored(cell, direction, precision, size, padded(rank))
-        if tile is not None:
+        tile = cell.tables.factored.get(key, {}).get((size, padded(rank)))
+        if tile is not None and tile.shared <= limits.shared:
             reason = f"{why_not}, factors of rank {rank} without a mask do not"
-            return Plan("factored", min(block_rows(rows, members), tile.rows), tile, reason)
-    step = Tile(STEP_TILE.num_warps, STEP_TILE.num_stages)
-    return Plan("step", STEP_TILE.block_b, step, why_not)
+            return Plan("factored", min(most, tile.rows), tile, reason)
+    return Plan("step", STEP_TILE.block_b, Tile(STEP_TILE.num_warps), why_not)
 
 
-def _factored(
-    cell: KernelCell, direction: Direction, precision: str, size: int, rank: int
-) -> Tile | None:
-    entries = cell.tables.factored.get((cell.gates, direction, precision), {})
-    return entries.get((size, rank))
+def _offer(limits: Limits) -> str:
+    return f"a block of this GPU may use {limits.shared}"
 
 
-def block_rows(rows: int, members: int) -> int:
+def reach(cell: KernelCell, limits: Limits) -> dict[str, int]:
+    """By precision, the largest hidden size whose sequences take one launch each way; 0 is none."""
+    sizes: dict[str, int] = {}
+    for precision in PRECISIONS:
+        ways = [cell.tables.resident.get((cell.gates, way, precision), {}) for way in DIRECTIONS]
+        fit = [{size for size, tile in way.items() if tile.shared <= limits.shared} for way in ways]
+        sizes[precision] = max(set.intersection(*fit), default=0)
+    return sizes
+
+
+def block_rows(rows: int, members: int, limits: Limits = H100) -> int:
     """Batch rows of a program: few while that shortens a step, more when the machine is full."""
-    return 8 if -(-rows // 8) * members <= 2 * MULTIPROCESSORS else 16
+    return 8 if -(-rows // 8) * members <= 2 * limits.multiprocessors else 16

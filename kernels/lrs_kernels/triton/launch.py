@@ -9,6 +9,7 @@ float64 inputs) whatever `precision` (`ieee`, `tf32`, `tf32x3`, `bf16`) the prod
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 
 from lrs_kernels.passes import Grads, Inputs, Recurrence, Trace, Upstream
 from lrs_kernels.triton import graph
@@ -33,7 +34,8 @@ def forward(
 
     """
     x = ops.inner_contiguous(inputs.x_proj)
-    cell, inputs, run = _made_ready(recurrence, "forward", inputs._replace(x_proj=x), x.dtype)
+    inputs = inputs._replace(x_proj=x)
+    cell, inputs, run = _made_ready(recurrence, "forward", inputs, x.dtype, [x])
     h0, c0 = inputs.h0, inputs.c0
     in_steps = run.plan.path == "step"
     steps, batch, hidden = x.shape[1], *h0.shape[1:]
@@ -74,12 +76,13 @@ def backward(recurrence: Recurrence, inputs: Inputs, trace: Trace, upstream: Ups
 
     """
     y = trace.states
-    cell, inputs, run = _made_ready(recurrence, "backward", inputs, y.dtype)
+    dy = None if upstream.dy is None else ops.inner_contiguous(upstream.dy)
+    upstream = Upstream(dy, ops.packed(upstream.h_n), ops.packed(upstream.c_n))
+    read = [*upstream, y, trace.gates, trace.cells, trace.time]
+    cell, inputs, run = _made_ready(recurrence, "backward", inputs, y.dtype, read)
     h0, c0 = inputs.h0, inputs.c0
     members, steps, batch, hidden = y.shape
     gates = ops.saved(trace.gates) if cell.saved else None
-    dy = None if upstream.dy is None else ops.inner_contiguous(upstream.dy)
-    upstream = Upstream(dy, ops.packed(upstream.h_n), ops.packed(upstream.c_n))
     dz = y.new_empty(members, steps, batch, cell.gates * hidden)
     grads = Grads(
         dz,
@@ -107,9 +110,16 @@ def backward(recurrence: Recurrence, inputs: Inputs, trace: Trace, upstream: Ups
 
 
 def _made_ready(
-    recurrence: Recurrence, direction: Direction, inputs: Inputs, dtype: torch.dtype
+    recurrence: Recurrence,
+    direction: Direction,
+    inputs: Inputs,
+    dtype: torch.dtype,
+    read: list[Tensor | None],
 ) -> tuple[KernelCell, Inputs, ops.Launch]:
-    """What both passes begin with: the cell, its inputs as kernels read them, and the launch."""
+    """What both passes begin with: the cell, its inputs as kernels read them, and the launch.
+
+    `read` are the tensors of units that a kernel reads beside the initial states.
+    """
     recurrent = inputs.recurrent
     cell = kernel_cell(recurrence.cell, recurrence.variant, recurrent.gates)
     inputs = inputs._replace(
@@ -118,4 +128,6 @@ def _made_ready(
     )  # fmt: skip
     members, batch, hidden = inputs.h0.shape
     shape = (members, batch, hidden)
-    return cell, inputs, ops.prepare(cell, direction, shape, dtype, recurrent, recurrence.precision)
+    paired = ops.pairs_aligned(*read, inputs.h0, inputs.c0)
+    run = ops.prepare(cell, direction, shape, dtype, recurrent, recurrence.precision, paired)
+    return cell, inputs, run

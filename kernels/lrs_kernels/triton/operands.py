@@ -17,12 +17,12 @@ from torch import Tensor
 
 from lrs_kernels.recurrent import Recurrent
 from lrs_kernels.triton.config import STEP_TILE, Plan, padded, plan
+from lrs_kernels.triton.device import limits_of
 from lrs_kernels.triton.kernels.cell import Constants, KernelCell
-from lrs_kernels.triton.table import Direction
+from lrs_kernels.triton.table import PRECISIONS, Direction
 
 logger = logging.getLogger("lrs_kernels")
 
-PRECISIONS = ("ieee", "tf32", "tf32x3", "bf16")
 INTERPRETED: bool = triton.knobs.runtime.interpret
 """Whether kernels run in Triton's interpreter, on the CPU; decided when Triton was imported."""
 
@@ -48,7 +48,7 @@ def weights(recurrent: Recurrent) -> Weights:
     right = None if recurrent.dense is not None else recurrent.factors[1]
     mask = recurrent.mask
     if mask is not None and mask.dtype == torch.bool:
-        mask = mask.view(torch.uint8)
+        mask = mask.to(left.dtype)
     return Weights(
         _packed_members(left),
         None if right is None else _packed_members(right),
@@ -68,11 +68,8 @@ def inner_contiguous(tensor: Tensor) -> Tensor:
 
 
 def flags(resets: Tensor | None) -> Tensor | None:
-    """Resets as the bytes a kernel loads: Triton reads booleans as 8-bit integers."""
-    if resets is None:
-        return None
-    resets = resets.contiguous()
-    return resets.view(torch.uint8) if resets.dtype == torch.bool else resets
+    """Resets as 32-bit integers: threads read no less, and no 8-bit value may reach a product."""
+    return None if resets is None else resets.contiguous().to(torch.int32)
 
 
 class Launch(NamedTuple):
@@ -101,6 +98,7 @@ def prepare(
     dtype: torch.dtype,
     recurrent: Recurrent,
     precision: str,
+    paired: bool = False,
 ) -> Launch:
     """Choose the kernel of a call and order its arguments.
 
@@ -111,6 +109,7 @@ def prepare(
         dtype: of the inputs; float64 is computed in float64 at any precision.
         recurrent: the weights.
         precision: `ieee`, `tf32`, `tf32x3` or `bf16`.
+        paired: whether all tensors allow to read two neighbouring units at once.
 
     Raises:
         ValueError: if the precision is unknown.
@@ -122,15 +121,18 @@ def prepare(
     name = "float64" if dtype == torch.float64 else precision
     rank = None if recurrent.w1 is None else recurrent.w1.shape[-1]
     masked = recurrent.mask is not None
-    chosen = plan(cell, direction, hidden, rank, masked, name, batch, members)
+    limits = limits_of(recurrent.reference.device)
+    chosen = plan(cell, direction, hidden, rank, masked, name, batch, members, limits)
     _tell(cell.name, direction, hidden, chosen.path, chosen.reason)
     if chosen.path == "step":
         ordered = Weights(_effective(recurrent, name), None, None, 0)
-    elif chosen.path == "resident" and not chosen.tile.forms:
-        ordered = weights(Recurrent.of(recurrent.effective()))
+    elif chosen.path == "resident" and not chosen.tile.held:
+        whole = recurrent.effective()
+        turned = (direction == "backward") != (name == "ieee")  # as its products want them
+        ordered = weights(Recurrent.of(whole.mT if turned else whole))
     else:
         ordered = weights(recurrent)
-    fixed, options = constants(cell, hidden, ordered.rank, name, chosen)
+    fixed, options = constants(cell, hidden, ordered.rank, name, chosen, paired)
     tiles = [triton.cdiv(batch, fixed.BB)]
     if chosen.path == "step":
         tiles.append(triton.cdiv(hidden, fixed.BN))
@@ -151,7 +153,7 @@ def _effective(recurrent: Recurrent, precision: str) -> Tensor:
 
 @lru_cache(maxsize=256)
 def constants(
-    cell: KernelCell, hidden: int, rank: int, precision: str, chosen: Plan
+    cell: KernelCell, hidden: int, rank: int, precision: str, chosen: Plan, paired: bool = False
 ) -> tuple[Constants, dict[str, Any]]:
     """The compile-time arguments of a kernel, and the options of its compilation.
 
@@ -161,6 +163,7 @@ def constants(
         rank: rank of the factors, 0 for dense weights.
         precision: `ieee`, `tf32`, `tf32x3`, `bf16` or `float64`.
         chosen: the kernel.
+        paired: whether two neighbouring units may be read and written at once.
 
     """
     wide, low = precision == "float64", precision == "bf16"
@@ -187,7 +190,7 @@ def constants(
             BN=min(STEP_TILE.block_n, padded(hidden)),
             BK=min(block_k, padded(hidden)),
         )
-        return fixed, {**options, "num_stages": chosen.tile.num_stages}
+        return fixed, {**options, "num_stages": STEP_TILE.num_stages}
     fixed = Constants(
         **common,
         HP=padded(hidden),
@@ -196,8 +199,11 @@ def constants(
         FACTORED=chosen.path == "factored",
         # W1 W2 is formed once and used T times: TF32 alone would lose three digits of it.
         PRODUCT="tf32x3" if precision == "tf32" else products,
-        TURNED=precision == "ieee",
-        NS=chosen.tile.num_stages,
+        AHEAD=chosen.tile.ahead,
+        DIRECT=not INTERPRETED,
+        PAIRED=paired and chosen.tile.held and hidden % 2 == 0,
+        FLIPPED=precision == "ieee" and chosen.path == "resident",
+        HELD=chosen.tile.held,
     )
     return fixed, options
 
@@ -205,6 +211,16 @@ def constants(
 def packed(tensor: Tensor | None) -> Tensor | None:
     """The tensor, or nothing, contiguous."""
     return None if tensor is None else tensor.contiguous()
+
+
+def pairs_aligned(*tensors: Tensor | None) -> bool:
+    """Whether all tensors may be read eight bytes at a time, from units 0, 2, 4 ... on."""
+    for tensor in tensors:
+        if tensor is not None and (
+            tensor.data_ptr() % 8 or any(stride % 2 for stride in tensor.stride()[:-1])
+        ):
+            return False
+    return True
 
 
 def strides(tensor: Tensor | None) -> tuple[int, ...]:

@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
 Direction = Literal["forward", "backward"]
+DIRECTIONS: tuple[Direction, Direction] = ("forward", "backward")
+PRECISIONS = ("ieee", "tf32", "tf32x3", "bf16")
 
 
 class Tile(NamedTuple):
@@ -19,17 +21,19 @@ class Tile(NamedTuple):
 
     Attributes:
         num_warps: warps of a program.
-        num_stages: stages of the time loop; 2 loads step t + 1 while step t is computed.
-        forms: whether the prologue has the registers to form W1 W2 * M; if not, the effective
-            matrices are formed before the launch.
+        held: the matrices are formed on chip and stay in registers (16-bit operands alone);
+            otherwise they are formed before the launch and lie in shared memory.
+        ahead: steps that what a step reads is asked for before.
         rows: the most batch rows that a program may own.
+        shared: bytes of shared memory that it takes at most.
 
     """
 
     num_warps: int
-    num_stages: int
-    forms: bool = True
+    held: bool = False
+    ahead: int = 1
     rows: int = 16
+    shared: int = 0
 
 
 Resident = Mapping[tuple[int, Direction, str], Mapping[int, Tile]]
@@ -38,10 +42,12 @@ Resident = Mapping[tuple[int, Direction, str], Mapping[int, Tile]]
 Factored = Mapping[tuple[int, Direction, str], Mapping[tuple[int, int], Tile]]
 """(recurrent matrices, direction, precision): (padded hidden size, padded rank) -> tile."""
 
-# `ieee` has no tensor cores; up to three matrices share these.
-SCALAR = {
-    32: Tile(4, 2, rows=8),
-    64: Tile(4, 2, rows=8),
-    128: Tile(8, 2, forms=False, rows=8),
+HELD = {
+    32: Tile(2, held=True, rows=8),
+    64: Tile(4, held=True, rows=8),
+    128: Tile(8, held=True, rows=8),
 }
-SCALAR_BACKWARD = {**SCALAR, 128: Tile(8, 1, forms=False, rows=8)}
+"""`bf16` with up to four matrices: 64 and 128 registers of a thread at H = 64 and 128."""
+
+# `ieee` has no tensor cores; up to three matrices share these.
+SCALAR = {32: Tile(4, rows=8), 64: Tile(4, rows=8), 128: Tile(8, rows=8)}

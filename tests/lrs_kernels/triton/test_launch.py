@@ -52,7 +52,7 @@ def paths(cases: list[Case]) -> list[tuple[str, Case]]:
     return [
         (path, case)
         for case in cases
-        for path in ("resident", "factored", "step")
+        for path in ("held", "resident", "factored", "step")
         if path != "factored" or (case.rank is not None and case.mask is None)
     ]
 
@@ -61,7 +61,9 @@ def paths(cases: list[Case]) -> list[tuple[str, Case]]:
 def path(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Sends every call down one path, whatever the table says of its size."""
     rows = 8  # so that a batch of 9 takes two programs
-    chosen = Plan(request.param, rows, Tile(4, 1), "asked for by a test")
+    held = request.param == "held"  # matrices formed on chip
+    way = "resident" if held else request.param
+    chosen = Plan(way, rows, Tile(4, held, ahead=1 + held), "asked for by a test")
     monkeypatch.setattr(operands, "plan", lambda *_: chosen)
     return request.param
 

@@ -101,8 +101,11 @@ class Constants:
         RP: rank, padded.
         FACTORED: multiply by W2 and W1 in turn.
         PRODUCT: precision of W1 @ W2 in the prologue.
-        TURNED: the forward pass loads its matrices transposed.
-        NS: stages of the loop over time.
+        AHEAD: steps that what a step reads is asked for before.
+        DIRECT: threads read and write the elements that they hold (`tiles.py`).
+        PAIRED: units lie in tiles so that threads reach two at once (`tiles.py`).
+        FLIPPED: products are formed transposed (`weights.py`).
+        HELD: matrices are kept in registers (`weights.py`).
         BN: hidden units of a program that runs one step.
         BK: inputs that it multiplies at a time.
 
@@ -121,8 +124,11 @@ class Constants:
     RP: int = 0
     FACTORED: bool = False
     PRODUCT: str = "ieee"
-    TURNED: bool = False
-    NS: int = 1
+    AHEAD: int = 1
+    DIRECT: bool = False
+    PAIRED: bool = False
+    FLIPPED: bool = False
+    HELD: bool = False
     BN: int = 0
     BK: int = 0
 

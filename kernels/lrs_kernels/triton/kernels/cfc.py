@@ -14,7 +14,7 @@ import triton.language as tl
 
 from lrs_kernels.triton.kernels.activations import sigmoid, tanh
 from lrs_kernels.triton.kernels.cell import CellKernels, Functions
-from lrs_kernels.triton.table import SCALAR, SCALAR_BACKWARD, Tile
+from lrs_kernels.triton.table import HELD, SCALAR, Tile
 
 
 @triton.jit
@@ -78,25 +78,25 @@ KERNELS = CellKernels(
         "no_gate": Functions(no_gate_step, no_gate_grad),
     },
     resident={
-        (3, "forward", "bf16"): {32: Tile(2, 2), 64: Tile(4, 2), 128: Tile(8, 2)},
-        (3, "backward", "bf16"): {32: Tile(2, 2), 64: Tile(4, 2), 128: Tile(8, 2)},
-        (4, "forward", "bf16"): {32: Tile(2, 2), 64: Tile(4, 2), 128: Tile(8, 2, forms=False)},
-        (4, "backward", "bf16"): {32: Tile(2, 2), 64: Tile(4, 2), 128: Tile(8, 2)},
-        (3, "forward", "tf32"): {32: Tile(2, 2), 64: Tile(4, 2), 128: Tile(8, 2, forms=False)},
-        (3, "backward", "tf32"): {32: Tile(2, 2), 64: Tile(4, 2), 128: Tile(16, 1, forms=False)},
-        (4, "forward", "tf32"): {32: Tile(2, 2), 64: Tile(4, 2)},
-        (4, "backward", "tf32"): {32: Tile(2, 2), 64: Tile(4, 2)},
-        (3, "forward", "tf32x3"): {32: Tile(2, 2), 64: Tile(4, 2)},
-        (3, "backward", "tf32x3"): {32: Tile(2, 2), 64: Tile(8, 1)},
-        (4, "forward", "tf32x3"): {32: Tile(2, 2), 64: Tile(4, 2)},
-        (4, "backward", "tf32x3"): {32: Tile(4, 2), 64: Tile(8, 2, forms=False)},
+        (3, "forward", "bf16"): HELD,
+        (3, "backward", "bf16"): HELD,
+        (4, "forward", "bf16"): HELD,
+        (4, "backward", "bf16"): HELD,
+        (3, "forward", "tf32"): {32: Tile(2), 64: Tile(4), 128: Tile(8)},
+        (3, "backward", "tf32"): {32: Tile(2), 64: Tile(4), 128: Tile(16)},
+        (4, "forward", "tf32"): {32: Tile(2), 64: Tile(4)},
+        (4, "backward", "tf32"): {32: Tile(2), 64: Tile(4)},
+        (3, "forward", "tf32x3"): {32: Tile(2), 64: Tile(4)},
+        (3, "backward", "tf32x3"): {32: Tile(2), 64: Tile(8)},
+        (4, "forward", "tf32x3"): {32: Tile(2), 64: Tile(4)},
+        (4, "backward", "tf32x3"): {32: Tile(4), 64: Tile(8)},
         (3, "forward", "ieee"): SCALAR,
-        (3, "backward", "ieee"): SCALAR_BACKWARD,
-        (4, "forward", "ieee"): {32: Tile(4, 2, rows=8), 64: Tile(8, 2, rows=8)},
-        (4, "backward", "ieee"): {32: Tile(4, 2, rows=8), 64: Tile(8, 2, forms=False, rows=8)},
+        (3, "backward", "ieee"): SCALAR,
+        (4, "forward", "ieee"): {32: Tile(4, rows=8), 64: Tile(8, rows=8)},
+        (4, "backward", "ieee"): {32: Tile(4, rows=8), 64: Tile(8, rows=8)},
     },
     factored={
-        (3, "forward", "bf16"): {(256, 16): Tile(8, 2), (256, 32): Tile(8, 2)},
-        (3, "backward", "bf16"): {(256, 16): Tile(8, 2), (256, 32): Tile(8, 2)},
+        (3, "forward", "bf16"): {(256, 16): Tile(8, rows=8), (256, 32): Tile(8, rows=8)},
+        (3, "backward", "bf16"): {(256, 16): Tile(8, rows=8), (256, 32): Tile(8, rows=8)},
     },
 )

@@ -12,7 +12,7 @@ import triton.language as tl
 
 from lrs_kernels.triton.kernels.activations import sigmoid, tanh
 from lrs_kernels.triton.kernels.cell import CellKernels, Functions
-from lrs_kernels.triton.table import Tile
+from lrs_kernels.triton.table import HELD, Tile
 
 
 @triton.jit
@@ -46,13 +46,13 @@ KERNELS = CellKernels(
         "standard": Functions(lstm_step, lstm_grad, history="cells", wants_before=True),
     },
     resident={
-        (4, "forward", "bf16"): {32: Tile(2, 2), 64: Tile(4, 2), 128: Tile(8, 2, forms=False)},
-        (4, "backward", "bf16"): {32: Tile(2, 2), 64: Tile(4, 2), 128: Tile(8, 2)},
-        (4, "forward", "tf32"): {32: Tile(2, 2), 64: Tile(4, 2)},
-        (4, "backward", "tf32"): {32: Tile(2, 2), 64: Tile(4, 2)},
-        (4, "forward", "tf32x3"): {32: Tile(2, 2), 64: Tile(4, 2)},
-        (4, "backward", "tf32x3"): {32: Tile(2, 2), 64: Tile(8, 2, forms=False)},
-        (4, "forward", "ieee"): {32: Tile(4, 2, rows=8), 64: Tile(8, 2, rows=8)},
-        (4, "backward", "ieee"): {32: Tile(4, 2, rows=8), 64: Tile(8, 2, forms=False, rows=8)},
+        (4, "forward", "bf16"): HELD,
+        (4, "backward", "bf16"): HELD,
+        (4, "forward", "tf32"): {32: Tile(2), 64: Tile(4)},
+        (4, "backward", "tf32"): {32: Tile(2), 64: Tile(4)},
+        (4, "forward", "tf32x3"): {32: Tile(2), 64: Tile(4)},
+        (4, "backward", "tf32x3"): {32: Tile(2), 64: Tile(8)},
+        (4, "forward", "ieee"): {32: Tile(4, rows=8), 64: Tile(8, rows=8)},
+        (4, "backward", "ieee"): {32: Tile(4, rows=8), 64: Tile(8, rows=8)},
     },
 )

@@ -10,7 +10,7 @@ import triton.language as tl
 
 from lrs_kernels.triton.kernels.activations import tanh
 from lrs_kernels.triton.kernels.cell import CellKernels, Functions
-from lrs_kernels.triton.table import SCALAR, SCALAR_BACKWARD, Tile
+from lrs_kernels.triton.table import HELD, SCALAR, Tile
 
 
 @triton.jit
@@ -39,31 +39,19 @@ def relu_grad(d, d_cell, saved, now, before, K: tl.constexpr):
     return dz, dz, tl.zeros_like(d), d_cell
 
 
-_LARGEST = Tile(16, 2, forms=False)
-
 KERNELS = CellKernels(
     functions={
         "tanh": Functions(tanh_step, tanh_grad, history="y"),
         "relu": Functions(relu_step, relu_grad, history="y"),
     },
     resident={
-        (1, "forward", "bf16"): {
-            32: Tile(2, 2),
-            64: Tile(4, 2),
-            128: Tile(8, 2),
-            256: Tile(16, 2, forms=False),
-        },
-        (1, "backward", "bf16"): {
-            32: Tile(2, 2),
-            64: Tile(4, 2),
-            128: Tile(8, 2),
-            256: Tile(16, 2, forms=False),
-        },
-        (1, "forward", "tf32"): {32: Tile(2, 2), 64: Tile(4, 2), 128: Tile(8, 2, forms=False)},
-        (1, "backward", "tf32"): {32: Tile(2, 2), 64: Tile(4, 2), 128: Tile(8, 2, forms=False)},
-        (1, "forward", "tf32x3"): {32: Tile(2, 2), 64: Tile(8, 2)},
-        (1, "backward", "tf32x3"): {32: Tile(2, 2), 64: Tile(8, 2)},
+        (1, "forward", "bf16"): {**HELD, 256: Tile(16, rows=8)},
+        (1, "backward", "bf16"): {**HELD, 256: Tile(16, rows=8)},
+        (1, "forward", "tf32"): {32: Tile(2), 64: Tile(4), 128: Tile(8)},
+        (1, "backward", "tf32"): {32: Tile(2), 64: Tile(4), 128: Tile(8)},
+        (1, "forward", "tf32x3"): {32: Tile(2), 64: Tile(8)},
+        (1, "backward", "tf32x3"): {32: Tile(2), 64: Tile(8)},
         (1, "forward", "ieee"): SCALAR,
-        (1, "backward", "ieee"): SCALAR_BACKWARD,
+        (1, "backward", "ieee"): SCALAR,
     },
 )

@@ -2,8 +2,9 @@
 
 A program owns BB rows of the batch and all H units of one member of the population: the state
 never leaves its registers, no program waits for another, nothing that was written to global memory
-is read back. Letters as in `weights.py`; T time, B batch, P population, G recurrent matrices, S
-saved tiles.
+is read back. What a step reads from memory was asked for AHEAD steps before (`reads.py`). Tiles are
+`(HP, BB)`, units by rows. Letters as in `weights.py`; T time, B batch, P population, G recurrent
+matrices, S saved tiles.
 """
 
 from __future__ import annotations
@@ -11,8 +12,23 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
-from lrs_kernels.triton.kernels.tiles import cut, get, get_all, place, put, put_all, stretch
+from lrs_kernels.triton.kernels.reads import read_backward, read_forward
+from lrs_kernels.triton.kernels.tiles import get, put, put_all, stretch, units
 from lrs_kernels.triton.kernels.weights import load_weights, project, pull_back
+
+
+@triton.jit
+def place(B, K: tl.constexpr):
+    """Member, rows `(1, BB)`, units `(HP, 1)`, batch size, which rows and which elements are real.
+
+    Offsets are 64-bit: T B 3H passes 2^31 at sizes people use.
+    """
+    member = tl.program_id(1).to(tl.int64)
+    row = (tl.program_id(0) * K.BB + tl.arange(0, K.BB)).to(tl.int64)[None, :]
+    unit = units(K)[:, None]
+    batch = B.to(tl.int64)
+    real_row = row < batch
+    return member, row, unit, batch, real_row, real_row & (unit < K.H)
 
 
 @triton.jit(do_not_specialize=["T", "B"])
@@ -25,7 +41,7 @@ def scan_forward_kernel(
     p_c0,  # None or (P, B, H)
     p_bias,  # None or (P, H), of the gate `after`
     p_dt,  # None or (P, T, B)
-    p_reset,  # None or (P, T, B) bytes
+    p_reset,  # None or (P, T, B) integers
     p_y,  # (P, T, B, H), out
     p_c_n,  # None or (P, B, H), out; together with p_c0
     p_gates,  # None or (P, T, B, S*H), out
@@ -43,23 +59,21 @@ def scan_forward_kernel(
 ):
     """Forward pass of a batch tile (grid axis 0) of a member (grid axis 1)."""
     member, row, unit, batch, real_row, real = place(B, K)
-    left, right = load_weights(
-        p_left, p_right, p_mask, left_p, right_p, mask_p, member, K.TURNED, K
-    )
-    bias = tl.full((K.BB, K.HP), 0.0, K.ACC)
+    left, right = load_weights(p_left, p_right, p_mask, left_p, right_p, mask_p, member, False, K)
+    bias = tl.full((K.HP, K.BB), 0.0, K.ACC)
     if p_bias is not None:
-        bias += get(p_bias + member * K.H + unit, unit < K.H, K)[None, :]
-    end = (member * batch + row)[:, None] * K.H + unit[None, :]  # (BB, HP) in a (P * B, H) table
-    first = member * T * batch + row  # (BB,), row of step 0 in a (P * T * B, ...) table
-    narrow = first[:, None] * K.H + unit[None, :]
+        bias += get(p_bias + member * K.H + unit, unit < K.H, K)
+    end = (member * batch + row) * K.H + unit  # (HP, BB) in a (P * B, H) table
+    first = member * T * batch + row  # (1, BB), row of step 0 in a (P * T * B, ...) table
+    narrow = first * K.H + unit
     state = get(p_h0 + end, real, K)
     cell = state
     if p_c0 is not None:
         cell = get(p_c0 + end, real, K)
-    p_x += member * x_p + row[:, None] * x_b + unit[None, :]
+    p_x += member * x_p + row * x_b + unit
     p_y += narrow
     if p_gates is not None:
-        p_gates += first[:, None] * (K.cell.saved * K.H) + unit[None, :]
+        p_gates += first * (K.cell.saved * K.H) + unit
     if p_cells is not None:
         p_cells += narrow
     if p_time is not None:
@@ -68,33 +82,44 @@ def scan_forward_kernel(
         p_dt += first
     if p_reset is not None:
         p_reset += first
-    for _ in tl.range(0, T, num_stages=K.NS):
+    AHEAD: tl.constexpr = K.AHEAD
+    remaining = tl.full((1, K.BB), 0, tl.int32) + T
+    queue = ()
+    for i in tl.static_range(AHEAD):
+        queue += (
+            read_forward(p_x, p_dt, p_reset, x_t, batch, real, real_row, remaining, i, K),
+        )  # fmt: skip
+    for _ in range(T):
+        x, span, flag = queue[0]
+        queue = queue[1:]
+        queue += (
+            read_forward(p_x, p_dt, p_reset, x_t, batch, real, real_row, remaining, AHEAD, K),
+        )  # fmt: skip
+        remaining -= 1
         if p_reset is not None:
-            forget = cut(p_reset, real_row)
-            state = tl.where(forget, 0.0, state)
+            state = tl.where(flag != 0, 0.0, state)
             if p_c0 is not None:
-                cell = tl.where(forget, 0.0, cell)
+                cell = tl.where(flag != 0, 0.0, cell)
             p_reset += batch
-        x = get_all(p_x, K.cell.gates, real, K)
         z = project(state, left, right, x, bias, K)
         if p_time is not None:
-            put(p_time, z[2], real)
+            put(p_time, z[2], real, K)
             p_time += batch * K.H
         if p_dt is not None:
-            z = stretch(z, p_dt, real_row, K)
+            z = stretch(z, span, K)
             p_dt += batch
         saved, state, cell = K.cell.step(z, x, state, cell, K)
-        put(p_y, state, real)
+        put(p_y, state, real, K)
         if p_gates is not None:
             put_all(p_gates, saved, K.cell.saved, real, K)
             p_gates += batch * (K.cell.saved * K.H)
         if p_cells is not None:
-            put(p_cells, cell, real)
+            put(p_cells, cell, real, K)
             p_cells += batch * K.H
         p_x += x_t
         p_y += batch * K.H
     if p_c_n is not None:
-        put(p_c_n + end, cell, real)
+        put(p_c_n + end, cell, real, K)
 
 
 @triton.jit(do_not_specialize=["T", "B"])
@@ -110,7 +135,7 @@ def scan_backward_kernel(
     p_mask,
     p_dt,  # None or (P, T, B)
     p_time,  # None or (P, T, B, H)
-    p_reset,  # None or (P, T, B) bytes
+    p_reset,  # None or (P, T, B) integers
     p_dz,  # (P, T, B, G*H), out
     p_dz_h,  # None or (P, T, B, G*H), out: of the recurrent products, where it differs
     p_dh0,  # (P, B, H), out
@@ -128,26 +153,32 @@ def scan_backward_kernel(
 ):
     """Walk back once: dL/dz of every step, dL/dh_0, and dL/dc_0 and dL/d dt where asked."""
     member, row, unit, batch, real_row, real = place(B, K)
-    left, right = load_weights(p_left, p_right, p_mask, left_p, right_p, mask_p, member, False, K)
-    end = (member * batch + row)[:, None] * K.H + unit[None, :]  # (BB, HP) in a (P * B, H) table
-    last = (member * T + (T - 1)) * batch + row  # (BB,), row of step T - 1 in a (P * T * B) table
-    narrow = last[:, None] * K.H + unit[None, :]
-    d_state = tl.full((K.BB, K.HP), 0.0, K.ACC)
-    d_cell = tl.full((K.BB, K.HP), 0.0, K.ACC)
+    TURNED: tl.constexpr = K.HELD or K.FACTORED
+    left, right = load_weights(p_left, p_right, p_mask, left_p, right_p, mask_p, member, TURNED, K)
+    end = (member * batch + row) * K.H + unit  # (HP, BB) in a (P * B, H) table
+    last = (member * T + (T - 1)) * batch + row  # (1, BB), row of step T - 1 in a (P * T * B) table
+    narrow = last * K.H + unit
+    d_state = tl.full((K.HP, K.BB), 0.0, K.ACC)
+    d_cell = tl.full((K.HP, K.BB), 0.0, K.ACC)
     if p_d_final is not None:
         d_state += get(p_d_final + end, real, K)
     if p_dc_n is not None:
         d_cell += get(p_dc_n + end, real, K)
-    back = member * dy_p + tl.cast(T - 1, tl.int64) * dy_t
+    now = d_cell
+    initial = d_cell
     if p_dy is not None:
-        p_dy += back + row[:, None] * dy_b + unit[None, :]
+        p_dy += member * dy_p + tl.cast(T - 1, tl.int64) * dy_t + row * dy_b + unit
     if p_gates is not None:
-        p_gates += last[:, None] * (K.cell.saved * K.H) + unit[None, :]
-    p_dz += last[:, None] * (K.cell.gates * K.H) + unit[None, :]
+        p_gates += last * (K.cell.saved * K.H) + unit
+    p_dz += last * (K.cell.gates * K.H) + unit
     if p_dz_h is not None:
-        p_dz_h += last[:, None] * (K.cell.gates * K.H) + unit[None, :]
+        p_dz_h += last * (K.cell.gates * K.H) + unit
     if p_states is not None:
         p_states += narrow
+    if p_initial is not None:
+        # Every state is read once: what is `before` now is `now` one step earlier.
+        initial = get(p_initial + end, real, K)
+        now = get(p_states, real, K)
     if p_time is not None:
         p_time += narrow
     if p_dt is not None:
@@ -156,56 +187,66 @@ def scan_backward_kernel(
         p_d_dt += last
     if p_reset is not None:
         p_reset += last
-    now = d_cell
-    before = d_cell
-    if p_initial is not None:
-        t = tl.full((K.BB, 1), 0, tl.int32) + (T - 1)  # a block: interpreted masks are no scalars
-        initial = get(p_initial + end, real, K)
-        now = get(p_states, real, K)
-    for _ in tl.range(0, T, num_stages=K.NS):
-        if p_reset is not None:
-            forget = cut(p_reset, real_row)
+    AHEAD: tl.constexpr = K.AHEAD
+    remaining = tl.full((1, K.BB), 0, tl.int32) + T
+    queue = ()
+    for i in tl.static_range(AHEAD):
+        queue += (
+            read_backward(
+                p_dy, p_gates, p_states, p_time, p_dt, p_reset, dy_t, batch, real, real_row,
+                remaining, i, K,
+            ),
+        )  # fmt: skip
+    for _ in range(T):
+        saved, dy, states, time, span, flag = queue[0]
+        queue = queue[1:]
+        queue += (
+            read_backward(
+                p_dy, p_gates, p_states, p_time, p_dt, p_reset, dy_t, batch, real, real_row,
+                remaining, AHEAD, K,
+            ),
+        )  # fmt: skip
+        forget = flag != 0
+        before = states
         if p_initial is not None:
-            # Every state is read once: what is `before` now is `now` one step earlier.
-            later = t > 0
-            p_states -= batch * K.H
-            earlier = tl.where(later, get(p_states, real & later, K), initial)
+            earlier = tl.where(remaining > 1, states, initial)
             before = earlier
             if p_reset is not None:
                 before = tl.where(forget, 0.0, earlier)
-            t -= 1
-        elif p_states is not None:
-            now = get(p_states, real, K)
-            p_states -= batch * K.H
-        saved = ()
-        if p_gates is not None:
-            saved = get_all(p_gates, K.cell.saved, real, K)
-            p_gates -= batch * (K.cell.saved * K.H)
-        if p_dy is not None:
-            d_state += get(p_dy, real, K)
-            p_dy -= dy_t
-        dz, dz_h, direct, d_cell = K.cell.grad(d_state, d_cell, saved, now, before, K)
+        else:
+            now = states
+        dz, dz_h, direct, d_cell = K.cell.grad(d_state + dy, d_cell, saved, now, before, K)
         if p_initial is not None:
             now = earlier
         if p_d_dt is not None:
-            put(p_d_dt, tl.sum(dz[2] * get(p_time, real, K), axis=1), real_row)
+            put(p_d_dt, tl.sum(dz[2] * time, axis=0)[None, :], real_row, K)
             p_d_dt -= batch
-            p_time -= batch * K.H
         if p_dt is not None:
-            dz = stretch(dz, p_dt, real_row, K)
+            dz = stretch(dz, span, K)
             dz_h = dz
-            p_dt -= batch
+        d_state = pull_back(dz_h, left, right, direct, K)
         put_all(p_dz, dz, K.cell.gates, real, K)
         p_dz -= batch * (K.cell.gates * K.H)
         if p_dz_h is not None:
             put_all(p_dz_h, dz_h, K.cell.gates, real, K)
             p_dz_h -= batch * (K.cell.gates * K.H)
-        d_state = pull_back(dz_h, left, right, direct, K)
         if p_reset is not None:
             d_state = tl.where(forget, 0.0, d_state)
             if p_dc0 is not None:
                 d_cell = tl.where(forget, 0.0, d_cell)
+        remaining -= 1
+        if p_dy is not None:
+            p_dy -= dy_t
+        if p_gates is not None:
+            p_gates -= batch * (K.cell.saved * K.H)
+        if p_states is not None:
+            p_states -= batch * K.H
+        if p_time is not None:
+            p_time -= batch * K.H
+        if p_dt is not None:
+            p_dt -= batch
+        if p_reset is not None:
             p_reset -= batch
-    put(p_dh0 + end, d_state, real)
+    put(p_dh0 + end, d_state, real, K)
     if p_dc0 is not None:
-        put(p_dc0 + end, d_cell, real)
+        put(p_dc0 + end, d_cell, real, K)

@@ -16,7 +16,7 @@ import triton
 import triton.language as tl
 
 from lrs_kernels.triton.kernels.step_products import place_step, products, pulled_back
-from lrs_kernels.triton.kernels.tiles import cut, get, get_all, put, put_all, stretch
+from lrs_kernels.triton.kernels.tiles import get, get_all, get_raw, put, put_all, stretch
 
 
 @triton.jit(do_not_specialize=["t", "T", "B", "prev_at"])
@@ -27,7 +27,7 @@ def step_forward_kernel(
     p_c_prev,  # None, c0 (P, B, H) or the cells (P, T, B, H), as p_prev
     p_bias,  # None or (P, H), of the gate `after`
     p_dt,  # None or (P, T, B)
-    p_reset,  # None or (P, T, B) bytes
+    p_reset,  # None or (P, T, B) integers
     p_y,  # (P, T, B, H), out
     p_gates,  # None or (P, T, B, S*H), out
     p_cells,  # None or (P, T, B, H), out
@@ -49,7 +49,7 @@ def step_forward_kernel(
     narrow = here[:, None] * K.H + unit[None, :]
     forget = real_row[:, None] & (row < 0)[:, None]
     if p_reset is not None:
-        forget = cut(p_reset + here, real_row)
+        forget = (get_raw(p_reset + here, real_row, K) != 0)[:, None]
     before = member * prev_p + (prev_at + row[:, None]) * K.H
     recurrent = products(p_prev + before, p_w + member * w_p, real_row, forget, unit, K)
     p_x += member * x_p + t.to(tl.int64) * x_t + row[:, None] * x_b + unit[None, :]
@@ -62,17 +62,17 @@ def step_forward_kernel(
     for gate in tl.static_range(G):
         z += (recurrent[gate] + (bias if gate == K.cell.after else x[gate]),)
     if p_time is not None:
-        put(p_time + narrow, z[2], real)
+        put(p_time + narrow, z[2], real, K)
     if p_dt is not None:
-        z = stretch(z, p_dt + here, real_row, K)
+        z = stretch(z, get(p_dt + here, real_row, K)[:, None], K)
     state = tl.where(forget, 0.0, get(p_prev + before + unit[None, :], real, K))
     cell = state
     if p_c_prev is not None:
         cell = tl.where(forget, 0.0, get(p_c_prev + before + unit[None, :], real, K))
     saved, state, cell = K.cell.step(z, x, state, cell, K)
-    put(p_y + narrow, state, real)
+    put(p_y + narrow, state, real, K)
     if p_cells is not None:
-        put(p_cells + narrow, cell, real)
+        put(p_cells + narrow, cell, real, K)
     if p_gates is not None:
         p_gates += here[:, None] * (K.cell.saved * K.H) + unit[None, :]
         put_all(p_gates, saved, K.cell.saved, real, K)
@@ -89,7 +89,7 @@ def step_backward_kernel(
     p_w,  # (P, G, H, H)
     p_dt,  # None or (P, T, B)
     p_time,  # None or (P, T, B, H)
-    p_reset,  # None or (P, T, B) bytes
+    p_reset,  # None or (P, T, B) integers
     p_dz,  # (P, T, B, G*H), out
     p_dz_h,  # None or (P, T, B, G*H), out: of the recurrent products, where it differs
     p_dh0,  # (P, B, H), out
@@ -118,9 +118,9 @@ def step_backward_kernel(
         p_next += after[:, None] * (K.cell.gates * K.H)
         d += pulled_back(p_next, p_w + member * w_p, real_row, unit, K)
         if p_reset is not None:
-            d = tl.where(cut(p_reset + after, real_row), 0.0, d)
+            d = tl.where((get_raw(p_reset + after, real_row, K) != 0)[:, None], 0.0, d)
     if t < 0:
-        put(p_dh0 + end, d, real)
+        put(p_dh0 + end, d, real, K)
     else:
         here = (member * T + t) * B + row  # (BB,)
         narrow = here[:, None] * K.H + unit[None, :]
@@ -133,7 +133,7 @@ def step_backward_kernel(
             saved = get_all(p_gates + gates_at, K.cell.saved, real, K)
         forget = real & (row < 0)[:, None]
         if p_reset is not None:
-            forget = forget | cut(p_reset + here, real_row)
+            forget = forget | (get_raw(p_reset + here, real_row, K) != 0)[:, None]
         now = d
         if p_states is not None:
             now = get(p_states + narrow, real, K)
@@ -146,13 +146,13 @@ def step_backward_kernel(
             d_cell = get(p_dc + end, real, K)
         dz, dz_h, direct, d_cell = K.cell.grad(d, d_cell, saved, now, before, K)
         if p_dc is not None:
-            put(p_dc + end, tl.where(forget, 0.0, d_cell), real)
+            put(p_dc + end, tl.where(forget, 0.0, d_cell), real, K)
         if p_d_dt is not None:
-            put(p_d_dt + narrow, dz[2] * get(p_time + narrow, real, K), real)
+            put(p_d_dt + narrow, dz[2] * get(p_time + narrow, real, K), real, K)
         if p_dt is not None:
-            dz = stretch(dz, p_dt + here, real_row, K)
+            dz = stretch(dz, get(p_dt + here, real_row, K)[:, None], K)
         dz_at = here[:, None] * (K.cell.gates * K.H) + unit[None, :]
         put_all(p_dz + dz_at, dz, K.cell.gates, real, K)
         if CARRIED:
-            put(p_direct + end, direct, real)
+            put(p_direct + end, direct, real, K)
             put_all(p_dz_h + dz_at, dz_h, K.cell.gates, real, K)

@@ -1,26 +1,36 @@
-"""The prologue: recurrent weights on their way into shared memory, and the products with them.
+"""The prologue: recurrent weights on their way onto the chip, and the products with them.
 
 A kernel asks once, before its time loop, for the `left` and `right` part of every gate's matrix and
 then multiplies by them in every step. Three kinds of weights look alike to it:
 
 - dense: left is `W`, or `W * M` where there is a mask;
 - low rank, formed here: left is `W1 @ W2 * M`, computed on chip; no launch, no round trip;
-- FACTORED, for a mask of all ones: left is `W1`, right is `W2`, and `h @ W.T` becomes
-  `(h @ W2.T) @ W1.T`. It needs 2 H r instead of H^2 numbers on chip, which is how H = 256 fits.
+- FACTORED, for a mask of all ones: left is `W1`, right is `W2`, and `W @ h` becomes
+  `W1 @ (W2 @ h)`. It needs 2 H r instead of H^2 numbers on chip, which is how H = 256 fits.
 
-Forward passes multiply by transposed matrices. Tensor cores read those from shared memory without a
-copy, scalar arithmetic (`ieee`) does not: there the prologue loads them TURNED, once.
+States are columns, so a product is `W @ h`, weights first: tensor cores take 16 rows of their first
+operand but 8 columns of the second, and 8 batch rows fill them. Backward passes multiply by
+transposed matrices, which the prologue loads TURNED, once.
 
-Letters: H hidden size, R rank; HP and RP the same, padded to powers of two (at least 16, the
-smallest inner size of `tl.dot`). Padding is zero, so padded units stay out of every sum. DT is the
-type operands are rounded to, OP the type they are multiplied in (it differs from DT only in the
-interpreter, which cannot multiply bfloat16), ACC the type of sums.
+Scalar arithmetic (`ieee`) wants the other order: threads side by side on units, whose weights lie
+side by side. So there products are formed transposed (K.FLIPPED), of matrices that lie so.
+
+With K.HELD the matrices stay in the registers of the threads that multiply by them, for all T
+steps; else in shared memory, which every step reads again. There they must lie in the order of
+the products, so such a pass is given whole matrices, and the way back gets them transposed.
+
+Letters: H hidden size, R rank, BB batch rows; HP and RP are H and R padded to powers of two (at
+least 16, the smallest inner size of `tl.dot`). Padding is zero, so padded units stay out of every
+sum. DT is the type operands are rounded to, OP the type they are multiplied in (it differs from DT
+only in the interpreter, which cannot multiply bfloat16), ACC the type of sums.
 """
 
 from __future__ import annotations
 
 import triton
 import triton.language as tl
+
+from lrs_kernels.triton.kernels.tiles import in_order
 
 RANK_CHUNK = tl.constexpr(32)
 """Columns of W1 multiplied at a time in the prologue: keeps its registers below the loop's."""
@@ -30,6 +40,16 @@ RANK_CHUNK = tl.constexpr(32)
 def round_to(x, K: tl.constexpr):
     """A block as an operand of products."""
     return x.to(K.DT).to(K.OP)
+
+
+@triton.jit
+def multiply(a, b, total, K: tl.constexpr):
+    """`total + a @ b`; with K.FLIPPED `a` comes transposed, and so the product is formed."""
+    if K.FLIPPED:
+        flipped = tl.dot(b.T, a, total.T, input_precision=K.PREC, out_dtype=K.ACC)
+        return flipped.T
+    else:
+        return tl.dot(a, b, total, input_precision=K.PREC, out_dtype=K.ACC)
 
 
 @triton.jit
@@ -47,11 +67,31 @@ def load_weights(
     left = ()
     right = ()
     for gate in tl.static_range(G):
-        left += (_left(p_left, p_right, p_mask, gate, TURNED, K),)
+        weight = in_order(_left(p_left, p_right, p_mask, gate, TURNED, K), K)
+        if K.HELD and K.DIRECT:
+            weight = _held(weight, K)
+            tl.debug_barrier()  # gate by gate: all at once would not fit the registers
+        left += (weight,)
         if K.FACTORED:
             p_w2 = p_right + gate * K.R * K.H
             right += (round_to(_load(p_w2, ranks, tl.arange(0, K.HP), K.R, K.H, TURNED), K),)
     return left, right
+
+
+@triton.jit
+def _held(weight, K: tl.constexpr):
+    """The rounded matrix, spread over the threads as accumulators of the loop's products are.
+
+    As it lies there it is an operand of the next product (both are 16 x 16 blocks of 16-bit
+    numbers), so nothing moves in the loop. Layouts cannot be asked for: a product of the loop's
+    shape lends its own, to a second operand that the assembly ignores.
+    """
+    nothing = tl.full((K.HP, 16), 0.0, K.DT)
+    lender = tl.dot(nothing, tl.full((16, K.BB), 0.0, K.DT), out_dtype=K.ACC)
+    layout = tl.broadcast_to(tl.sum(lender, axis=1).to(K.DT)[:, None], (K.HP, K.HP))
+    return tl.inline_asm_elementwise(
+        "mov.b32 $0, $1; // $2", "=r,r,r", [weight, layout], K.DT, is_pure=True, pack=2
+    )
 
 
 @triton.jit
@@ -93,47 +133,53 @@ def _left(p_left, p_right, p_mask, gate: tl.constexpr, TURNED: tl.constexpr, K: 
 
 
 @triton.jit
-def _transposed(w, K: tl.constexpr):
-    """What the prologue has left, transposed; TURNED it is already."""
-    if K.TURNED:
-        return w
-    else:
-        return w.T
-
-
-@triton.jit
-def multiply(a, b, total, K: tl.constexpr):
-    """`total + a @ b`."""
-    return tl.dot(a, b, total, input_precision=K.PREC, out_dtype=K.ACC)
-
-
-@triton.jit
 def project(state, left, right, x, bias, K: tl.constexpr):
-    """Pre-activations `x + state @ W.T` of all gates; `bias` stands for x at the gate `after`."""
+    """Pre-activations `x + W @ state` of all gates; `bias` stands for x at the gate `after`."""
     G: tl.constexpr = K.cell.gates
     h = round_to(state, K)
     z = ()
     for gate in tl.static_range(G):
         start = bias if gate == K.cell.after else x[gate]
-        w = _transposed(left[gate], K)
         if K.FACTORED:
-            w2 = _transposed(right[gate], K)
-            low = tl.dot(h, w2, input_precision=K.PREC, out_dtype=K.ACC)  # (BB, RP)
-            z += (multiply(round_to(low, K), w, start, K),)
+            low = tl.dot(right[gate], h, input_precision=K.PREC, out_dtype=K.ACC)  # (RP, BB)
+            z += (multiply(left[gate], round_to(low, K), start, K),)
         else:
-            z += (multiply(h, w, start, K),)
+            z += (multiply(left[gate], h, start, K),)
     return z
 
 
 @triton.jit
 def pull_back(dz, left, right, d, K: tl.constexpr):
-    """`d + dz @ W`, summed over all gates: what reaches h_{t-1}."""
+    """`d + W.T @ dz`, summed over all gates: what reaches h_{t-1}; weights are TURNED."""
     G: tl.constexpr = K.cell.gates
+    operands = ()
+    for gate in tl.static_range(G):  # all of them first: one barrier then serves all
+        operands += (round_to(dz[gate], K),)
+    # No gate waits for another: each has a sum of its own, and `d` is in the first.
+    sums = ()
     for gate in tl.static_range(G):
-        dz_gate = round_to(dz[gate], K)
+        total = d if gate == 0 else tl.full((K.HP, K.BB), 0.0, K.ACC)
         if K.FACTORED:
-            low = tl.dot(dz_gate, left[gate], input_precision=K.PREC, out_dtype=K.ACC)  # (BB, RP)
-            d = multiply(round_to(low, K), right[gate], d, K)
+            low = tl.dot(left[gate], operands[gate], input_precision=K.PREC, out_dtype=K.ACC)
+            sums += (_multiply_apart(right[gate], round_to(low, K), total, K),)  # low (RP, BB)
         else:
-            d = multiply(dz_gate, left[gate], d, K)
-    return d
+            sums += (_multiply_apart(left[gate], operands[gate], total, K),)
+    total = sums[0]
+    for gate in tl.static_range(1, G):
+        total += sums[gate]
+    return total
+
+
+@triton.jit
+def _multiply_apart(a, b, total, K: tl.constexpr):
+    """`total + a @ b`, never continued by a later sum.
+
+    Without the last argument the compiler would make one chain of products again of products that
+    are added. It says nothing else: it concerns 8-bit floats.
+    """
+    if K.FLIPPED:
+        return multiply(a, b, total, K)
+    else:
+        return tl.dot(
+            a, b, total, input_precision=K.PREC, out_dtype=K.ACC, max_num_imprecise_acc=16
+        )  # fmt: skip
