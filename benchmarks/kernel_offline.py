@@ -55,7 +55,8 @@ _IN_FLOAT32 = {
 """Parameters and states, which stay in float32 when sequences are stored in bfloat16."""
 
 _POSITIONS = ("T", "B", "t", "prev_at")
-"""Arguments that need not be multiples of 16, as pointers always are and strides mostly."""
+_UNSPECIALISED = ("x_p", "x_t", "x_b", "dy_p", "dy_t", "dy_b")
+"""Arguments that kernels know nothing of; of others they know whether 16 divides them."""
 
 PLAIN = frozenset({"p_dt", "p_time", "p_d_dt", "p_reset"})
 """Optional arguments that are absent in the plainest call."""
@@ -253,7 +254,9 @@ def _source(kernel: Kernel) -> tuple[ASTSource, dict[str, Any]]:
             constexprs[at,] = fixed if name == "K" else None
         else:
             signature[name] = _type(name, kernel)
-            if name.startswith("p_") or (kernel.aligned and name not in _POSITIONS):
+            in_steps = kernel.plan.path == "step"
+            unknown = _POSITIONS if in_steps else (*_POSITIONS, *_UNSPECIALISED)
+            if name.startswith("p_") or (kernel.aligned and name not in unknown):
                 attributes[at,] = [["tt.divisibility", 16]]
     source = ASTSource(fn=function, signature=signature, constexprs=constexprs, attrs=attributes)
     return source, options
