@@ -1,4 +1,4 @@
-"""Compiles the kernels for sm_90 (H100, H200) on any machine and says what became of them.
+"""Compiles the kernels on any machine, for sm_90 (H100, H200) and others, and says what came of it.
 
 No GPU is needed: Triton's wheel brings the assembler. So every entry of the configuration table can
 be held to its promise (no spilled register, shared memory within the limit) wherever tests run, and
@@ -21,7 +21,7 @@ import triton
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
-from benchmarks.kernel_sass import Resources, disassemble, time_loop
+from benchmarks.kernel_sass import Resources, disassemble, load_distance, time_loop
 from lrs_kernels.cell import Cell
 from lrs_kernels.triton import config
 from lrs_kernels.triton.cells import kernel_cells
@@ -32,7 +32,8 @@ from lrs_kernels.triton.kernels.step import step_backward_kernel, step_forward_k
 from lrs_kernels.triton.operands import INTERPRETED, constants
 from lrs_kernels.triton.table import DIRECTIONS, Direction, Tile
 
-TARGET = GPUTarget("cuda", 90, 32)
+OTHERS = (80, 86, 89, 100, 120)
+"""Compute capabilities of which a sample is compiled: A100, RTX 30 and 40, B200, RTX 50."""
 
 _IN_FLOAT32 = {
     "p_prev",
@@ -52,6 +53,10 @@ _IN_FLOAT32 = {
     "p_initial",
 }
 """Parameters and states, which stay in float32 when sequences are stored in bfloat16."""
+
+_POSITIONS = ("T", "B", "t", "prev_at")
+_UNSPECIALISED = ("x_p", "x_t", "x_b", "dy_p", "dy_t", "dy_b")
+"""Arguments that kernels know nothing of; of others they know whether 16 divides them."""
 
 PLAIN = frozenset({"p_dt", "p_time", "p_d_dt", "p_reset"})
 """Optional arguments that are absent in the plainest call."""
@@ -85,7 +90,9 @@ class Kernel(NamedTuple):
         plan: path and tile.
         storage: Triton's name of the dtype of sequences, `fp32` or `bf16`.
         absent: optional arguments that are None.
-        paired: whether tensors are aligned as those of even sizes are.
+        paired: whether two units may be read at once, as at even sizes.
+        aligned: whether strides are multiples of 16.
+        capability: compute capability, times ten.
 
     """
 
@@ -98,6 +105,8 @@ class Kernel(NamedTuple):
     storage: str = "fp32"
     absent: frozenset[str] = frozenset()
     paired: bool = True
+    aligned: bool = True
+    capability: int = 90
 
 
 class Report(NamedTuple):
@@ -107,15 +116,17 @@ class Report(NamedTuple):
         resources: registers and spills.
         shared: shared memory of a block, bytes.
         loop: instructions of the time loop by name.
+        load_distance: share of the loop between a load and its first use (`kernel_sass`).
 
     """
 
     resources: Resources
     shared: int
     loop: Counter[str]
+    load_distance: float
 
 
-def compile_for_sm90(kernel: Kernel) -> Report:
+def compile_offline(kernel: Kernel) -> Report:
     """Compile one kernel and read the result.
 
     Raises:
@@ -129,11 +140,13 @@ def compile_for_sm90(kernel: Kernel) -> Report:
     try:
         # On failure Triton prints the whole program; the message of the error is enough.
         with contextlib.redirect_stdout(printed):
-            compiled = triton.compile(source, target=TARGET, options=options)
+            compiled = triton.compile(
+                source, target=GPUTarget("cuda", kernel.capability, 32), options=options
+            )
     except Exception as error:
         raise RuntimeError(f"{describe(kernel)}: {str(error)[:300]}") from error
     resources, text = disassemble(compiled.asm["cubin"])
-    return Report(resources, compiled.metadata.shared, time_loop(text))
+    return Report(resources, compiled.metadata.shared, time_loop(text), load_distance(text))
 
 
 def table_kernels() -> list[Kernel]:
@@ -180,6 +193,26 @@ def plain_kernels() -> list[Kernel]:
     ]  # fmt: skip
 
 
+def odd_kernels() -> list[Kernel]:
+    """Calls of sizes that are no multiple of anything: no pairs, no aligned strides."""
+    return [
+        kernel._replace(hidden=kernel.hidden * 3 // 4 + 1, paired=False, aligned=False)
+        for kernel in table_kernels()
+        if kernel.precision == "bf16" and kernel.hidden in (64, 128)
+    ]
+
+
+def kernels_elsewhere() -> list[Kernel]:
+    """A sample of the table for every other kind of GPU."""
+    sizes = {("bf16", 64), ("bf16", 128), ("tf32", 64)}
+    return [
+        kernel._replace(capability=capability)
+        for capability in OTHERS
+        for kernel in table_kernels()
+        if kernel.cell in ("cfc", "lstm") and (kernel.precision, kernel.hidden) in sizes
+    ]
+
+
 def fingerprint() -> str:
     """A hash of everything that decides what is compiled: reports of other code are stale."""
     folder = Path(config.__file__).parent
@@ -221,8 +254,9 @@ def _source(kernel: Kernel) -> tuple[ASTSource, dict[str, Any]]:
             constexprs[at,] = fixed if name == "K" else None
         else:
             signature[name] = _type(name, kernel)
-            if name not in ("T", "B", "t", "prev_at"):
-                # Pointers and strides are multiples of 16, sizes and positions need not be.
+            in_steps = kernel.plan.path == "step"
+            unknown = _POSITIONS if in_steps else (*_POSITIONS, *_UNSPECIALISED)
+            if name.startswith("p_") or (kernel.aligned and name not in unknown):
                 attributes[at,] = [["tt.divisibility", 16]]
     source = ASTSource(fn=function, signature=signature, constexprs=constexprs, attrs=attributes)
     return source, options

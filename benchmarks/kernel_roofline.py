@@ -1,9 +1,9 @@
 """What a time step must cost on an H100 or H200, and what the compiled loop is likely to cost.
 
-Both are models, for use before there are measurements. The floor counts arithmetic alone: tensor
-cores, weights read from shared memory once per step, special functions, and a fixed latency. The
-prediction counts the instructions that the compiler really put into the loop. Cycles become time at
-1.9 GHz.
+Both are models. The floor counts arithmetic alone: tensor cores, weights read from shared memory
+once per step where they lie there, special functions, and a fixed latency. The prediction counts
+the instructions that the compiler really put into the loop, and adds the latency of the chain that
+leads from one step to the next. Cycles become time at 1.9 GHz.
 """
 
 from __future__ import annotations
@@ -22,9 +22,12 @@ SHARED_BYTES = 128.0
 SPECIAL_RATE = 16.0
 """exp2, reciprocal or tanh.approx per cycle."""
 BARRIER_CYCLES = 30.0
+REQUEST_CYCLES = 6.0
+"""One instruction of a warp that reads or writes global memory, in the unit that a multiprocessor
+has for them: fitted to sixteen kernels on an H200, each request reaching four rows of the batch."""
 FIXED_CYCLES = 250.0
 """Latency of a step beside its products: conversions, gates, loads."""
-MMA_LATENCY = 25.0
+MMA_LATENCY = 33.0
 """Cycles until the next of two dependent `mma` may start."""
 
 _BYTES = re.compile(r"\.(64|128)$")
@@ -50,11 +53,12 @@ def floor_us(cell: str, direction: str, precision: str, hidden: int, rank: int, 
     wide = 2 if precision == "bf16" else 4
     passes = 3 if precision == "tf32x3" else 1
     if precision in TENSOR_RATE:
-        products = passes * weights * max(rows, 16) / TENSOR_RATE[precision]
-        chain = passes * MMA_LATENCY * inner / (16 if wide == 2 else 8)
+        products = passes * weights * rows / TENSOR_RATE[precision]
+        chain = _chain(precision, inner)
     else:
         products, chain = weights * rows / FMA_RATE, 4.0 * inner
-    shared = weights * wide * (2 if passes == 3 else 1) / SHARED_BYTES
+    # Those of 16 bits stay in registers.
+    shared = 0.0 if wide == 2 else weights * wide * (2 if passes == 3 else 1) / SHARED_BYTES
     each = 1 if precision == "bf16" else 2  # tanh.approx, or exp2 and a reciprocal
     special = each * len(activations) * hidden * rows / SPECIAL_RATE
     if direction == "backward":
@@ -62,16 +66,19 @@ def floor_us(cell: str, direction: str, precision: str, hidden: int, rank: int, 
     return (max(products, shared, chain) + special + FIXED_CYCLES) / CLOCK * 1e6
 
 
-def predicted_us(loop: Counter[str], warps: int, precision: str) -> float:
+def predicted_us(loop: Counter[str], warps: int, precision: str, inner: int) -> float:
     """Time of the compiled loop, microseconds.
 
-    The slowest of issuing, tensor cores and shared memory, then special functions and barriers,
-    which nothing overlaps.
+    The slowest of issuing, tensor cores, shared memory, special functions and requests to global
+    memory, which overlap, and then what nothing overlaps: a state goes through shared memory,
+    at two barriers, and through one product after the other along its units before the next
+    step can begin.
 
     Args:
         loop: instructions of the time loop.
         warps: of a program.
         precision: of the products.
+        inner: padded hidden size.
 
     """
     issue = loop.total() * warps / 4
@@ -80,9 +87,18 @@ def predicted_us(loop: Counter[str], warps: int, precision: str) -> float:
     tensor = mma * warps * per_mma / TENSOR_RATE.get(precision, TENSOR_RATE["tf32"])
     shared = sum(n * _shared_bytes(name) for name, n in loop.items()) * warps / SHARED_BYTES
     special = loop["MUFU"] * warps * 32 / SPECIAL_RATE
+    requests = (loop["LDG"] + loop["STG"]) * warps * REQUEST_CYCLES
     barriers = sum(n for name, n in loop.items() if name.startswith("BAR"))
-    cycles = max(issue, tensor, shared) + special + BARRIER_CYCLES * barriers
-    return cycles / CLOCK * 1e6
+    cycles = max(issue, tensor, shared, special, requests)
+    return (cycles + BARRIER_CYCLES * barriers + _chain(precision, inner)) / CLOCK * 1e6
+
+
+def _chain(precision: str, inner: int) -> float:
+    """Cycles of the products that wait for each other; scalar ones are in the issue."""
+    if precision not in TENSOR_RATE:
+        return 0.0
+    passes = 3 if precision == "tf32x3" else 1
+    return passes * MMA_LATENCY * inner / (16 if precision == "bf16" else 8)
 
 
 def _shared_bytes(name: str) -> int:

@@ -17,6 +17,8 @@ import triton
 _TOOL = Path(triton.__file__).parent / "backends" / "nvidia" / "bin" / "cuobjdump"
 _INSTRUCTION = re.compile(r"^\s+/\*([0-9a-f]{4,6})\*/\s+(.*?);", re.MULTILINE)
 _BRANCH = re.compile(r"BRA(?:\.\w+)*\s+(?:!?U?P\w+,\s*)?(?:`\(.*\)|0x([0-9a-f]+))")
+_REGISTER = re.compile(r"\bR(\d+)\b")
+_WIDTH = re.compile(r"\b(?:LD|ST)G\.E(?:\.[A-Z]\w*)*\.(64|128)\b")
 _PREDICATE = re.compile(r"^@!?U?P\w+\s+")
 
 
@@ -59,6 +61,48 @@ def time_loop(text: str) -> Counter[str]:
     Shared-memory, tensor-core and barrier instructions keep their suffixes, which say how much
     one of them moves or computes.
     """
+    return Counter(_name(what) for what in _loop(text))
+
+
+def load_distance(text: str) -> float:
+    """How far the loop over time goes on between a load and the first use of what it loads.
+
+    The share of the loop's instructions, of that load from global memory for which it is smallest;
+    1 where nothing is loaded. A load that is waited for at once has nearly 0.
+    """
+    body = _loop(text)
+    loads = [at for at, what in enumerate(body) if _name(what) == "LDG"]
+    return min((_until_used(body, at) / len(body) for at in loads), default=1.0)
+
+
+def _until_used(body: list[str], at: int) -> int:
+    """Instructions after a load until one reads its target, in the next turn if none before."""
+    target, wide = _REGISTER.search(body[at]), _WIDTH.search(body[at])
+    assert target is not None
+    first = int(target[1])
+    loaded = set(range(first, first + (int(wide[1]) // 32 if wide else 1)))
+    for after in range(1, len(body)):
+        if loaded & _read(body[(at + after) % len(body)]):
+            return after
+    return len(body)
+
+
+def _read(instruction: str) -> set[int]:
+    """Registers that an instruction reads; its target, the first operand, is none unless it stores.
+
+    Operands of tensor cores are two or four registers, stored values as many as the width says.
+    """
+    words = _PREDICATE.sub("", instruction)
+    name, _, operands = words.partition(" ")
+    stores = name.startswith(("ST", "RED"))
+    found = [int(number) for number in _REGISTER.findall(operands)]
+    wide = _WIDTH.search(words)
+    each = 4 if name.startswith("HMMA") else int(wide[1]) // 32 if wide and stores else 1
+    return {number + k for number in (found if stores else found[1:]) for k in range(each)}
+
+
+def _loop(text: str) -> list[str]:
+    """The instructions of the loop over time."""
     code = [(int(at, 16), what.strip()) for at, what in _INSTRUCTION.findall(text)]
     loops = [
         [what for at, what in code if target <= at <= end]
@@ -68,8 +112,7 @@ def time_loop(text: str) -> Counter[str]:
     # The loop over time is the one that multiplies and is not the prologue's loop over ranks,
     # which computes no exponential.
     timed = [loop for loop in loops if any("MUFU" in what or "FMUL" in what for what in loop)]
-    body = max(timed or loops, key=len, default=[])
-    return Counter(_name(what) for what in body)
+    return max(timed or loops, key=len, default=[])
 
 
 def _target(instruction: str) -> int | None:

@@ -173,6 +173,8 @@ def _obstacle_to_triton(device_type: str) -> str | None:
         return "LRS_KERNELS_TRITON is 0"
     if not has_triton():
         return "Triton is not installed"
+    if device_type == "cuda" and (found := device.obstacle()) is not None:
+        return found
     if device_type != "cuda" and os.environ.get("TRITON_INTERPRET") != "1":
         return f"inputs are on the device {device_type!r}, and TRITON_INTERPRET is not 1"
     return None

@@ -6,7 +6,7 @@ import pytest
 
 pytest.importorskip("triton")
 
-from benchmarks.kernel_sass import time_loop
+from benchmarks.kernel_sass import load_distance, time_loop
 
 TEXT = """
         /*0000*/                   MOV R1, c[0x0][0x28] ;
@@ -34,3 +34,26 @@ def test_the_loop_that_activates_is_the_loop_over_time() -> None:
 
 def test_text_without_a_loop_has_none() -> None:
     assert time_loop("        /*0000*/   EXIT ;\n") == {}
+
+
+def loop_of(*instructions: str) -> str:
+    lines = [*instructions, "FMUL R90, R91, R92", "@P0 BRA 0x10"]
+    return "".join(f"        /*{16 * n + 16:04x}*/   {what} ;\n" for n, what in enumerate(lines))
+
+
+@pytest.mark.parametrize(
+    ("instructions", "distance"),
+    [
+        (["LDG.E R4, desc[UR6][R2.64]", "FADD R5, R4, R3"], 1 / 4),
+        (["FADD R5, R4, R3", "LDG.E R4, desc[UR6][R2.64]"], 3 / 4),
+        (["LDG.E.64 R4, desc[UR6][R2.64]", "MOV R1, R2", "MOV R6, R5"], 2 / 5),
+        (["MOV R6, R5", "LDG.E.128 R2, desc[UR6][R8.64]", "STG.E desc[UR6][R8.64], R9"], 4 / 5),
+        (["STG.E.64 desc[UR6][R8.64], R4", "@P1 LDG.E R5, desc[UR6][R2.64]"], 3 / 4),
+        (["LDG.E R7, desc[UR6][R2.64]", "HMMA.16816.F32.BF16 R20, R4, R8, RZ"], 1 / 4),
+        (["LDG.E R7, desc[UR6][R2.64]", "MOV R7, R1"], 1.0),
+        (["FADD R5, R4, R3"], 1.0),
+    ],
+    ids=["at once", "next turn", "second half", "four", "wide store", "operand", "unused", "none"],
+)
+def test_a_load_is_followed_to_its_first_use(instructions, distance) -> None:
+    assert load_distance(loop_of(*instructions)) == pytest.approx(distance)

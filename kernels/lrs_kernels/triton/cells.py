@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from functools import lru_cache
+from functools import cache
 
 from torch import Tensor
 
@@ -13,7 +13,7 @@ from lrs_kernels.registry import cells
 from lrs_kernels.triton.kernels.cell import CellKernels, KernelCell
 
 
-@lru_cache
+@cache
 def kernels_of(cell: Cell) -> CellKernels:
     """What the Triton file of a cell brings."""
     assert cell.triton is not None  # the dispatcher has asked
@@ -22,7 +22,7 @@ def kernels_of(cell: Cell) -> CellKernels:
     return found
 
 
-@lru_cache
+@cache
 def kernel_cell(cell: Cell, variant: str, gates: int) -> KernelCell:
     """The cell of a call with so many recurrent matrices, as kernels see it."""
     found, usual = kernels_of(cell), next(iter(cell.variants.values())).gates[0]

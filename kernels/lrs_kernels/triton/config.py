@@ -104,17 +104,20 @@ def plan(
     found = cell.tables.resident.get(key)
     tile = None if found is None else found.get(size)
     matrices = f"{cell.gates} matrices of {size} x {size}"
-    if tile is not None and tile.shared <= limits.shared:
+    needed = 0 if tile is None else shared_bytes(cell, size, 0, precision, tile)
+    if tile is not None and needed <= limits.shared:
         reason = f"{matrices} fit a multiprocessor in {precision}"
         return Plan("resident", min(most, tile.rows), tile, reason)
     why_not = f"{matrices} in {precision} exceed a multiprocessor"
     if found is None:
         why_not = f"{cell.name} has no table for {precision}"
     elif tile is not None:
-        why_not = f"{matrices} in {precision} take {tile.shared} bytes and {_offer(limits)}"
+        why_not = f"{matrices} in {precision} take {needed} bytes on chip, {_offer(limits)}"
     if rank is not None and not masked:
         tile = cell.tables.factored.get(key, {}).get((size, padded(rank)))
-        if tile is not None and tile.shared <= limits.shared:
+        if tile is not None and (
+            shared_bytes(cell, size, padded(rank), precision, tile) <= limits.shared
+        ):
             reason = f"{why_not}, factors of rank {rank} without a mask do not"
             return Plan("factored", min(most, tile.rows), tile, reason)
     return Plan("step", STEP_TILE.block_b, Tile(STEP_TILE.num_warps), why_not)
@@ -124,12 +127,39 @@ def _offer(limits: Limits) -> str:
     return f"a block of this GPU may use {limits.shared}"
 
 
+def shared_bytes(cell: KernelCell, size: int, rank: int, precision: str, tile: Tile) -> int:
+    """Shared memory of a program, bytes: no entry takes more, whatever its options.
+
+    Args:
+        cell: the cell.
+        size: padded hidden size.
+        rank: padded rank where factors are on chip, 0 for matrices.
+        precision: of the products.
+        tile: the entry.
+
+    """
+    each = 2 if precision == "bf16" else 4
+    # `tf32x3` multiplies by two parts of every number.
+    each *= 2 if precision == "tf32x3" else 1
+    operands = cell.gates * size * tile.rows * each  # what the way back multiplies in a step
+    if tile.held:
+        return max(size * size * 4, operands)  # a matrix on its way into registers
+    return cell.gates * size * (2 * rank or size) * each + operands
+
+
 def reach(cell: KernelCell, limits: Limits) -> dict[str, int]:
     """By precision, the largest hidden size whose sequences take one launch each way; 0 is none."""
     sizes: dict[str, int] = {}
     for precision in PRECISIONS:
         ways = [cell.tables.resident.get((cell.gates, way, precision), {}) for way in DIRECTIONS]
-        fit = [{size for size, tile in way.items() if tile.shared <= limits.shared} for way in ways]
+        fit = [
+            {
+                size
+                for size, tile in way.items()
+                if shared_bytes(cell, size, 0, precision, tile) <= limits.shared
+            }
+            for way in ways
+        ]
         sizes[precision] = max(set.intersection(*fit), default=0)
     return sizes
 

@@ -7,7 +7,7 @@ through `transpose` and a gradient that `sum` has expanded along T need no copy.
 from __future__ import annotations
 
 import logging
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
 import torch
@@ -151,7 +151,7 @@ def _effective(recurrent: Recurrent, precision: str) -> Tensor:
     return _packed_members(recurrent.effective().to(kept))
 
 
-@lru_cache(maxsize=256)
+@cache
 def constants(
     cell: KernelCell, hidden: int, rank: int, precision: str, chosen: Plan, paired: bool = False
 ) -> tuple[Constants, dict[str, Any]]:

@@ -1,8 +1,8 @@
 """How kernels are compiled: the entries of a cell's table, which stand in its own file.
 
-Every entry was compiled for sm_90 with all options of its kernel at once (mask, rank 32, resets,
-time spans, as many batch rows as it allows), by Triton 3.6.0 and 3.9.0, spilled no register and
-stayed within the shared memory of a block; a test holds the report to the tables. Sizes that are
+Every entry is compiled for sm_90 with all options of its kernel at once (mask, rank 32, resets,
+time spans, as many batch rows as it allows): its loop over time spills no register, and it takes no
+more shared memory than `config.shared_bytes` says; a test holds the report to both. Sizes that are
 missing do not fit, and take the path of one launch per step; so does a cell without a table.
 """
 
@@ -25,7 +25,6 @@ class Tile(NamedTuple):
             otherwise they are formed before the launch and lie in shared memory.
         ahead: steps that what a step reads is asked for before.
         rows: the most batch rows that a program may own.
-        shared: bytes of shared memory that it takes at most.
 
     """
 
@@ -33,7 +32,6 @@ class Tile(NamedTuple):
     held: bool = False
     ahead: int = 1
     rows: int = 16
-    shared: int = 0
 
 
 Resident = Mapping[tuple[int, Direction, str], Mapping[int, Tile]]

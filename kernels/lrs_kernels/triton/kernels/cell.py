@@ -14,7 +14,7 @@ from typing import Any
 from lrs_kernels.triton.table import Factored, Resident
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Functions:
     """A variant of a cell, as a pair of Triton functions.
 
@@ -51,7 +51,7 @@ class CellKernels:
     factored: Factored = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class KernelCell:
     """A recurrent cell as a kernel sees it: one variant with one number of matrices.
 
@@ -83,9 +83,12 @@ class KernelCell:
         return self.functions.grad
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Constants:
     """Compile-time arguments; capital letters as in `weights.py` and `step.py`.
+
+    Made once for each kind of call (`operands.constants`) and compared by identity: every launch
+    looks its kernel up by them.
 
     Attributes:
         cell: the cell.

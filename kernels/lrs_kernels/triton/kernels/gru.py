@@ -48,7 +48,7 @@ KERNELS = CellKernels(
         (3, "forward", "tf32"): {32: Tile(2), 64: Tile(4), 128: Tile(8)},
         (3, "backward", "tf32"): {32: Tile(2), 64: Tile(4), 128: Tile(8)},
         (3, "forward", "tf32x3"): {32: Tile(2), 64: Tile(4)},
-        (3, "backward", "tf32x3"): {32: Tile(2), 64: Tile(8)},
+        (3, "backward", "tf32x3"): {32: Tile(2, rows=8), 64: Tile(8)},
         (3, "forward", "ieee"): SCALAR,
         (3, "backward", "ieee"): SCALAR,
     },

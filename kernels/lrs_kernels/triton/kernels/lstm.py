@@ -47,11 +47,11 @@ KERNELS = CellKernels(
     },
     resident={
         (4, "forward", "bf16"): HELD,
-        (4, "backward", "bf16"): HELD,
+        (4, "backward", "bf16"): {**HELD, 128: HELD[128]._replace(ahead=2)},
         (4, "forward", "tf32"): {32: Tile(2), 64: Tile(4)},
         (4, "backward", "tf32"): {32: Tile(2), 64: Tile(4)},
         (4, "forward", "tf32x3"): {32: Tile(2), 64: Tile(4)},
-        (4, "backward", "tf32x3"): {32: Tile(2), 64: Tile(8)},
+        (4, "backward", "tf32x3"): {32: Tile(2, rows=8), 64: Tile(8)},
         (4, "forward", "ieee"): {32: Tile(4, rows=8), 64: Tile(8, rows=8)},
         (4, "backward", "ieee"): {32: Tile(4, rows=8), 64: Tile(8, rows=8)},
     },

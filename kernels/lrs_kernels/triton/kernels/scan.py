@@ -31,7 +31,7 @@ def place(B, K: tl.constexpr):
     return member, row, unit, batch, real_row, real_row & (unit < K.H)
 
 
-@triton.jit(do_not_specialize=["T", "B"])
+@triton.jit(do_not_specialize=["T", "B", "x_p", "x_t", "x_b"])
 def scan_forward_kernel(
     p_x,  # (P, T, B, G*H), strided
     p_left,  # (P, G, H, H) or W1 (P, G, H, R)
@@ -122,7 +122,7 @@ def scan_forward_kernel(
         put(p_c_n + end, cell, real, K)
 
 
-@triton.jit(do_not_specialize=["T", "B"])
+@triton.jit(do_not_specialize=["T", "B", "dy_p", "dy_t", "dy_b"])
 def scan_backward_kernel(
     p_dy,  # None or (P, T, B, H), strided
     p_d_final,  # None or (P, B, H)
