@@ -85,8 +85,8 @@ def unpack(surface: Surface, packed: PackedSequence, hx: State | None) -> tuple[
 
 def pack_like(packed: PackedSequence, y: Tensor, lengths: list[int]) -> PackedSequence:
     """Padded outputs as a `PackedSequence` with the same order of rows, as in torch.nn."""
-    order, counts = packed.sorted_indices, torch.tensor(lengths)
+    order = packed.sorted_indices
     if order is not None:
-        y, counts = y.index_select(1, order), counts[order.to(counts.device)]
-    data = pack_padded_sequence(y, counts).data
+        y, lengths = y.index_select(1, order), [lengths[row] for row in order.tolist()]
+    data = pack_padded_sequence(y, torch.tensor(lengths)).data
     return PackedSequence(data, packed.batch_sizes, order, packed.unsorted_indices)

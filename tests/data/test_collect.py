@@ -5,6 +5,7 @@ from __future__ import annotations
 import h5py
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from lrs_lightning.data import DemonstrationStore, Task
 from lrs_lightning.data.collect import DEMONSTRATION_SEED, collect, demonstration_of
@@ -113,6 +114,27 @@ def test_an_episode_that_failed_is_no_demonstration():
     failed = played(np.zeros((3, 6)), status="failed", error="the simulation became unstable")
     with pytest.raises(DataError, match=r"episode 4 with seed 7 .*became unstable.*another seed"):
         demonstration_of(failed, task(), Origin())
+
+
+def test_the_manifest_says_how_it_was_made(stores):
+    for seed, store in enumerate(stores):
+        about = store.manifest
+        assert (about["expert"], about["seed"], about["noise"]) == ("shipped", seed, [0, 0.2, 0.4])
+        assert about["seeds"] == [1_000_000 + 10_000 * seed + k for k in range(3)]
+        assert about["seeds"] == [origin.seed for origin in store.origins]
+        assert {"gymnasium", "mujoco", "numpy"} <= about["versions"].keys()
+        assert about["expert_card"]["algorithm"] == "SAC"
+
+
+def test_each_episode_is_told_of_as_it_ends(tmp_path):
+    expert = tmp_path / "still.safetensors"
+    layer = {"layers.0.weight": np.zeros((1, 3)), "layers.0.bias": np.zeros(1)}
+    save_file(layer, expert, metadata={"env": "Pendulum-v1"})
+    told = []
+    store = collect("Pendulum-v1", tmp_path / "s", expert, 2, "0", on_episode=told.append)
+    assert sorted(e.episode for e in told) == [0, 1] and len(store) == 2
+    assert {(o.actor, o.noise) for o in store.origins} == {(str(expert), 0.0)}
+    assert store.manifest["expert_card"] == {"env": "Pendulum-v1"}
 
 
 def test_a_store_opens_as_what_collect_returned(stores):

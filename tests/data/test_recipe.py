@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from lrs_lightning.data import DemonstrationStore, write_store
+from lrs_lightning.data import recipe as recipes
 from lrs_lightning.data.recipe import Recipe, find_or_collect
 from tests.data.toys import FORK, TASK, episode, together, writer_of
 
@@ -47,6 +48,44 @@ def test_a_recipe_is_collected_once():
 )
 def test_whatever_changes_the_episodes_changes_the_place(change):
     assert replace(RECIPE, **change).folder != RECIPE.folder
+
+
+def test_places_outlast_the_process(monkeypatch, tmp_path):
+    """Whoever has collected must not do so again after an update."""
+    asked = []
+    monkeypatch.setattr(recipes, "version", lambda name: asked.append(name) or "1.0")
+    folder = tmp_path / "cache" / "lrs_lightning" / "demonstrations"
+    assert Recipe("Pendulum-v1").folder == folder / "Pendulum-v1-2d47cd238042"
+    game = Recipe("ALE/Breakout-v5", episodes=3).folder
+    assert game == folder / "ALE_Breakout-v5-fc7ee8990443"
+    assert asked == ["gymnasium", "ale-py"]
+
+
+def test_where_nothing_is_said_the_collector_of_this_package_is_asked(monkeypatch):
+    asked = {}
+    store = write_store(RECIPE.folder, TASK, [episode(seed=1)], {})
+    (store.folder / "manifest.json").unlink()
+
+    def collect(**recipe):
+        asked.update(recipe)
+        return write_store(recipe["out"], TASK, [episode(seed=3)], {})
+
+    monkeypatch.setattr("lrs_lightning.data.collect.collect", collect)
+    assert writer_of(find_or_collect(RECIPE, say=list)) == 3
+    assert asked == {
+        **{"out": RECIPE.folder, "env": "Pendulum-v1", "expert": "shipped"},
+        **{"episodes": 2, "noise": "0:0.4", "seed": 0},
+    }
+
+
+def test_what_is_said_of_a_collection(monkeypatch):
+    said = []
+    collected = find_or_collect(RECIPE, Collector(1), said.append)
+    mean = sum(collected.manifest["returns"]) / 2
+    assert said == [
+        f"collecting 2 episodes of Pendulum-v1 into {RECIPE.folder}",
+        f"collected: mean return {mean:.0f} under noise",
+    ]
 
 
 def test_an_expert_is_its_file_and_not_its_name(tmp_path):

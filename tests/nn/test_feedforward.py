@@ -42,6 +42,14 @@ def test_two_resets_in_one_window_hide_what_was_before():
     torch.testing.assert_close(state, core(x[4:])[1], rtol=0, atol=1e-14)
 
 
+@pytest.mark.parametrize("core", [FeedForward, FrameStack])
+@pytest.mark.parametrize("name", ["input_size", "hidden_size", "num_layers"])
+@pytest.mark.parametrize("value", [0, 2.5, True])
+def test_every_size_is_looked_at_under_its_own_name(core, name, value):
+    with pytest.raises(ArgumentError, match=f"^{name} is {value}: give a whole number"):
+        core(**{"input_size": 3, "hidden_size": 6} | {name: value})
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
@@ -50,6 +58,6 @@ def test_two_resets_in_one_window_hide_what_was_before():
         (lambda: FrameStack(3, 6)(torch.zeros(5, 2, 3), torch.zeros(1, 2, 3)), r"\(1, 2, 9\)"),
     ],
 )
-def test_bad_values_are_named(make, message):
+def test_bad_calls_are_named(make, message):
     with pytest.raises(ArgumentError, match=message):
         make()

@@ -140,6 +140,21 @@ def test_defaults_are_those_of_torch_and_of_a_dense_layer(layer_class):
 
 
 @pytest.mark.parametrize("layer_class", OWN)
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *((name, 0) for name in ("input_size", "hidden_size", "num_layers", "rank", "eval_rank")),
+        *((name, 9) for name in ("rank", "eval_rank")),
+        *((name, 1.0) for name in ("sparsity", "eval_sparsity")),
+        *(("dropout", 1.5), ("mask_seed", -1), ("proj_size", -1)),
+    ],
+)
+def test_every_value_is_looked_at_under_its_own_name(layer_class, name, value):
+    with pytest.raises(ArgumentError, match=f"^{name} is {value}"):
+        layer_class(**{"input_size": 5, "hidden_size": 8} | {name: value})
+
+
+@pytest.mark.parametrize("layer_class", OWN)
 def test_every_argument_reaches_the_layer(layer_class):
     layer = layer_class(
         5, 8, num_layers=2, bias=False, batch_first=True, dropout=0.25, device="meta",

@@ -6,6 +6,7 @@ their diff is what a reviewer reads.
 
 from __future__ import annotations
 
+import difflib
 import os
 from pathlib import Path
 
@@ -17,4 +18,6 @@ def check(name: str, text: str) -> None:
     file = FOLDER / name
     if os.environ.get("APPROVE"):
         file.write_text(text, encoding="utf-8")
-    assert text.splitlines() == file.read_text(encoding="utf-8").splitlines()
+    approved = file.read_text(encoding="utf-8")
+    changes = difflib.unified_diff(approved.splitlines(), text.splitlines(), "approved", "now", n=1)
+    assert text == approved, "\n".join(["not as approved:", *changes])

@@ -40,9 +40,8 @@ FAILED = {"return": None, "status": "failed", "error": "no motor"}
 
 
 def played(policy: str, scale: float, means: dict[str, float] = MEANS) -> list[Row]:
-    """Episodes that are all the same, so that no interval hangs on how resamples are drawn."""
     scaled = {name: scale * mean for name, mean in means.items()}
-    return rows(scaled, policy, episodes=3, spread=0.0)
+    return rows(scaled, policy, episodes=3)
 
 
 def run(folder: Path, found: list[Row], references: Any, origin: Any = ORIGIN) -> Run:

@@ -26,8 +26,7 @@ REFERENCES = {"expert": 10_000.0, "random": 0.0}
 
 
 def played(policy: str, scale: float = 1.0) -> Any:
-    """Episodes that are all the same, so that no interval hangs on how resamples are drawn."""
-    return rows({name: scale * mean for name, mean in MEANS.items()}, policy, spread=0.0)
+    return rows({name: scale * mean for name, mean in MEANS.items()}, policy)
 
 
 def summary(policy: str, scale: float = 1.0) -> Summary:
@@ -38,7 +37,7 @@ def drawn() -> dict[str, Figure]:
     """Every figure, of two policies and where there is little to show."""
     both = [summary("one"), summary("a policy with a name of more than forty letters", 0.5)]
     episodes = Returns.from_rows([*played("one"), *played("two", 0.5)])
-    alone = summarize(rows({"clean": 5.0}, "one", spread=0.0), {})
+    alone = summarize(rows({"clean": 5.0}, "one", spread=1.0), {})
     return {
         "conditions": plots.conditions(both),
         "severity_curves": plots.severity_curves(both),
