@@ -24,6 +24,7 @@ from lrs_lightning.shifts import CLEAN
 from lrs_lightning.statistics.summary import Summary
 from lrs_lightning.training.callbacks.presenting import log_scalars, present
 from lrs_lightning.training.playable import playable
+from lrs_lightning.training.run_folder import folder_of
 
 _CLEAN_SUITE = Suite.load([CLEAN])
 
@@ -76,7 +77,8 @@ class ShiftedEvaluation(pl.Callback):
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Play a few clean episodes every `every_n_epochs` epochs of training."""
         due = self.every_n_epochs and (trainer.current_epoch + 1) % self.every_n_epochs == 0
-        if trainer.state.fn == TrainerFn.FITTING and due and not trainer.sanity_checking:
+        due = due and trainer.is_global_zero and not trainer.sanity_checking
+        if trainer.state.fn == TrainerFn.FITTING and due:
             summary = self._play(trainer, pl_module, _CLEAN_SUITE, self.quick_episodes, out=None)
             log_scalars(pl_module, summary)
 
@@ -104,7 +106,7 @@ class ShiftedEvaluation(pl.Callback):
             console.print(f"evaluating: {worlds} conditions, {self.episodes} episodes each")
         with evaluation_progress(console, quiet) as on_progress:
             self.summary = self._play(
-                trainer, module, suite, self.episodes, _folder(trainer), on_progress
+                trainer, module, suite, self.episodes, folder_of(trainer), on_progress
             )
         present(trainer, self.summary)
 
@@ -122,7 +124,7 @@ class ShiftedEvaluation(pl.Callback):
             self._references = References(
                 task.env,
                 getattr(getattr(trainer, "datamodule", None), "demonstrator", None),
-                _folder(trainer),
+                folder_of(trainer),
                 threads=self.threads,
             )
         with evaluating(module):
@@ -140,7 +142,3 @@ class ShiftedEvaluation(pl.Callback):
                 threads=self.threads,
                 on_progress=on_progress,
             )
-
-
-def _folder(trainer: pl.Trainer) -> Path | None:
-    return Path(trainer.log_dir) if trainer.log_dir else None
