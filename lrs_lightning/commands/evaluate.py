@@ -38,6 +38,7 @@ def evaluate(
     env: str | None = None,
     seed: int = 10_000,
     out: Path | None = None,
+    group: list[str] | None = None,
     clean_gates: list[str] | None = None,
     threads: PositiveInt | None = None,
     timeout: PositiveFloat | None = None,
@@ -56,6 +57,8 @@ def evaluate(
         env: environment id; else that of the first policy
         seed: evaluation seed: where episodes start
         out: folder; else one under runs/evaluate
+        group: NAME=POLICY POLICY ... NAME=POLICY ...: which of the policies are training seeds of
+            one method; else those of one configuration
         clean_gates: play each policy also with this gate reading the unshifted sensors, one gate at
             a time: G H F of a CfC, i f g o, r z n
         threads: threads of the environments; else all
@@ -68,6 +71,7 @@ def evaluate(
 
     from rich.console import Console
 
+    from lrs_lightning.commands.groups import groups_of
     from lrs_lightning.evaluation import Suite
     from lrs_lightning.evaluation import evaluate as play
     from lrs_lightning.evaluation.counterfactuals import with_clean_gates
@@ -81,6 +85,11 @@ def evaluate(
     console = Console()
     chosen = Suite.load(suite)
     task, candidates = resolve(policy, env, load_candidate)
+    called = {word: c.name for word, c in zip(policy, candidates, strict=True)}
+    called |= {word.partition("=")[2]: name for word, name in called.items() if "=" in word}
+    groups = {
+        name: [called.get(word, word) for word in words] for name, words in groups_of(group).items()
+    }
     candidates = with_clean_gates(candidates, clean_gates or [])
     folder = out or _default_folder(task, chosen.name, candidates)
     runs = [c.run for c in candidates if c.run is not None]
@@ -99,6 +108,7 @@ def evaluate(
                 out=folder,
                 context=next((c.context for c in candidates if c.context is not None), None),
                 about={c.name: c.about for c in candidates},
+                groups=groups,
                 threads=threads,
                 timeout=timeout,
                 on_progress=on_progress,
@@ -119,12 +129,10 @@ def evaluate(
 
 
 def _print(console: Console, summary: Summary) -> None:
-    from lrs_lightning.report.table import differences, table
+    from lrs_lightning.report.table import closing
 
-    for one in summary.all:
-        console.print(table(one))
-    if summary.differences:
-        console.print(differences(summary))
+    for part in closing(summary):
+        console.print(part)
 
 
 def _default_folder(env: str, suite: str, candidates: Sequence[Candidate]) -> Path:

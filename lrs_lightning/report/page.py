@@ -5,15 +5,19 @@ from __future__ import annotations
 from importlib.resources import files
 
 from lrs_lightning import __version__
-from lrs_lightning.report import sections
+from lrs_lightning.report import method_sections, sections
 from lrs_lightning.report.analysis_section import analysis
+from lrs_lightning.report.ending_section import endings
 from lrs_lightning.report.html import Markup, element, escape
 from lrs_lightning.report.runs import Comparison
 
 _ORDER = (
+    method_sections.methods,
+    method_sections.method_differences,
     sections.cards,
     sections.headline,
     sections.curves,
+    endings,
     sections.heat_maps,
     sections.profiles,
     sections.ranks,
@@ -48,7 +52,7 @@ def _title(comparison: Comparison) -> Markup:
     references = comparison.summaries[0].references
     facts = [
         f"{len(returns.conditions)} conditions",
-        f"{len(returns.seeds)} seeds",
+        f"{len(returns.seeds)} episode seeds",
         *(f"{name} {value:,.0f}" for name, value in sorted(references.items())),
     ]
     return element(

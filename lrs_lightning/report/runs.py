@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +11,14 @@ import numpy as np
 
 from lrs_lightning.errors import ArgumentError, DataError, EnvironmentMismatchError
 from lrs_lightning.statistics.comparison import Difference, compare
+from lrs_lightning.statistics.endings import Survival, survival
+from lrs_lightning.statistics.method_comparison import MethodDifference, compare_methods
+from lrs_lightning.statistics.method_summary import MethodSummary, summarize_method
+from lrs_lightning.statistics.methods import group
 from lrs_lightning.statistics.results import Row, condition_name, latest, read_results
 from lrs_lightning.statistics.returns import CLEAN, Returns
 from lrs_lightning.statistics.summary import Summary, summarize, summarize_each
+from lrs_lightning.statistics.training_seeds import training_facts
 
 
 @dataclass(frozen=True)
@@ -25,12 +30,16 @@ class Run:
         summaries: of its policies.
         rows: the episodes they are made of.
         films: its GIFs.
+        path: as it was given.
+        groups: method -> its policies, as the summary has them.
     """
 
     folder: Path
     summaries: list[Summary]
     rows: list[Row]
     films: list[Path]
+    path: str = ""
+    groups: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -47,7 +56,13 @@ class Comparison:
         summaries: of all policies, the order of all figures and tables.
         returns: their episodes.
         shared: those under conditions that every policy played, where totals are comparable.
-        differences: of each pair of policies.
+        differences: of each pair of policies, which hold of these runs alone; none where methods
+            are compared.
+        methods: what each method earned over its training seeds.
+        method_differences: of each pair of methods of several seeds.
+        repeats: policy -> the one of the same training seeds that counts in its stead.
+        survival: (policy, condition) -> how long its episodes stayed up, for the conditions in
+            which any fell.
         runs: where they come from.
     """
 
@@ -57,6 +72,10 @@ class Comparison:
     shared: Returns
     differences: list[Difference]
     runs: list[Run]
+    methods: list[MethodSummary] = field(default_factory=list)
+    method_differences: list[MethodDifference] = field(default_factory=list)
+    repeats: dict[str, str] = field(default_factory=dict)
+    survival: dict[tuple[str, str], Survival] = field(default_factory=dict)
 
 
 def read_run(path: str | Path) -> Run:
@@ -73,12 +92,14 @@ def read_run(path: str | Path) -> Run:
     rows = _last_step(latest(read_results(path)))
     if not rows:
         raise DataError(f"{path} holds no whole episode: evaluate first")
-    known = {}
+    known: dict[str, dict[str, Any]] = {}
+    groups: dict[str, list[str]] = {}
     references: dict[str, float] = {}
     provenance: dict[str, Any] = {}
     if (folder / "summary.json").is_file():
         summary = Summary.read(folder)
         known = {one.name: one.policy for one in summary.all}
+        groups = {m["name"]: m["policies"] for m in summary.methods if len(m["policies"]) > 1}
         references, provenance = summary.references, summary.provenance
     if len({row["env"] for row in rows}) > 1:
         raise EnvironmentMismatchError(
@@ -88,11 +109,14 @@ def read_run(path: str | Path) -> Run:
     rows.sort(key=lambda row: row.get("condition") != CLEAN)
     order = {name: i for i, name in enumerate(known)}
     rows.sort(key=lambda row: order.get(row["policy"], len(order)))
+    if len({row["policy"] for row in rows}) == 1:  # the folder is that of its training
+        name = rows[0]["policy"]
+        known[name] = {**training_facts(folder), **known.get(name, {})}
     summaries = summarize_each(rows, references, known, provenance)
     if not provenance:
         own = {one.name: [r for r in rows if r["policy"] == one.name] for one in summaries}
         summaries = [replace(one, provenance=_of_rows(own[one.name])) for one in summaries]
-    return Run(folder, summaries, rows, _films(folder))
+    return Run(folder, summaries, rows, _films(folder), str(path), groups)
 
 
 def _films(folder: Path) -> list[Path]:
@@ -110,11 +134,16 @@ def _is_gif(path: Path) -> bool:
         return file.read(4) == b"GIF8"
 
 
-def gather(runs: Sequence[Run]) -> Comparison:
+def gather(runs: Sequence[Run], groups: Mapping[str, Sequence[str]] | None = None) -> Comparison:
     """Bring runs together; a policy is named after its run where that is enough.
 
+    Args:
+        runs: of one task.
+        groups: method -> its runs, by their paths, or by the names that their policies have here.
+            The others are grouped by configuration; a single run as its summary has it.
+
     Raises:
-        ArgumentError: no run.
+        ArgumentError: no run, or groups that cannot be.
         EnvironmentMismatchError: runs of different tasks.
     """
     if not runs:
@@ -136,8 +165,47 @@ def gather(runs: Sequence[Run]) -> Comparison:
     shared = returns.select(_played_by_all(returns))
     if len(shared.conditions) < len(returns.conditions):
         summaries = [_over(summary, rows, shared) for summary in summaries]
-    differences = compare(returns)
-    return Comparison(summaries[0].env, summaries, returns, shared, differences, list(runs))
+    told = runs[0].groups if len(runs) == 1 else {}
+    named = _policies_of(groups, runs, names) if groups else told
+    methods, repeats = group({one.name: one.policy for one in summaries}, named)
+    several = any(len(method.policies) > 1 for method in methods)
+    references = summaries[0].references
+    return Comparison(
+        summaries[0].env,
+        summaries,
+        returns,
+        shared,
+        [] if several else compare(returns),
+        list(runs),
+        [summarize_method(method, shared, references) for method in methods],
+        compare_methods(methods, returns),
+        repeats,
+        _survival(rows),
+    )
+
+
+def _survival(rows: Sequence[Row]) -> dict[tuple[str, str], Survival]:
+    """Curves of the conditions in which any policy fell."""
+    of: dict[tuple[str, str], list[Row]] = {}
+    for row in rows:
+        if row["status"] == "ok":
+            of.setdefault((row["policy"], condition_name(row)), []).append(row)
+    curves = {key: curve for key, own in of.items() if (curve := survival(own)) is not None}
+    fallen = {condition for (_, condition), curve in curves.items() if len(curve.steps) > 1}
+    return {key: curve for key, curve in curves.items() if key[1] in fallen}
+
+
+def _policies_of(
+    groups: Mapping[str, Sequence[str]], runs: Sequence[Run], names: Sequence[Mapping[str, str]]
+) -> dict[str, list[str]]:
+    """The same groups by names of policies in the report."""
+    of_path: dict[str, list[str]] = {}
+    for run, own in zip(runs, names, strict=True):
+        of_path.setdefault(run.path, []).extend(own.values())
+    return {
+        title: [name for word in words for name in of_path.get(word, [word])]
+        for title, words in groups.items()
+    }
 
 
 def _played_by_all(returns: Returns) -> list[bool]:

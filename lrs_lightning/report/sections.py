@@ -25,9 +25,24 @@ from lrs_lightning.report.plots.heat_map import MEANING, default_value
 from lrs_lightning.report.plots.style import NAMES, heat
 from lrs_lightning.report.runs import Comparison
 from lrs_lightning.report.svg import inline
-from lrs_lightning.report.table import between, number, share
+from lrs_lightning.report.wording import (
+    between,
+    between_shares,
+    caveats,
+    chance,
+    counted,
+    how_many,
+    number,
+    overall_first,
+    p_value,
+    share,
+)
+from lrs_lightning.report.wording import (
+    headline as headline_of,
+)
 from lrs_lightning.statistics.comparison import OVERALL, mean_ranks
 from lrs_lightning.statistics.condition_summary import ConditionSummary
+from lrs_lightning.statistics.method_comparison import LEVEL
 from lrs_lightning.statistics.returns import CLEAN
 from lrs_lightning.statistics.summary import Summary
 
@@ -130,26 +145,30 @@ def differences(comparison: Comparison) -> Part:
     """Paired differences of all pairs of policies."""
     if not comparison.differences:
         return None
+    ordered = sorted(comparison.differences, key=lambda d: overall_first(d.condition))
     rows: list[list[Cell]] = []
-    for d in comparison.differences:
-        low, high = d.ci95
-        clear = "better" if low > 0 else "worse" if high < 0 else ""
-        sign = element("b", f"{d.difference:+,.1f}", class_=clear)
-        chance = [share(_known(d.improvement)), between_shares(d.improvement_ci95)]
+    for d in ordered:
+        chances = [chance(d.improvement), between_shares(d.improvement_ci95)]
         name: Cell = element("b", OVERALL) if d.condition == OVERALL else d.condition
-        interval = between([_known(low), _known(high)])
-        rows.append([name, f"{d.a} - {d.b}", sign, interval, *chance, d.episodes])
-    head = ["shift", "policies", "difference", "95 % interval", "chance to be better"]
+        sign = signed(d.difference, d.p_holm < LEVEL)
+        rows.append([name, f"{d.a} - {d.b}", sign, between(d.ci95), p_value(d.p_holm), *chances])
+        rows[-1].append(counted(d.episodes, d.outcomes))
+    head = ["shift", "policies", "difference", "95 % interval", "p (Holm)", "chance to be better"]
     head += ["95 % interval", "pairs"]
     whole = table(head, rows, 2, "striped")
     label = f"All {len(rows)} differences"
-    overall = [
-        row for row, d in zip(rows, comparison.differences, strict=True) if d.condition == OVERALL
-    ]
+    overall = [row for row, d in zip(rows, ordered, strict=True) if d.condition == OVERALL]
     short = [] if len(rows) <= LONG or not overall else [table(head, overall, 2, "striped")]
-    return section(
-        "Paired differences", *short, folded(label, whole, len(rows), LONG), note=_DIFFERENCES
-    )
+    size = element("p", f"{how_many(len(rows))}.", class_="note")
+    folded_away = folded(label, whole, len(rows), LONG)
+    return section("Paired differences", size, *short, folded_away, note=_DIFFERENCES)
+
+
+def signed(difference: float, clear: bool) -> Markup:
+    """A difference with its sign, coloured where it is clear."""
+    kind = ("better" if difference > 0 else "worse") if clear else ""
+    shown = "-" if np.isnan(difference) else f"{difference:+,.1f}"
+    return element("b", shown, class_=kind)
 
 
 def films(comparison: Comparison) -> Part:
@@ -190,7 +209,7 @@ def provenance(comparison: Comparison) -> Part:
             rows += [
                 [f"{summary.name}: {key}", _fact(key, value)]
                 for key, value in summary.policy.items()
-                if key != "name" and value is not None
+                if key not in ("name", "configuration") and value is not None
             ]
         whole = table(["", ""], rows, 2, "facts")
         blocks.append(element("details", element("summary", run.name), whole, open="open"))
@@ -204,22 +223,20 @@ def _card(summary: Summary, index: int) -> Markup:
         lines = [("clean return", number(clean["return_mean"]), between(_ends(clean)))]
     if clean and clean["expert_normalized"] is not None:
         lines.append(("of the expert, clean", share(clean["expert_normalized"]), ""))
-    if summary.aggregate:
-        ends = between_shares(summary.aggregate["iqm_ci95"])
-        lines.append(("IQM over all shifts", share(summary.aggregate["iqm"]), ends))
-        gap = summary.aggregate["optimality_gap"], summary.aggregate["optimality_gap_ci95"]
-        lines.append(("optimality gap", share(gap[0]), between_shares(gap[1])))
-    shifted = [c for c in summary.conditions if c["retention"] is not None]
-    if len(shifted) > 1:
-        worst = min(shifted, key=lambda c: c["retention"] or 0.0)
-        kept = f"{share(worst['retention'])} of its clean return"
-        lines.append(("hardest shift", worst["condition"], kept))
+    shown = headline_of(summary.headline)
+    if shown is not None:
+        (mean, mean_ends), (worst, worst_ends) = shown
+        of = "" if summary.headline["unit"] == "return" else ", of the expert"
+        lines.insert(0, (f"mean over shifts{of}", mean, mean_ends))
+        where = f"{summary.headline['worst_shift']}, {worst_ends}".removesuffix(", ")
+        lines.insert(1, (f"worst shift{of}", worst, where))
     facts = [
         element("div", element("dt", name), element("dd", value, element("small", note)))
         for name, value, note in lines
     ]
     head = element("h3", dot(index), summary.name)
-    return element("article", head, element("p", _what(summary)), element("dl", *facts))
+    notes = [element("p", f"{note}.", class_="note under") for note in caveats(summary)]
+    return element("article", head, element("p", _what(summary)), element("dl", *facts), *notes)
 
 
 def _what(summary: Summary) -> str:
@@ -240,7 +257,7 @@ def _numbers(condition: ConditionSummary, failed: bool) -> list[Cell]:
         between(condition["return_ci95"]),
         bar(condition["expert_normalized"]),
         bar(condition["retention"]),
-        condition["episodes"],
+        counted(condition["episodes"], condition.get("outcomes")),
     ]
     return [*numbers, condition["failed"] or None] if failed else numbers
 
@@ -275,16 +292,6 @@ def _ends(condition: ConditionSummary) -> list[float | None]:
     return list(condition.get("return_ci95") or [None, None])
 
 
-def between_shares(ends: Sequence[float | None]) -> str:
-    """An interval of shares."""
-    low, high = (None if end is None else _known(end) for end in ends)
-    return "" if low is None or high is None else f"{low:.2f} to {high:.2f}"
-
-
-def _known(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None
-
-
 def _fact(key: str, value: Any) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{k} {v}" for k, v in value.items())
@@ -294,14 +301,19 @@ def _fact(key: str, value: Any) -> str:
 
 
 _HEADLINE = (
-    "Mean return with its 95 % interval. Of expert: 0 is a random policy, 1 the expert in the "
-    "clean world. Of own clean: the share of the policy's own clean return that is left."
+    "Mean return with its 95 % interval over episodes of this very policy. Of expert: 0 is a "
+    "random policy, 1 the expert in the clean world. Of own clean: the share that is left of the "
+    "policy's own clean return, where that is half of the expert's or more."
 )
-_RETURNS = "Points are means, lines and bands 95 % intervals; dotted: expert and random policy."
+_RETURNS = (
+    "Points are means, lines and bands 95 % intervals over episodes; dotted: expert and random "
+    "policy."
+)
 _CURVES = "Severity 0 is the clean world."
-_PROFILES = "Share of all shifted episodes that earn more than the value below; bands hold 95 %."
+_PROFILES = "Share of shifted episodes that earn more than the value below; bands hold 95 %."
 _RANKS = "By mean return, 1 is the best; equal returns share a rank."
 _DIFFERENCES = (
-    "The same seed starts the same episode for both, so the luck of the start cancels out. "
-    "Coloured where the interval leaves out zero."
+    "Of these very runs, on more episodes: the same seed starts the same episode for both, so the "
+    "luck of the start cancels out. Nothing is said about methods, which takes more training "
+    "seeds. Coloured where the corrected p value is below 0.05."
 )

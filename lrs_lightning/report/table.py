@@ -2,52 +2,131 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.table import Table
 
 from lrs_lightning.report.verdict import broken_by_freezing
+from lrs_lightning.report.wording import (
+    UNKNOWN,
+    between,
+    caveats,
+    chance,
+    counted,
+    headline_sentence,
+    how_many,
+    method_sentence,
+    number,
+    overall_first,
+    p_value,
+    share,
+    verdicts,
+)
+from lrs_lightning.statistics.method_comparison import MethodDifference
+from lrs_lightning.statistics.methods import ONE_SEED
 from lrs_lightning.statistics.summary import Summary
 
-UNKNOWN = "-"
 DIFFERENCES_SHOWN = 20
+
+
+def closing(summary: Summary) -> list[Table]:
+    """What an evaluation ends with: methods first, then each policy, then what compares them."""
+    each = [table(one) for one in summary.all]
+    if summary.methods:
+        compared = [method_differences(summary)] if summary.method_differences else []
+        return [methods(summary), *compared, *each]
+    return [*each, differences(summary)] if summary.differences else each
 
 
 def table(summary: Summary, title: str | None = None) -> Table:
     """Shift, return with its 95 % interval, share of the expert's return and of its own clean one.
 
     Returns:
-        A table for `rich.print`; `failed` has a column where an episode failed.
+        A table for `rich.print`, headed by the mean over shifts and the worst shift; `fell`,
+        `success`, `episodes` and `failed` have a column where there is something to tell.
     """
-    shown = Table(title=title or f"{summary.name} on {summary.env}", title_justify="left")
+    lines = [title or f"{summary.name} on {summary.env}", headline_sentence(summary.headline)]
+    shown = Table(title="\n".join(filter(None, lines)), title_justify="left")
     shown.add_column("shift")
     for name in ("return", "95 % interval", "of expert", "of own clean"):
         shown.add_column(name, justify="right")
-    if summary.failed:
-        shown.add_column("failed", justify="right")
-    for condition in summary.conditions:
-        cells = [*_cells(condition)]
-        if summary.failed:
-            cells.append(str(condition["failed"] or ""))
-        shown.add_row(*cells)
-    shown.caption = broken_by_freezing(summary)
+    more = {name: cells for name, cells in _more(summary).items() if any(cells)}
+    for name in more:
+        shown.add_column(name, justify="right")
+    for i, condition in enumerate(summary.conditions):
+        shown.add_row(*_cells(condition), *(cells[i] for cells in more.values()))
+    frozen = broken_by_freezing(summary)
+    shown.caption = "; ".join([*([frozen] if frozen else []), *caveats(summary)])
+    shown.caption_justify = "left"
+    return shown
+
+
+def methods(summary: Summary) -> Table:
+    """Mean return of each method over its training seeds, in every condition."""
+    lines = ["methods, over training seeds", *map(method_sentence, summary.methods)]
+    shown = Table(title="\n".join(lines), title_justify="left")
+    shown.add_column("shift")
+    shown.add_column("method")
+    for name in ("return", "95 % over seeds", "of expert", "of own clean", "seeds"):
+        shown.add_column(name, justify="right")
+    names = dict.fromkeys(c["condition"] for m in summary.methods for c in m["conditions"])
+    for name in names:
+        for method in summary.methods:
+            for c in method["conditions"]:
+                if c["condition"] == name:
+                    shown.add_row(name, method["name"], *_cells(c)[1:], str(len(c["by_seed"])))
+    return shown
+
+
+def method_differences(summary: Summary) -> Table:
+    """Differences between methods, the first 20; `summary.json` has all of them."""
+    found = [_difference(d) for d in summary.method_differences]
+    lines = ["differences between methods, over training seeds", *verdicts(found)]
+    shown = Table(title="\n".join(lines), title_justify="left")
+    for name in ("first", "second", "shift"):
+        shown.add_column(name, no_wrap=True)
+    for name in ("difference", "95 % interval", "p (Holm)", "at equal clean", "P(better)"):
+        shown.add_column(name, justify="right", no_wrap=True)
+    ordered = sorted(found, key=lambda d: overall_first(d.condition))
+    for d in ordered[:DIFFERENCES_SHOWN]:
+        cells = number(d.difference), between(d.ci95), p_value(d.p_holm), number(d.at_equal_clean)
+        shown.add_row(d.a, d.b, d.condition, *cells, chance(d.improvement))
+    shown.caption = _size(len(found))
     return shown
 
 
 def differences(summary: Summary) -> Table:
     """Paired differences between policies, the first 20; `summary.json` has all of them."""
-    shown = Table(title="paired differences: first minus second", title_justify="left")
+    title = f"paired differences of these very runs: first minus second ({ONE_SEED})"
+    shown = Table(title=title, title_justify="left")
     for name in ("first", "second", "shift"):
         shown.add_column(name, no_wrap=True)
-    for name in ("difference", "95 % interval", "P(better)"):
+    for name in ("difference", "95 % interval", "p (Holm)", "P(better)"):
         shown.add_column(name, justify="right", no_wrap=True)
-    for d in summary.differences[:DIFFERENCES_SHOWN]:
-        cells = number(d["difference"]), between(d["ci95"]), share(d["improvement"])
-        shown.add_row(d["a"], d["b"], d["condition"], *cells)
-    rest = len(summary.differences) - DIFFERENCES_SHOWN
-    shown.caption = f"{rest} more in summary.json" if rest > 0 else None
+    ordered = sorted(summary.differences, key=lambda d: overall_first(d["condition"]))
+    for d in ordered[:DIFFERENCES_SHOWN]:
+        cells = number(d["difference"]), between(d["ci95"]), p_value(d.get("p_holm"))
+        shown.add_row(d["a"], d["b"], d["condition"], *cells, chance(d["improvement"]))
+    shown.caption = _size(len(ordered))
     return shown
+
+
+def _difference(content: Mapping[str, Any]) -> MethodDifference:
+    """As it was before it became JSON."""
+    told = {key: _numbers(content[key]) for key in MethodDifference.__dataclass_fields__}
+    return MethodDifference(**told)
+
+
+def _numbers(value: Any) -> Any:
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return tuple(map(_numbers, value))
+    return float("nan") if value is None else value
+
+
+def _size(count: int) -> str:
+    rest = count - DIFFERENCES_SHOWN
+    return how_many(count) + (f"; {rest} more in summary.json" if rest > 0 else "")
 
 
 def _cells(condition: Mapping[str, Any]) -> tuple[str, str, str, str, str]:
@@ -60,19 +139,16 @@ def _cells(condition: Mapping[str, Any]) -> tuple[str, str, str, str, str]:
     )
 
 
-def number(value: float | None) -> str:
-    """A return: whole from 100 on, with digits below."""
-    if value is None:
-        return UNKNOWN
-    digits = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2
-    return f"{value:,.{digits}f}"
-
-
-def between(ends: list[float | None]) -> str:
-    """An interval of returns."""
-    return UNKNOWN if None in ends else f"{number(ends[0])} to {number(ends[1])}"
-
-
-def share(value: float | None) -> str:
-    """A share with two digits."""
-    return UNKNOWN if value is None else f"{value:.2f}"
+def _more(summary: Summary) -> dict[str, list[str]]:
+    """Columns that are there for those that need them: a cell for each condition, or empty ones."""
+    ends = [condition.get("endings") for condition in summary.conditions]
+    fell = [share(e["fall_rate"]) if e else UNKNOWN for e in ends]
+    success = [share(e["success_rate"]) if e else UNKNOWN for e in ends]
+    numbers = [(c["episodes"], c.get("outcomes", c["episodes"])) for c in summary.conditions]
+    repeated = any(episodes != outcomes for episodes, outcomes in numbers)
+    return {
+        "fell": fell if any(e and e["fall_rate"] for e in ends) else [],
+        "success": success if any(e and e["success_rate"] is not None for e in ends) else [],
+        "episodes": [counted(*some) for some in numbers] if repeated else [],
+        "failed": [str(c["failed"] or "") for c in summary.conditions],
+    }

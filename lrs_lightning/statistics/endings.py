@@ -49,6 +49,8 @@ class Survival(NamedTuple):
     """`(K,)`."""
     share: Array
     """`(K,)`, from 1 down."""
+    watched: float
+    """Steps of the longest episode."""
 
 
 def endings(rows: Sequence[Row]) -> dict[str, Any]:
@@ -99,7 +101,7 @@ def survival(rows: Sequence[Row]) -> Survival | None:
     watched = (times[None, :] >= steps[:, None]).sum(1)
     falls = ((times[None, :] == steps[:, None]) & down).sum(1)
     share = np.cumprod(1 - falls / watched)
-    return Survival(np.append(0.0, steps), np.append(1.0, share))
+    return Survival(np.append(0.0, steps), np.append(1.0, share), float(times.max()))
 
 
 def _rate(name: str, flags: Sequence[bool], differ: int) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from lrs_lightning.evaluation.policies import Candidate
 from lrs_lightning.nn import count_parameters
 from lrs_lightning.rollout import TorchPolicy
-from lrs_lightning.statistics.training_seeds import training_facts
+from lrs_lightning.statistics.training_seeds import training_facts, with_own_seeds
 from lrs_lightning.training.loading import load_policy
 from lrs_lightning.training.playable import context_of
 
@@ -21,19 +21,16 @@ def load_candidate(path: Path) -> Candidate:
     """
     trained = load_policy(path)
     policy = trained.policy
+    run = trained.path.parent.parent
     about = {} if policy.config is None else policy.config.describe()
+    about |= {"parameters": count_parameters(policy).total, "source": str(path)}
     return Candidate(
         run_name(path),
         TorchPolicy(policy, trained.task.action_space),
-        {
-            **about,
-            "parameters": count_parameters(policy).total,
-            "source": str(path),
-            **training_facts(trained.path.parent.parent),
-        },
+        with_own_seeds(training_facts(run), about),
         trained.task.env,
         context_of(policy),
-        trained.path.parent.parent,
+        run,
     )
 
 

@@ -158,7 +158,7 @@ def test_sections_come_in_the_order_in_which_a_reader_asks(everything: str) -> N
     assert len(notes) == 6 and all(shown.count(note) == 1 for note in notes)
     assert "<title>good, weak on HalfCheetah-v5</title>" in everything
     text = " ".join(Page(everything).words)
-    assert "4 conditions · 21 seeds · expert 10,000 · random -200" in text
+    assert "4 conditions · 21 episode seeds · expert 10,000 · random -200" in text
 
 
 def test_both_colour_schemes_define_every_colour_that_is_used(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 from lrs_lightning.report import sections
 from lrs_lightning.report.html import Markup, dot
 from lrs_lightning.report.runs import Comparison, Run, gather
-from lrs_lightning.report.table import between, number, share
+from lrs_lightning.report.wording import between, between_shares, number, p_value, share
 from lrs_lightning.statistics.comparison import mean_ranks
 from lrs_lightning.statistics.results import Row
 from lrs_lightning.statistics.summary import summarize
@@ -102,14 +102,15 @@ def test_cards_say_what_most_want_to_know(two: Comparison) -> None:
         clean = summary.conditions[0]
         for shown in (
             number(clean["return_mean"]), between(clean["return_ci95"]),
-            share(clean["expert_normalized"]), share(summary.aggregate["iqm"]),
-            share(summary.aggregate["optimality_gap"]),
-            sections.between_shares(summary.aggregate["iqm_ci95"]),
-            sections.between_shares(summary.aggregate["optimality_gap_ci95"]),
+            share(clean["expert_normalized"]), share(summary.headline["mean_over_shifts"]),
+            between_shares(summary.headline["mean_over_shifts_ci95"]),
+            share(summary.headline["worst"]),
+            f"mass@2, {between_shares(summary.headline['worst_ci95'])}",
         ):  # fmt: skip
             assert f"{shown} " in text
-        worst = min(c["retention"] for c in summary.conditions)
-        assert f"mass@2 {share(worst)} of its clean return" in text
+        shifted = [c["expert_normalized"] for c in summary.conditions[1:]]
+        assert summary.headline["mean_over_shifts"] == pytest.approx(np.mean(shifted))
+        assert summary.headline["worst"] == pytest.approx(min(shifted))
     assert "conditions that all played" not in text
 
 
@@ -117,7 +118,7 @@ def test_cards_leave_out_what_is_not_known() -> None:
     known = alone(rows({"clean": 5.0}))
     text = Tables(sections.cards(known)).text
     assert "clean return" in text
-    for unknown in ("of the expert", "IQM", "optimality gap", "hardest shift"):
+    for unknown in (", of the expert", "mean over shifts", "worst shift"):
         assert unknown not in text
 
 
@@ -172,12 +173,14 @@ def test_one_policy_has_neither_ranks_nor_differences(one: Comparison) -> None:
 def test_differences_are_shown_and_the_clear_ones_coloured(two: Comparison) -> None:
     part = sections.differences(two)
     ((head, *body),) = Tables(part).tables
-    assert head == ["shift", "policies", "difference", "95 % interval", "chance to be better",
-                    "95 % interval", "pairs"]  # fmt: skip
-    for row, d in zip(body, two.differences, strict=True):
+    assert head == ["shift", "policies", "difference", "95 % interval", "p (Holm)",
+                    "chance to be better", "95 % interval", "pairs"]  # fmt: skip
+    first, *others = two.differences[::-1]
+    for row, d in zip(body, [first, *others[::-1]], strict=True):
         assert row == [
-            d.condition, "good - weak", f"{d.difference:+,.1f}", between([*d.ci95]),
-            share(d.improvement), sections.between_shares(d.improvement_ci95), str(d.episodes),
+            d.condition, "good - weak", f"{d.difference:+,.1f}", between(d.ci95),
+            p_value(d.p_holm), share(d.improvement), between_shares(d.improvement_ci95),
+            str(d.episodes),
         ]  # fmt: skip
     assert part is not None and part.text.count('<b class="better">') == len(body) == 5
     turned = sections.differences(gather([run("weak", 0.8), run("good")]))
@@ -220,7 +223,7 @@ def test_where_the_numbers_come_from() -> None:
     ],
 )
 def test_an_interval_of_shares(ends: list[float | None], text: str) -> None:
-    assert sections.between_shares(ends) == text
+    assert between_shares(ends) == text
 
 
 def test_episodes_that_never_were_are_told_by_a_dash() -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from lrs_lightning.report.table import between, number, share, table
+from lrs_lightning.report.table import table
+from lrs_lightning.report.wording import between, headline_sentence, number, share
 from lrs_lightning.statistics.results import episode_row
 from lrs_lightning.statistics.summary import Summary, summarize
 from tests.evaluation.fakes import fake_episode, rows
@@ -62,6 +63,10 @@ def test_failed_episodes_have_a_column_where_there_are_some() -> None:
 
 def test_it_is_named_after_policy_and_task_or_as_asked() -> None:
     summary = summarize(rows(MEANS, policy="mine"))
-    assert table(summary).title == "mine on HalfCheetah-v5"
-    assert table(summary, "After training").title == "After training"
+    told = headline_sentence(summary.headline)
+    assert told.startswith("mean over shifts") and "worst shift mass@3" in told
+    assert table(summary).title == f"mine on HalfCheetah-v5\n{told}"
+    assert table(summary, "After training").title == f"After training\n{told}"
+    clean = summarize(rows({"clean": 9.0}, policy="mine"))
+    assert table(clean).title == "mine on HalfCheetah-v5"
     assert table(summary).title_justify == "left"

@@ -10,10 +10,11 @@ from lrs_lightning.report.plots.conditions import conditions
 from lrs_lightning.report.plots.curves import severity_curves
 from lrs_lightning.report.plots.heat_map import heat_map
 from lrs_lightning.report.plots.profiles import profiles
+from lrs_lightning.report.plots.survival import survival
 from lrs_lightning.statistics.returns import Returns
 from lrs_lightning.statistics.summary import Summary
 
-__all__ = ["conditions", "figures", "heat_map", "profiles", "severity_curves"]
+__all__ = ["conditions", "figures", "heat_map", "profiles", "severity_curves", "survival"]
 
 
 def figures(summaries: Sequence[Summary], returns: Returns | None = None) -> dict[str, Figure]:

@@ -1,0 +1,157 @@
+"""Numbers, intervals and their caveats in words, the same in the terminal and on the page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from lrs_lightning.statistics.comparison import OVERALL
+from lrs_lightning.statistics.method_comparison import MethodDifference
+from lrs_lightning.statistics.methods import ONE_SEED
+from lrs_lightning.statistics.summary import Summary
+from lrs_lightning.statistics.training_seeds import seeds_of
+
+UNKNOWN = "-"
+TOO_FEW = "too few"
+
+
+def number(value: float | None) -> str:
+    """A return: whole from 100 on, with digits below."""
+    if value is None or not np.isfinite(value):
+        return UNKNOWN
+    digits = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2
+    return f"{value:,.{digits}f}"
+
+
+def between(ends: Sequence[float | None]) -> str:
+    """An interval of returns."""
+    low, high = map(number, ends)
+    return UNKNOWN if UNKNOWN in (low, high) else f"{low} to {high}"
+
+
+def share(value: float | None) -> str:
+    """A share with two digits."""
+    return UNKNOWN if value is None or not np.isfinite(value) else f"{value:.2f}"
+
+
+def between_shares(ends: Sequence[float | None]) -> str:
+    """An interval of shares."""
+    low, high = map(share, ends)
+    return "" if UNKNOWN in (low, high) else f"{low} to {high}"
+
+
+def chance(value: float | None) -> str:
+    """A chance to be better, or that there are too few to tell."""
+    shown = share(value)
+    return TOO_FEW if shown == UNKNOWN else shown
+
+
+def p_value(value: float | None) -> str:
+    """A p value with three digits."""
+    if value is None or not np.isfinite(value):
+        return UNKNOWN
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def counted(episodes: int, outcomes: int | None) -> str:
+    """How many episodes, and how many of them differ where some went exactly alike."""
+    outcomes = episodes if outcomes is None else outcomes
+    return str(episodes) if outcomes == episodes else f"{episodes} ({outcomes} differ)"
+
+
+def headline(told: Mapping[str, Any]) -> tuple[tuple[str, str], tuple[str, str]] | None:
+    """Mean over shifts and worst shift, each with its interval; None without shifts."""
+    if not told:
+        return None
+    if told["unit"] == "return":
+        value, ends = number, between
+    else:
+        value, ends = share, between_shares
+    return (
+        (value(told["mean_over_shifts"]), ends(told["mean_over_shifts_ci95"])),
+        (value(told["worst"]), ends(told["worst_ci95"])),
+    )
+
+
+def headline_sentence(told: Mapping[str, Any]) -> str:
+    """The same as one line of text; empty without shifts."""
+    shown = headline(told)
+    if shown is None:
+        return ""
+    of = " of expert" if told["unit"] != "return" else ""
+    (mean, mean_ends), (worst, worst_ends) = shown
+    return (
+        f"mean over shifts {mean}{of}{_in(mean_ends)}; "
+        f"worst shift {told['worst_shift']}: {worst}{of}{_in(worst_ends)}"
+    )
+
+
+def caveats(summary: Summary) -> list[str]:
+    """What must be said beside the numbers of one policy."""
+    found = []
+    repeated = [c for c in summary.conditions if c.get("outcomes", c["episodes"]) != c["episodes"]]
+    if repeated:
+        fewest = min(repeated, key=lambda c: c["outcomes"])
+        found.append(
+            f"of {fewest['episodes']} episodes of {fewest['condition']} only "
+            f"{fewest['outcomes']} differ: intervals are drawn over those"
+        )
+    clean = next((c for c in summary.conditions if c["condition"] == "clean"), None)
+    if clean is not None and clean["episodes"] and clean["retention"] is None:
+        found.append(
+            "its clean return is no yardstick (not positive, below half of the expert's, or within "
+            "the noise of chance): no share of it is given, compare the returns themselves"
+        )
+    if seeds_of(summary.policy):
+        found.append(f"intervals are over episodes of this run; {ONE_SEED}")
+    else:
+        found.append("intervals are over episodes of this policy")
+    return found
+
+
+def method_sentence(method: Mapping[str, Any]) -> str:
+    """Who, how often trained, and the headline, of an entry of `methods` in a summary."""
+    seeds = len(method["policies"])
+    if seeds < 2:
+        return f"{method['name']}: {ONE_SEED}"
+    told = headline_sentence(method["headline"])
+    return f"{method['name']}: {seeds} training seeds" + (f"; {told}" if told else "")
+
+
+def verdicts(differences: Sequence[MethodDifference]) -> list[str]:
+    """One sentence for each pair of methods: whether they differ, and where."""
+    pairs: dict[tuple[str, str], list[MethodDifference]] = {}
+    for difference in differences:
+        pairs.setdefault((difference.a, difference.b), []).append(difference)
+    found = []
+    for (a, b), of in pairs.items():
+        clear = [d for d in of if d.clear]
+        better = [d.condition for d in clear if d.difference > 0]
+        worse = [d.condition for d in clear if d.difference < 0]
+        told = [
+            f"{word} in {', '.join(names)}"
+            for word, names in (("better", better), ("worse", worse))
+            if names
+        ]
+        what = " and ".join(told) if told else "no clear difference"
+        rest = f" in any of {len(of)} comparisons" if not told else f" (of {len(of)} comparisons)"
+        n, m = of[0].seeds
+        paired = ", in pairs" if of[0].paired else ""
+        found.append(f"{a} against {b}, {n} and {m} training seeds{paired}: {what}{rest}")
+    return found
+
+
+def how_many(count: int) -> str:
+    """What a table of comparisons says of its own size."""
+    return f"{count} comparisons; p values are corrected for them (Holm)"
+
+
+def overall_first(condition: str) -> bool:
+    """Key to sort comparisons: those over all shifts stand first."""
+    return condition != OVERALL
+
+
+def _in(ends: str) -> str:
+    return f" ({ends})" if ends and ends != UNKNOWN else ""
