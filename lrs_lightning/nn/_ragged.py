@@ -1,8 +1,13 @@
-"""Sequences of different lengths: every step is computed once and none of the padding is."""
+"""Sequences of different lengths, in two ways.
+
+In spans no padding is computed, but each span is a call of its own. With the padding it is one
+call, whatever the lengths, which `torch.compile` and `torch.export` can capture.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -10,12 +15,73 @@ from torch.nn import functional
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 from lrs_lightning.errors import ArgumentError
+from lrs_lightning.nn import _checks
 from lrs_lightning.nn._calls import Call, State, Surface, check_state
 
 Run = Callable[
     [Tensor, tuple[Tensor, ...], Tensor | None, Tensor | None], tuple[Tensor, tuple[Tensor, ...]]
 ]
 """What runs all layers over time: `(x, state, timespans, resets) -> (y, state)`."""
+
+_START = 256
+"""What it costs to start a span, in steps of one row: roughly, from tables over B, T and H."""
+
+
+class Layers(Protocol):
+    """What runs here."""
+
+    @property
+    def can_hold(self) -> bool: ...
+    def run(
+        self,
+        x: Tensor,
+        state: tuple[Tensor, ...],
+        timespans: Tensor | None,
+        resets: Tensor | None,
+    ) -> tuple[Tensor, tuple[Tensor, ...]]: ...
+    def through_layers(
+        self,
+        x: Tensor,
+        state: tuple[Tensor, ...],
+        timespans: Tensor | None,
+        resets: Tensor | None,
+        valid: Tensor | None = None,
+    ) -> tuple[list[Tensor], tuple[Tensor, ...]]: ...
+
+
+def run_lengths(
+    layers: Layers, call: Call, lengths: Tensor | list[int]
+) -> tuple[Tensor, tuple[Tensor, ...]]:
+    """Run a padded batch as its user gives it.
+
+    In a graph that is being captured lengths are not looked at: one graph serves them all.
+    """
+    if not call.batched:
+        raise ArgumentError("lengths given with one unbatched sequence: cut the input instead.")
+    if torch.compiler.is_compiling() and isinstance(lengths, Tensor):
+        if not layers.can_hold:
+            raise ArgumentError(
+                "lengths cannot be compiled for a cell with several states and no `hold`: call the "
+                "layer outside torch.compile, or add `hold` to it."
+            )
+        _checks.shape("lengths", lengths, (call.x.shape[1],), "one for each sequence")
+        return run_padded(layers, call, lengths)
+    checked = check_lengths(lengths, *call.x.shape[:2])
+    return run_ragged(layers, call, checked) if checked else layers.run(*call[:4])
+
+
+def run_ragged(layers: Layers, call: Call, lengths: list[int]) -> tuple[Tensor, tuple[Tensor, ...]]:
+    """Run a padded batch in the way that costs less: span by span, or with its padding."""
+    steps, longest = call.x.shape[0], max(lengths)
+    in_spans = sum(lengths) + (len(set(lengths)) - 1) * _START
+    if in_spans <= longest * len(lengths) or not layers.can_hold:
+        return run_spans(layers.run, call, lengths)
+    if longest < steps:
+        x, state, *others, batched = call
+        timespans, resets = (None if part is None else part[:longest] for part in others)
+        call = Call(x[:longest], state, timespans, resets, batched)
+    y, final = run_padded(layers, call, torch.tensor(lengths, device=call.x.device))
+    return functional.pad(y, (0, 0, 0, 0, 0, steps - longest)), final
 
 
 def check_lengths(lengths: Tensor | list[int], steps: int, batch: int) -> list[int]:
@@ -36,7 +102,29 @@ def check_lengths(lengths: Tensor | list[int], steps: int, batch: int) -> list[i
     return [int(value) for value in values]
 
 
-def run_ragged(run: Run, call: Call, lengths: list[int]) -> tuple[Tensor, tuple[Tensor, ...]]:
+def run_padded(layers: Layers, call: Call, lengths: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
+    """Run a padded batch as if nothing ended, and take what belongs to the sequences.
+
+    Nothing of the padding gets through, not even NaN: neither forward nor into gradients.
+    """
+    x, state, timespans, resets, _ = call
+    valid = torch.arange(x.shape[0], device=x.device).unsqueeze(-1) < lengths  # (T, B)
+    padding = ~valid
+    x = x.masked_fill(padding.unsqueeze(-1), 0)
+    if timespans is not None:
+        timespans = timespans.masked_fill(padding, 0)
+    if len(state) == 1:  # so that nothing can grow in the padding
+        resets = padding if resets is None else (resets != 0) | padding
+    elif resets is not None:
+        resets = (resets != 0) & valid
+    outputs, final = layers.through_layers(x, state, timespans, resets, valid)
+    last = (lengths - 1).view(1, -1, 1)
+    ends = [y.gather(0, last.expand(1, -1, y.shape[-1])).squeeze(0) for y in outputs]
+    y = outputs[-1].masked_fill(padding.unsqueeze(-1), 0)
+    return y, (torch.stack(ends), *final[1:])
+
+
+def run_spans(run: Run, call: Call, lengths: list[int]) -> tuple[Tensor, tuple[Tensor, ...]]:
     """Run a padded batch, longest sequence first, in spans during which none of them ends."""
     x, state, timespans, resets, _ = call
     steps = x.shape[0]

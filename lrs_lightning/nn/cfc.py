@@ -174,6 +174,7 @@ class LRSCfC(LRSLayer):
         timespans: Tensor | None,
         resets: Tensor | None,
         layer: int,
+        valid: Tensor | None = None,
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
         """One layer over time, `(T, B, I)` -> `(T, B, H)` and its final state `(B, H)`."""
         x_proj = self.project_input(x, layer)
@@ -188,7 +189,7 @@ class LRSCfC(LRSLayer):
         y, final = self.run_cell(x_proj, weight, state, layer, **options)
         if self.gate == "frozen" and self.training:
             gate = self._gate_values(x_proj, y, state[0], timespans, resets, layer)
-            self.gate_mean(layer).add(gate)
+            self.gate_mean(layer).add(gate, valid)
         return y, final
 
     def _call_ends(self) -> None:

@@ -82,7 +82,7 @@ class GateMean(nn.Module):
         self.window = window
         self.register_buffer("mean", torch.empty(hidden_size, device=device, dtype=dtype))
         self.register_buffer("batches", torch.empty((), device=device, dtype=torch.long))
-        self._spans: list[tuple[Tensor, int]] = []
+        self._spans: list[tuple[Tensor, int | Tensor]] = []
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -91,10 +91,14 @@ class GateMean(nn.Module):
         self.batches.zero_()
 
     @torch.no_grad()
-    def add(self, gate: Tensor) -> None:
-        """Note the gate's values in one span of a batch, `(T, B, H)`."""
-        steps = gate.flatten(0, -2)  # (T B, H)
-        self._spans.append((steps.sum(0), steps.shape[0]))
+    def add(self, gate: Tensor, valid: Tensor | None = None) -> None:
+        """Note the gate's values in one span of a batch, `(T, B, H)`, those of `valid` steps."""
+        steps, count = gate.flatten(0, -2), gate.shape[0] * gate.shape[1]  # (T B, H)
+        if valid is None:
+            self._spans.append((steps.sum(0), count))
+        else:
+            padding = ~valid.reshape(-1, 1)
+            self._spans.append((steps.masked_fill(padding, 0).sum(0), valid.sum()))
 
     @torch.no_grad()
     def take_in(self) -> None:

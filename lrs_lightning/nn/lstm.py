@@ -14,6 +14,9 @@ from torch.nn import functional
 from lrs_kernels.cells import lstm
 from lrs_lightning.nn.recurrent import LRSLayer
 
+_SHUT = 1e4
+"""A pre-activation at which a sigmoid is 0 or 1 to the last digit; float16 still holds it."""
+
 
 class LRSLSTM(LRSLayer):
     """LSTM with low-rank sparse recurrent matrices; a drop-in for `torch.nn.LSTM`.
@@ -133,11 +136,25 @@ class LRSLSTM(LRSLayer):
         timespans: Tensor | None,
         resets: Tensor | None,
         layer: int,
+        valid: Tensor | None = None,
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
         """One layer over time, `(T, B, I)` -> `(T, B, H or P)`, and its final h and c."""
         if self.proj_size:
-            return self._scan_projected(self.project_input(x, layer), state, resets, layer)
-        return super().scan(x, state, timespans, resets, layer)
+            x_proj = self.hold(self.project_input(x, layer), valid)
+            return self._scan_projected(x_proj, state, resets, layer)
+        return super().scan(x, state, timespans, resets, layer, valid)
+
+    @property
+    def can_hold(self) -> bool:
+        """Yes: gates can."""
+        return True
+
+    def hold(self, x_proj: Tensor, valid: Tensor | None) -> Tensor:
+        """Let nothing enter c in padding, and nothing leave it: i = 0, f = 1."""
+        if valid is None:
+            return x_proj
+        closed = x_proj.new_tensor([-_SHUT, _SHUT, 0, 0]).repeat_interleave(self.hidden_size)
+        return torch.where(valid.unsqueeze(-1), x_proj, closed)
 
     def _scan_projected(
         self, x_proj: Tensor, state: tuple[Tensor, ...], resets: Tensor | None, layer: int

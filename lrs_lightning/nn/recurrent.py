@@ -1,7 +1,7 @@
-"""How an LRS layer runs: the arguments of torch.nn, layers stacked in depth, calls of any shape.
+"""How an LRS layer is made and called: the arguments of torch.nn, calls of any shape.
 
-A leaf class names its cell, a descriptor of `lrs_kernels`; everything else is here, and in
-`parameters.py` what the layer computes with.
+A leaf class names its cell, a descriptor of `lrs_kernels`; everything else is here, in `running.py`
+what runs over time, and in `parameters.py` what the layer computes with.
 """
 
 from __future__ import annotations
@@ -10,22 +10,19 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 from torch.nn.utils.rnn import PackedSequence
 
-from lrs_kernels import Cell
 from lrs_kernels.dispatch import BACKENDS
 from lrs_lightning.errors import ArgumentError
 from lrs_lightning.nn import _calls, _checks, _ragged
-from lrs_lightning.nn._calls import Call, State, Surface
-from lrs_lightning.nn._low_precision import run_scan
+from lrs_lightning.nn._calls import State, Surface
 from lrs_lightning.nn._recording import step_by_step
 from lrs_lightning.nn.compression import Compression
 from lrs_lightning.nn.connectivity import Connectivity
-from lrs_lightning.nn.parameters import LayerParameters, Weight
+from lrs_lightning.nn.running import LayerScans
 
 
-class LRSLayer(LayerParameters):
+class LRSLayer(LayerScans):
     """Base of `LRSCfC`, `LRSLSTM`, `LRSGRU` and `LRSRNN`, and of a layer for a cell of one's own.
 
     A subclass names its `cell`. Parameters beside those of every cell are made in
@@ -58,7 +55,6 @@ class LRSLayer(LayerParameters):
         ArgumentError: a value that cannot be used; the sentence names the argument.
     """
 
-    cell: ClassVar[Cell]
     biases: ClassVar[int] = 2
     """Vectors of biases, 2 as in torch.nn or 1."""
     projects: ClassVar[bool] = False
@@ -121,66 +117,6 @@ class LRSLayer(LayerParameters):
         )
         self.reset_parameters()
 
-    @property
-    def variant(self) -> str:
-        """Which of the cell's equations; the first by default."""
-        return next(iter(self.cell.variants))
-
-    @property
-    def gates(self) -> int:
-        """Number of recurrent matrices G."""
-        return self.cell.variants[self.variant].gates[0]
-
-    @property
-    def states(self) -> int:
-        """Parts of the state: 1, or 2 where there is a c beside h."""
-        return len(self.cell.states)
-
-    @property
-    def knows_time(self) -> bool:
-        """Whether the cell takes the time between steps."""
-        return "timespans" in self.cell.variants[self.variant].extras
-
-    def extras(self, layer: int) -> dict[str, Tensor]:
-        """Further inputs of the cell, by the names of its descriptor: none by default."""
-        return {}
-
-    def scan(
-        self,
-        x: Tensor,
-        state: tuple[Tensor, ...],
-        timespans: Tensor | None,
-        resets: Tensor | None,
-        layer: int,
-    ) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """One layer over time, `(T, B, I)` -> `(T, B, H)` and its final state, each `(B, H)`."""
-        weight, mask = self.weight_for_scan(layer)
-        options = {"mask": mask, "timespans": timespans, "resets": resets}
-        return self.run_cell(self.project_input(x, layer), weight, state, layer, **options)
-
-    def run_cell(
-        self,
-        x_proj: Tensor,
-        weight: Weight,
-        state: tuple[Tensor, ...],
-        layer: int,
-        **options: Tensor | None,
-    ) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """The cell over time on projected inputs `(T, B, G H)`; `options` of `recurrent_scan`.
-
-        An option that is None is left out.
-        """
-        return run_scan(
-            self.cell,
-            x_proj,
-            weight,
-            state,
-            variant=self.variant,
-            backend=self.backend,
-            **self.extras(layer),
-            **options,
-        )
-
     def forward(
         self,
         input: Tensor | PackedSequence,
@@ -221,14 +157,14 @@ class LRSLayer(LayerParameters):
                     "give a padded tensor with lengths instead."
                 )
             call, counts = _ragged.unpack(surface, input, hx)
-            y, state = _ragged.run_ragged(self.run, call, counts)
+            y, state = _ragged.run_ragged(self, call, counts)
             self._call_ends()
             return _ragged.pack_like(input, y, counts), _calls.pack_state(state)
         call = _calls.arrange(surface, input, hx, timespans, resets)
         if lengths is None:
             y, state = self.run(call.x, call.state, call.timespans, call.resets)
         else:
-            y, state = self._run_lengths(call, lengths)
+            y, state = _ragged.run_lengths(self, call, lengths)
         self._call_ends()
         return _calls.restore(surface, call.batched, y, state)
 
@@ -254,7 +190,7 @@ class LRSLayer(LayerParameters):
         call = _calls.arrange(surface, input, hx, timespans, resets)
         states: tuple[Tensor, ...]
         if self.states == 1:
-            outputs, final = self._through_layers(*call[:4])
+            outputs, final = self.through_layers(*call[:4])
             y, states = outputs[-1], (torch.stack(outputs),)
         else:
             y, final, states = step_by_step(self.run, call)
@@ -267,50 +203,6 @@ class LRSLayer(LayerParameters):
             *_calls.restore(surface, call.batched, y, final),
             _calls.pack_state(states),
         )
-
-    def run(
-        self,
-        x: Tensor,
-        state: tuple[Tensor, ...],
-        timespans: Tensor | None,
-        resets: Tensor | None,
-    ) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """All layers over time: `(T, B, I)`, states `(layers, B, H)` -> `(T, B, H)`, states."""
-        outputs, final = self._through_layers(x, state, timespans, resets)
-        return outputs[-1], final
-
-    def _through_layers(
-        self,
-        x: Tensor,
-        state: tuple[Tensor, ...],
-        timespans: Tensor | None,
-        resets: Tensor | None,
-    ) -> tuple[list[Tensor], tuple[Tensor, ...]]:
-        """The output of every layer, before any dropout, and the final states."""
-        if x.shape[1] == 0:  # no sequence at all, as torch.nn allows
-            return [x.new_zeros(x.shape[0], 0, self.output_size)] * self.num_layers, state
-        if self.num_layers == 1:
-            first = tuple([part.squeeze(0) for part in state])
-            y, final = self.scan(x, first, timespans, resets, 0)
-            return [y], tuple([part.unsqueeze(0) for part in final])
-        outputs: list[Tensor] = []
-        finals: list[tuple[Tensor, ...]] = []
-        for layer in range(self.num_layers):
-            if layer and self.dropout and self.training:
-                x = functional.dropout(x, self.dropout)
-            before = tuple(part[layer] for part in state)
-            x, after = self.scan(x, before, timespans, resets, layer)
-            outputs.append(x)
-            finals.append(after)
-        return outputs, tuple(torch.stack(parts) for parts in zip(*finals, strict=True))
-
-    def _run_lengths(
-        self, call: Call, lengths: Tensor | list[int]
-    ) -> tuple[Tensor, tuple[Tensor, ...]]:
-        if not call.batched:
-            raise ArgumentError("lengths given with one unbatched sequence: cut the input instead.")
-        checked = _ragged.check_lengths(lengths, *call.x.shape[:2])
-        return _ragged.run_ragged(self.run, call, checked) if checked else self.run(*call[:4])
 
     def _call_ends(self) -> None:
         """Once after every call, which may have run in several spans."""
