@@ -87,7 +87,10 @@ def made(case: LayerCase, task: Job) -> nn.Module | None:
         from ncps.torch import CfC
 
         module = CfC(sizes.inputs, sizes.hidden, backbone_layers=0, batch_first=False)
-    return module.to(task.device)
+    module = module.to(task.device)
+    if isinstance(module, nn.RNNBase):
+        module.flatten_parameters()  # another dtype took its weights apart
+    return module
 
 
 def measured(case: LayerCase, module: nn.Module, task: Job) -> dict[str, object]:

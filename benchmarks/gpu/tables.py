@@ -14,6 +14,7 @@ from benchmarks.gpu.journal import ROOT, Journal, Row
 
 DIRECTIONS = ("forward", "backward")
 PROVIDERS = ("ours bf16", "ours tf32", "cuDNN float32", "cuDNN bf16")
+NOT_MEASURED = "not measured yet"
 
 
 def main(words: Sequence[str]) -> None:
@@ -105,7 +106,8 @@ def layers(folder: Path) -> list[str]:
         times = [found.get(name, {}).get("training_median_us") for name in PROVIDERS]
         ours, peer = times[0], times[2]
         share = f"{peer / ours:.2f}" if ours and peer else "-"
-        lines.append(_line([cell, case, *("-" if t is None else f"{t:.0f}" for t in times), share]))
+        told = (NOT_MEASURED if time is None else f"{time:.0f}" for time in times)
+        lines.append(_line([cell, case, *told, share]))
     return lines
 
 

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from lrs_kernels.cell import Cell
 from lrs_kernels.dispatch import choose
+from lrs_kernels.precision import resolve
 from lrs_kernels.registry import cells
 from lrs_kernels.scan import recurrent_scan
 
@@ -22,8 +23,11 @@ STEPS, BATCH, RANK, DENSITY = 12, 5, 4, 0.5
 HIDDEN = 40
 """No multiple of the sizes in which kernels compute: what is padded must not be seen."""
 
-TOLERANCE = {"ieee": 1e-5, "bf16": 3e-2}
-"""RMS of the error over RMS of the value that float32 and bfloat16 products may have."""
+TOLERANCE = {"ieee": 1e-5, "tf32": 1e-2, "bf16": 3e-2}
+"""RMS of the error over RMS of the value that products may have, by their precision."""
+AT_A_KINK = 0.2
+"""The same for relu in lower precision: a unit that rounding turns off changes its gradient by all of
+it, which no tolerance of roundings covers."""
 
 SWITCH_OFF = {
     "native": "set LRS_KERNELS_NATIVE=0 in the environment, and PyTorch calls take its place",
@@ -59,13 +63,20 @@ class Finding:
     @property
     def right(self) -> bool:
         """Whether it is within the tolerance."""
-        return self.error <= TOLERANCE[self.precision]  # False for NaN
+        return self.error <= self.allowed  # False for NaN
+
+    @property
+    def allowed(self) -> float:
+        """The tolerance."""
+        if self.variant == "relu" and self.precision != "ieee":
+            return AT_A_KINK
+        return TOLERANCE[self.precision]
 
     def __str__(self) -> str:
         what = f"{self.cell} {self.variant}, {self.backend}, {self.precision}"
         if self.right:
             return f"right  {what}: error {self.error:.1e}"
-        seen = self.failure or f"error {self.error:.1e}, allowed {TOLERANCE[self.precision]:.0e}"
+        seen = self.failure or f"error {self.error:.1e}, allowed {self.allowed:.0e}"
         return f"WRONG  {what}: {seen}; {SWITCH_OFF[self.backend]}"
 
 
@@ -78,17 +89,13 @@ def self_test(device: str | None = None) -> list[Finding]:
         device: `cpu` or `cuda`; by default the GPU if there is one.
 
     Returns:
-        One finding for each variant and precision: `ieee`, and on a GPU `bf16` too.
+        One finding for each variant, in the precision that torch is set to.
 
     """
     if device is None:
         device = "cuda" if torch.cuda.is_available() else "cpu"
-    precisions = ("ieee", "bf16") if device == "cuda" else ("ieee",)
-    jobs = [
-        (cell, variant, precision, device)
-        for cell, variant in _variants()
-        for precision in precisions
-    ]
+    precision = resolve(None, device, torch.float32)
+    jobs = [(cell, variant, precision, device) for cell, variant in _variants()]
     if device == "cpu":
         return [_finding(*job) for job in jobs]
     with ThreadPoolExecutor(max_workers=16) as pool:

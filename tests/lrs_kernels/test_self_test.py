@@ -49,3 +49,9 @@ def test_triton_can_be_switched_off(monkeypatch):
         assert chosen.backend == "cpu" and "LRS_KERNELS_TRITON is 0" in chosen.reason
     finally:
         choose.cache_clear()
+
+
+def test_relu_is_given_room_at_its_kink_in_lower_precision_alone():
+    for precision, right in (("bf16", True), ("ieee", False)):
+        assert self_test.Finding("rnn", "relu", "triton", precision, 0.05).right is right
+    assert not self_test.Finding("rnn", "tanh", "triton", "bf16", 0.05).right

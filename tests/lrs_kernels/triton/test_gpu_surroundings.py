@@ -22,6 +22,7 @@ pytestmark = [
     # PyTorch's own, from its autograd thread and from its compiler.
     pytest.mark.filterwarnings("ignore:Attempting to run cuBLAS"),
     pytest.mark.filterwarnings("ignore:The CUDA Graph is empty"),
+    pytest.mark.filterwarnings("ignore:TensorFloat32 tensor cores"),
 ]
 
 SCANS: dict[str, tuple[Callable[..., tuple[Tensor, object]], int]] = {
