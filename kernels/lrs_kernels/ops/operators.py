@@ -78,11 +78,16 @@ _TRACE = ", ".join(f"Tensor kept_{name}" for name in Trace._fields[: _L - 1])
 _UPSTREAM = ", ".join(f"Tensor? {name}" for name in ("dy", "dh_n", "dc_n"))
 _BACKWARD = f"({_UPSTREAM}, {_KEPT}, {_TRACE}, {_declared(Names)})"
 
+# A scan in single steps keeps graphs and buffers of its own (`triton/graph.py`), which must not
+# come from the memory of a graph that the compiler records around it (mode `reduce-overhead`).
+_TAGS = (torch.Tag.cudagraph_unsafe,)
+
 
 @library.custom_op(
     "lrs_kernels::scan",
     mutates_args=(),
     schema=f"{_FORWARD} -> ({', '.join(['Tensor'] * _L)})",
+    tags=_TAGS,
 )
 def scan(*arguments: Any) -> Left:
     """Forward pass; arguments are `Inputs`, `Names`, save and save_time."""
@@ -112,7 +117,12 @@ def _scan_shapes(*arguments: Any) -> Left:
     )
 
 
-@library.custom_op("lrs_kernels::scan_backward", mutates_args=(), schema=f"{_BACKWARD} -> Tensor[]")
+@library.custom_op(
+    "lrs_kernels::scan_backward",
+    mutates_args=(),
+    schema=f"{_BACKWARD} -> Tensor[]",
+    tags=_TAGS,
+)
 def scan_backward(*arguments: Any) -> list[Tensor]:
     """Backward pass: gradients of `Inputs`, in its order."""
     upstream, kept, names = _backward_groups(arguments)

@@ -141,3 +141,8 @@ def test_passes_under_autocast_are_those_without(scan, gates, backend, hidden):
         inside = outputs_and_grads(scan, arguments, backend=backend)
     for ours, theirs in zip(inside[0] + inside[1], outside[0] + outside[1], strict=True):
         assert ours.dtype == theirs.dtype == torch.float32 and torch.equal(ours, theirs)
+
+
+def test_compilers_record_no_graph_around_a_scan() -> None:
+    for operator in (torch.ops.lrs_kernels.scan, torch.ops.lrs_kernels.scan_backward):
+        assert torch.Tag.cudagraph_unsafe in operator.default.tags
