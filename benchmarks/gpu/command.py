@@ -47,6 +47,8 @@ STAGES = {
 def main(arguments: list[str]) -> None:
     """Run the stages; the exit code is 1 if one of them failed or found something wrong."""
     options = _options(arguments)
+    if options is None:
+        return
     options.out.mkdir(parents=True, exist_ok=True)
     journal, began = Journal(options.out / "stages.jsonl"), time.time()
     ends, failed = began + 60 * options.minutes, []
@@ -96,14 +98,22 @@ def _surroundings(options: argparse.Namespace) -> dict[str, str]:
     return found
 
 
-def _options(arguments: list[str]) -> argparse.Namespace:
-    """By the standard library: the parser of the other sections need not be on a lent machine."""
+def _options(arguments: list[str]) -> argparse.Namespace | None:
+    """By the standard library: the parser of the other sections need not be on a lent machine.
+
+    None after `--help`, as from that parser.
+    """
     parser = argparse.ArgumentParser("python -m benchmarks gpu", description=__doc__)
     parser.add_argument("--minutes", type=float, default=12.0, help="after which it ends")
     parser.add_argument("--out", type=Path, help="folder; else results/gpu, or a rehearsal's own")
     parser.add_argument("--stages", nargs="+", choices=STAGES, default=list(STAGES))
     parser.add_argument("--rehearse", action="store_true", help="in the interpreter, tiny, no GPU")
-    options = parser.parse_args(arguments)
+    try:
+        options = parser.parse_args(arguments)
+    except SystemExit as end:
+        if end.code == 0:
+            return None
+        raise
     kind = "rehearsal" if options.rehearse else "gpu"
     options.out = (options.out or ROOT / "benchmarks" / "results" / kind).resolve()
     return options

@@ -26,8 +26,8 @@ HIDDEN = 40
 TOLERANCE = {"ieee": 1e-5, "tf32": 1e-2, "bf16": 3e-2}
 """RMS of the error over RMS of the value that products may have, by their precision."""
 AT_A_KINK = 0.2
-"""The same for relu in lower precision: a unit that rounding turns off changes its gradient by all of
-it, which no tolerance of roundings covers."""
+"""The same for relu in lower precision: a unit that rounding turns off changes its gradient by all
+of it, which no tolerance of roundings covers."""
 
 SWITCH_OFF = {
     "native": "set LRS_KERNELS_NATIVE=0 in the environment, and PyTorch calls take its place",
