@@ -22,9 +22,9 @@ SHARED_BYTES = 128.0
 SPECIAL_RATE = 16.0
 """exp2, reciprocal or tanh.approx per cycle."""
 BARRIER_CYCLES = 30.0
-REQUEST_CYCLES = 6.0
-"""One instruction of a warp that reads or writes global memory, in the unit that a multiprocessor
-has for them: fitted to sixteen kernels on an H200, each request reaching four rows of the batch."""
+SECTOR_CYCLES = 1.4
+"""Thirty-two bytes of global memory, read or written: fitted to what 32 kernels took on an H200, of
+which half reached four bytes at a time and half eight."""
 FIXED_CYCLES = 250.0
 """Latency of a step beside its products: conversions, gates, loads."""
 MMA_LATENCY = 33.0
@@ -69,10 +69,9 @@ def floor_us(cell: str, direction: str, precision: str, hidden: int, rank: int, 
 def predicted_us(loop: Counter[str], warps: int, precision: str, inner: int) -> float:
     """Time of the compiled loop, microseconds.
 
-    The slowest of issuing, tensor cores, shared memory, special functions and requests to global
-    memory, which overlap, and then what nothing overlaps: a state goes through shared memory,
-    at two barriers, and through one product after the other along its units before the next
-    step can begin.
+    The slowest of issuing, tensor cores, shared memory, special functions and global memory, which
+    overlap, and then what nothing overlaps: a state goes through shared memory, at two barriers, and
+    through one product after the other along its units before the next step can begin.
 
     Args:
         loop: instructions of the time loop.
@@ -87,9 +86,8 @@ def predicted_us(loop: Counter[str], warps: int, precision: str, inner: int) -> 
     tensor = mma * warps * per_mma / TENSOR_RATE.get(precision, TENSOR_RATE["tf32"])
     shared = sum(n * _shared_bytes(name) for name, n in loop.items()) * warps / SHARED_BYTES
     special = loop["MUFU"] * warps * 32 / SPECIAL_RATE
-    requests = (loop["LDG"] + loop["STG"]) * warps * REQUEST_CYCLES
     barriers = sum(n for name, n in loop.items() if name.startswith("BAR"))
-    cycles = max(issue, tensor, shared, special, requests)
+    cycles = max(issue, tensor, shared, special, global_sectors(loop, warps) * SECTOR_CYCLES)
     return (cycles + BARRIER_CYCLES * barriers + _chain(precision, inner)) / CLOCK * 1e6
 
 
@@ -109,3 +107,9 @@ def _shared_bytes(name: str) -> int:
         found = _BYTES.search(name)
         return 4 * int(found[1]) if found else 128
     return 0
+
+
+def global_sectors(loop: Counter[str], warps: int) -> float:
+    """Sectors of 32 bytes of global memory that a step of a program reads and writes."""
+    bits = sum(int(name[4:]) * n for name, n in loop.items() if name.startswith(("LDG.", "STG.")))
+    return bits * 32 * warps / (32 * 8)

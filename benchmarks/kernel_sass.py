@@ -18,6 +18,7 @@ _TOOL = Path(triton.__file__).parent / "backends" / "nvidia" / "bin" / "cuobjdum
 _INSTRUCTION = re.compile(r"^\s+/\*([0-9a-f]{4,6})\*/\s+(.*?);", re.MULTILINE)
 _BRANCH = re.compile(r"BRA(?:\.\w+)*\s+(?:!?U?P\w+,\s*)?(?:`\(.*\)|0x([0-9a-f]+))")
 _REGISTER = re.compile(r"\bR(\d+)\b")
+_BITS = re.compile(r"\.[US]?(8|16|64|128)\b")
 _WIDTH = re.compile(r"\b(?:LD|ST)G\.E(?:\.[A-Z]\w*)*\.(64|128)\b")
 _PREDICATE = re.compile(r"^@!?U?P\w+\s+")
 
@@ -59,7 +60,7 @@ def time_loop(text: str) -> Counter[str]:
     """Instructions of the largest loop (the loop over time), counted by name.
 
     Shared-memory, tensor-core and barrier instructions keep their suffixes, which say how much
-    one of them moves or computes.
+    one of them moves or computes; those of global memory keep the bits of a thread (`LDG.64`).
     """
     return Counter(_name(what) for what in _loop(text))
 
@@ -71,7 +72,7 @@ def load_distance(text: str) -> float:
     1 where nothing is loaded. A load that is waited for at once has nearly 0.
     """
     body = _loop(text)
-    loads = [at for at, what in enumerate(body) if _name(what) == "LDG"]
+    loads = [at for at, what in enumerate(body) if _name(what).startswith("LDG.")]
     return min((_until_used(body, at) / len(body) for at in loads), default=1.0)
 
 
@@ -122,4 +123,13 @@ def _target(instruction: str) -> int | None:
 
 def _name(instruction: str) -> str:
     word = _PREDICATE.sub("", instruction).split()[0]
-    return word if word.startswith(("LDS", "STS", "HMMA", "HGMMA", "BAR")) else word.split(".")[0]
+    if word.startswith(("LDS", "STS", "HMMA", "HGMMA", "BAR")):
+        return word
+    name = word.split(".")[0]
+    return f"{name}.{global_bits(word)}" if name in ("LDG", "STG") else name
+
+
+def global_bits(word: str) -> int:
+    """Bits that a thread reads or writes with an instruction for global memory."""
+    found = _BITS.search(word)
+    return int(found[1]) if found else 32

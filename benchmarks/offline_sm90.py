@@ -23,7 +23,7 @@ from benchmarks.kernel_offline import (
     plain_kernels,
     table_kernels,
 )
-from benchmarks.kernel_roofline import floor_us, predicted_us
+from benchmarks.kernel_roofline import floor_us, global_sectors, predicted_us
 from lrs_kernels.triton.config import SMALLEST_ENTRY, padded
 from lrs_kernels.triton.device import H100
 from lrs_lightning.files import write_whole
@@ -90,7 +90,7 @@ def row_of(kernel: Kernel, options: str, report: Report) -> dict[str, object]:
         "loop_instructions": loop.total(),
         "loop_mma": sum(n for name, n in loop.items() if name.startswith(("HMMA", "HGMMA"))),
         "loop_barriers": sum(n for name, n in loop.items() if name.startswith("BAR")),
-        "loop_global_requests": loop["LDG"] + loop["STG"],
+        "loop_global_sectors": int(global_sectors(loop, plan.tile.num_warps)),
         "load_distance": f"{report.load_distance:.2f}",
         "predicted_us_per_step": f"{predicted:.3f}",
         "floor_us_per_step": f"{floor:.3f}",

@@ -201,7 +201,7 @@ def constants(
         PRODUCT="tf32x3" if precision == "tf32" else products,
         AHEAD=chosen.tile.ahead,
         DIRECT=not INTERPRETED,
-        PAIRED=paired and chosen.tile.held and hidden % 2 == 0,
+        PAIRED=paired and chosen.tile.held and chosen.tile.paired and hidden % 2 == 0,
         FLIPPED=precision == "ieee" and chosen.path == "resident",
         HELD=chosen.tile.held,
     )

@@ -25,6 +25,7 @@ class Tile(NamedTuple):
             otherwise they are formed before the launch and lie in shared memory.
         ahead: steps that what a step reads is asked for before.
         rows: the most batch rows that a program may own.
+        paired: two neighbouring units are read and written at once, where tensors allow it.
 
     """
 
@@ -32,6 +33,7 @@ class Tile(NamedTuple):
     held: bool = False
     ahead: int = 1
     rows: int = 16
+    paired: bool = True
 
 
 Resident = Mapping[tuple[int, Direction, str], Mapping[int, Tile]]
@@ -46,6 +48,9 @@ HELD = {
     128: Tile(8, held=True, rows=8),
 }
 """`bf16` with up to four matrices: 64 and 128 registers of a thread at H = 64 and 128."""
+
+HELD_SINGLY = {size: tile._replace(paired=False) for size, tile in HELD.items()}
+"""The same for backward passes that read and write most: pairs made these slower on an H200."""
 
 # `ieee` has no tensor cores; up to three matrices share these.
 SCALAR = {32: Tile(4, rows=8), 64: Tile(4, rows=8), 128: Tile(8, rows=8)}

@@ -14,7 +14,7 @@ import triton.language as tl
 
 from lrs_kernels.triton.kernels.activations import sigmoid, tanh
 from lrs_kernels.triton.kernels.cell import CellKernels, Functions
-from lrs_kernels.triton.table import HELD, SCALAR, Tile
+from lrs_kernels.triton.table import HELD, HELD_SINGLY, SCALAR, Tile
 
 
 @triton.jit
@@ -44,7 +44,9 @@ KERNELS = CellKernels(
     },
     resident={
         (3, "forward", "bf16"): HELD,
-        (3, "backward", "bf16"): HELD,
+        (3, "backward", "bf16"): {
+            size: tile._replace(ahead=2) for size, tile in HELD_SINGLY.items()
+        },
         (3, "forward", "tf32"): {32: Tile(2), 64: Tile(4), 128: Tile(8)},
         (3, "backward", "tf32"): {32: Tile(2), 64: Tile(4), 128: Tile(8)},
         (3, "forward", "tf32x3"): {32: Tile(2), 64: Tile(4)},

@@ -12,7 +12,7 @@ import triton.language as tl
 
 from lrs_kernels.triton.kernels.activations import sigmoid, tanh
 from lrs_kernels.triton.kernels.cell import CellKernels, Functions
-from lrs_kernels.triton.table import HELD, Tile
+from lrs_kernels.triton.table import HELD, HELD_SINGLY, Tile
 
 
 @triton.jit
@@ -47,7 +47,7 @@ KERNELS = CellKernels(
     },
     resident={
         (4, "forward", "bf16"): HELD,
-        (4, "backward", "bf16"): {**HELD, 128: HELD[128]._replace(ahead=2)},
+        (4, "backward", "bf16"): {**HELD_SINGLY, 128: HELD_SINGLY[128]._replace(ahead=2)},
         (4, "forward", "tf32"): {32: Tile(2), 64: Tile(4)},
         (4, "backward", "tf32"): {32: Tile(2), 64: Tile(4)},
         (4, "forward", "tf32x3"): {32: Tile(2), 64: Tile(4)},
