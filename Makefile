@@ -18,7 +18,7 @@ fit-atari: .venv/installed-atari  ## the same from pixels: Seaquest
 	$(BIN)/python -m lrs_lightning fit --config conf/seaquest.yaml $(ARGS)
 
 test: .venv/installed-dev check  ## everything CI runs
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-long: .venv/installed-dev  ## minutes: runs that are killed again and again
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m long $(ARGS)

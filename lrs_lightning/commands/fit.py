@@ -74,6 +74,7 @@ def _quieten() -> None:
         ".*lr_scheduler.step.*",
         ".*args parameter.*",
         ".*dirpath has changed.*",
+        ".*sync_dist=True.*",  # metrics are summed over processes before they are logged
         ".*your dataloader is not resumable.*",  # it is: which batch comes follows from its number
     ):
         warnings.filterwarnings("ignore", message=message)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
+from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_only
 
 from lrs_lightning.errors import DataError
@@ -34,7 +35,7 @@ def own_folder(trainer: pl.Trainer) -> Iterator[None]:
         OSError: it cannot be made.
     """
     counts = getattr(trainer.logger, "_version", "") is None  # before it is asked for its folder
-    if not trainer.log_dir or getattr(rank_zero_only, "rank", 0):
+    if not trainer.log_dir or vars(rank_zero_only).get("rank"):
         yield
         return
     folder = Path(trainer.log_dir)
@@ -50,6 +51,20 @@ def own_folder(trainer: pl.Trainer) -> Iterator[None]:
                     with suppress(OSError):  # another run has begun there in the meantime
                         parent.rmdir()
             raise
+
+
+def folder_of(trainer: pl.Trainer) -> Path | None:
+    """The folder of a run; None where nothing is written.
+
+    `trainer.log_dir` says the same to all processes at once, and waits for them: what the first one
+    does alone must ask here.
+    """
+    logger: Any = trainer.logger
+    if logger is None:
+        return Path(trainer.default_root_dir)
+    counted = isinstance(logger, TensorBoardLogger | CSVLogger)
+    where = logger.log_dir if counted else logger.save_dir
+    return Path(where) if where else None
 
 
 def _claimed(folder: Path, counter: Any) -> tuple[Path, bool]:

@@ -1,7 +1,8 @@
 """`fit` in a process of its own that is killed or signalled, again and again, until it is done.
 
-A script, since a test's process has threads and must not fork; it imports everything once, and each
-`fit` is a fork of it. Reads a job from the command line, prints what happened as JSON.
+A script, since a test's process has threads and must not fork; it imports everything once, down to
+what the verb imports when it is called, and each `fit` is a fork of it. Reads a job from the
+command line, prints what happened as JSON.
 """
 
 from __future__ import annotations
@@ -15,6 +16,10 @@ import time
 import traceback
 from pathlib import Path
 
+import tensorboard.summary.writer.event_file_writer  # noqa: F401
+import torch.utils.tensorboard  # noqa: F401
+
+import lrs_lightning.training.trainer_cli  # noqa: F401
 from lrs_lightning.cli import main
 from lrs_lightning.training import ImitationModule
 from lrs_lightning.training.callbacks.checkpoints import Checkpoints

@@ -11,6 +11,7 @@ import yaml
 
 from lrs_lightning.cli import main
 from lrs_lightning.training import ImitationModule
+from lrs_lightning.training.callbacks.shifted_evaluation import ShiftedEvaluation
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -135,7 +136,7 @@ def test_the_saved_configuration_runs_again(run, tmp_path, capsys):
     config = yaml.safe_load((run / "config.yaml").read_text())
     assert config["model"]["policy"]["core"]["init_args"]["rank"] == 2
     words = ["fit", f"--config={run / 'config.yaml'}", f"--trainer.logger.save_dir={tmp_path}"]
-    assert main(words) == 0
+    assert main([*words, "--evaluation.episodes=1", "--evaluation.suite=smoke"]) == 0
     printed = capsys.readouterr().out
     assert "of expert" in printed
     assert "run folder: " in printed
@@ -154,6 +155,8 @@ def test_a_checkpoint_alone_says_what_to_build(verb, run, tiny_store, tmp_path, 
 
 def test_an_interrupted_run_ends_as_if_nothing_had_happened(tiny_store, tmp_path, monkeypatch):
     words = ["fit", f"--data.path={tiny_store}", *SHORT, "--trainer.max_steps=8"]
+    words += ["--evaluation.every_n_epochs=0"]  # weights are compared, and nothing played
+    monkeypatch.setattr(ShiftedEvaluation, "_report", lambda *_: None)
 
     def final(folder: str, *more: str) -> dict[str, torch.Tensor]:
         main([*words, f"--trainer.logger.save_dir={tmp_path / folder}", *more])

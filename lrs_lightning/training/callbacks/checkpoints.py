@@ -112,7 +112,7 @@ class Checkpoints(Checkpoint):
     def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
         """Save when it is time, and stop where that was asked for."""
         asked = SIGNALS.received is not None
-        due = time.monotonic() - self._saved_at >= self.every
+        due = self._due(trainer)
         if (asked or due) and _can_go_on_from_here(trainer):
             if asked:
                 SIGNALS.release()
@@ -141,7 +141,7 @@ class Checkpoints(Checkpoint):
             self._save(trainer, BEST)
             self.best_model_path = str(self.folder / BEST)
             self._save_last(trainer)
-        elif time.monotonic() - self._saved_at >= self.every:
+        elif self._due(trainer):
             self._save_last(trainer)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -173,20 +173,35 @@ class Checkpoints(Checkpoint):
             self._begin(trainer)
 
     def _begin(self, trainer: pl.Trainer) -> None:
-        if trainer.fast_dev_run or not trainer.is_global_zero:  # type: ignore[attr-defined]
+        if trainer.fast_dev_run:  # type: ignore[attr-defined]
             return
-        for litter in self.folder.glob(".*.ckpt"):  # of a run that was killed while it saved
-            litter.unlink(missing_ok=True)
+        if trainer.is_global_zero:
+            self._tidy()
         if self._resumed is None:
             trainer.save_checkpoint(self.folder / INITIAL, weights_only=True)
-        elif self._source is not None and self._source.resolve() != self.folder.resolve():
-            for name in (INITIAL, BEST):  # of the run that this one goes on with
-                if (self._source / name).is_file():
-                    write_whole(self.folder / name, (self._source / name).read_bytes())
+        trainer.strategy.barrier("the first files")  # which the others look at now
         if (self.folder / BEST).is_file():
             self.best_model_path = str(self.folder / BEST)
         else:
             self.best_score = math.inf
+
+    def _tidy(self) -> None:
+        """Take away what a kill has left, and take along what an earlier run has found."""
+        for litter in self.folder.glob(".*.ckpt"):  # of a run that was killed while it saved
+            litter.unlink(missing_ok=True)
+        if self._source is not None and self._source.resolve() != self.folder.resolve():
+            for name in (INITIAL, BEST):  # of the run that this one goes on with
+                if (self._source / name).is_file():
+                    write_whole(self.folder / name, (self._source / name).read_bytes())
+
+    def _due(self, trainer: pl.Trainer) -> bool:
+        """Whether it is time for a save; several processes, each with a clock, must agree."""
+        due = time.monotonic() - self._saved_at >= self.every
+        return (
+            due
+            if trainer.world_size == 1
+            else trainer.strategy.reduce_boolean_decision(due, all=False)
+        )
 
     def _save_last(self, trainer: pl.Trainer) -> None:
         self._save(trainer, LAST)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import lightning.pytorch as pl
 from lightning.pytorch.loggers import TensorBoardLogger
 
@@ -12,6 +10,7 @@ from lrs_lightning.files import write_whole
 from lrs_lightning.report.films import film, gif, log_gif
 from lrs_lightning.shifts import Condition
 from lrs_lightning.training.playable import playable
+from lrs_lightning.training.run_folder import folder_of
 
 
 class Films(pl.Callback):
@@ -48,7 +47,8 @@ class Films(pl.Callback):
     def _film(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         wanted = trainer.is_global_zero and not getattr(trainer, "fast_dev_run", False)
         player, task = playable(module)
-        if not wanted or trainer.log_dir is None or not task.pixels:
+        folder = folder_of(trainer) if wanted and task.pixels else None
+        if folder is None:
             return
         policies = player.policies()
         for who, policy in policies.items():
@@ -56,7 +56,7 @@ class Films(pl.Callback):
                 content = gif(film(policy, task.env, condition, self.seed, self.steps))
                 name = str(condition).replace("@", "-")
                 name = f"{who}-{name}" if len(policies) > 1 else name
-                write_whole(Path(trainer.log_dir) / "films" / f"{name}.gif", content)
+                write_whole(folder / "films" / f"{name}.gif", content)
                 if isinstance(trainer.logger, TensorBoardLogger):
                     tag = f"films/{name}"
                     log_gif(trainer.logger.experiment, tag, content, trainer.global_step)

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from lrs_lightning.data import WindowBatch
 from lrs_lightning.files import write_whole
+from lrs_lightning.training.run_folder import folder_of
 
 FILE = "predictions.npz"
 
@@ -56,7 +57,7 @@ class Predictions(pl.Callback):
         arrays = {name: torch.cat(parts).numpy() for name, parts in self._parts.items()}
         content = BytesIO()
         np.savez_compressed(content, allow_pickle=False, **arrays)
-        folder = Path(trainer.log_dir or trainer.default_root_dir)
+        folder = folder_of(trainer) or Path(trainer.default_root_dir)
         path = write_whole(folder / FILE, content.getvalue())
         windows, steps = arrays["loss_mask"].shape
         print(f"predicted {windows} windows of {steps} steps from the held-out episodes: {path}")

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import lightning.pytorch as pl
 from lightning.pytorch.loggers import TensorBoardLogger
 from rich.console import Console
 
 from lrs_lightning.report.table import table
 from lrs_lightning.statistics.summary import Summary
+from lrs_lightning.training.run_folder import folder_of
 
 GROUP = "closed_loop"
 
@@ -40,8 +39,7 @@ def present(trainer: pl.Trainer, summary: Summary) -> None:
     console = Console()
     for one in summary.all:
         console.print(table(one))
-    if trainer.log_dir:
-        folder = Path(trainer.log_dir)
+    if folder := folder_of(trainer):
         console.print(
             f"run folder: {folder}  (tensorboard --logdir {folder.parent})",
             soft_wrap=True,

@@ -26,6 +26,7 @@ from lrs_lightning.statistics.summary import Summary
 from lrs_lightning.statistics.training_seeds import training_facts, with_own_seeds
 from lrs_lightning.training.callbacks.presenting import log_scalars, present
 from lrs_lightning.training.playable import Playable, playable
+from lrs_lightning.training.run_folder import folder_of
 
 _CLEAN_SUITE = Suite.load([CLEAN])
 
@@ -78,7 +79,8 @@ class ShiftedEvaluation(pl.Callback):
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Play a few clean episodes every `every_n_epochs` epochs of training."""
         due = self.every_n_epochs and (trainer.current_epoch + 1) % self.every_n_epochs == 0
-        if trainer.state.fn == TrainerFn.FITTING and due and not trainer.sanity_checking:
+        due = due and trainer.is_global_zero and not trainer.sanity_checking
+        if trainer.state.fn == TrainerFn.FITTING and due:
             summary = self._play(trainer, pl_module, _CLEAN_SUITE, self.quick_episodes, out=None)
             log_scalars(pl_module, summary)
 
@@ -106,7 +108,7 @@ class ShiftedEvaluation(pl.Callback):
             console.print(f"evaluating: {worlds} conditions, {self.episodes} episodes each")
         with evaluation_progress(console, quiet) as on_progress:
             self.summary = self._play(
-                trainer, module, suite, self.episodes, _folder(trainer), on_progress
+                trainer, module, suite, self.episodes, folder_of(trainer), on_progress
             )
         present(trainer, self.summary)
 
@@ -124,7 +126,7 @@ class ShiftedEvaluation(pl.Callback):
             self._references = References(
                 task.env,
                 getattr(getattr(trainer, "datamodule", None), "demonstrator", None),
-                _folder(trainer),
+                folder_of(trainer),
                 threads=self.threads,
             )
         with evaluating(module):
@@ -137,7 +139,7 @@ class ShiftedEvaluation(pl.Callback):
                 references=self._references,
                 out=out,
                 context=player.shift_context(),
-                about=_described(player, _folder(trainer)),
+                about=_described(player, folder_of(trainer)),
                 step=trainer.global_step,
                 threads=self.threads,
                 on_progress=on_progress,
@@ -148,7 +150,3 @@ def _described(player: Playable, folder: Path | None) -> dict[str, dict[str, Any
     """What each policy is, with the seeds and the configuration of its training."""
     facts = training_facts(folder)
     return {name: with_own_seeds(facts, about) for name, about in player.describe().items()}
-
-
-def _folder(trainer: pl.Trainer) -> Path | None:
-    return Path(trainer.log_dir) if trainer.log_dir else None
