@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -42,6 +43,15 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"the shared data folder {folder} is not on this machine")
     return folder
+
+
+@pytest.fixture
+def short_games(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Atari games end after 200 emulated frames: players without training last for minutes."""
+    from lrs_lightning.envs.atari_games import Preprocessing
+
+    short = partial(Preprocessing, max_frames=200)
+    monkeypatch.setattr("lrs_lightning.envs.atari.Preprocessing", short)
 
 
 @pytest.fixture

@@ -153,7 +153,10 @@ class ExpertTrajectories(pl.LightningDataModule):
         return DataLoader(self._train, sampler=self._train_batches, batch_size=None)
 
     def _batches_trained(self) -> int:
-        return self.trainer.fit_loop.total_batch_idx + 1 if self.trainer else 0
+        """By all processes together, which share the batches out."""
+        if self.trainer is None:
+            return 0
+        return (self.trainer.fit_loop.total_batch_idx + 1) * self.trainer.world_size
 
     def val_dataloader(self) -> Loader:
         """The held-out episodes, each window once."""

@@ -31,13 +31,10 @@ def fit(*words):
     return main(["expert", "fit", "--env", "Breakout", *map(str, words)])
 
 
+@pytest.mark.usefixtures("short_games")
 def test_an_expert_is_trained_scored_and_gone_on_with(tmp_path, recipe, capsys, monkeypatch):
     pytest.importorskip("ale_py")
     monkeypatch.chdir(tmp_path)
-    # Games of an untrained expert may last to the limit of five minutes.
-    monkeypatch.setattr(
-        "lrs_lightning.envs.atari_games.Preprocessing.max_frames", 200, raising=True
-    )
     assert fit("--config", recipe, "--episodes", 1) == 0
     folder = tmp_path / "runs" / "expert" / "Breakout"
     card = json.loads((folder / "expert.json").read_text())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import gymnasium as gym
 import numpy as np
 import pytest
@@ -12,8 +14,12 @@ pytest.importorskip("ale_py")
 from lrs_lightning.data import FrameWindows
 from lrs_lightning.data.collect import collect
 from lrs_lightning.envs import make
+from lrs_lightning.envs.atari_games import Preprocessing
 from lrs_lightning.experts import build_q_network, load_expert, save_pixel_expert
 from lrs_lightning.training.datamodule import ExpertTrajectories
+
+FRAMES = 1600
+"""Of an episode: 400 decisions."""
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +29,10 @@ def store(tmp_path_factory):
     save_pixel_expert(
         build_q_network("small", 4), folder / "e.safetensors", {"env": "ALE/Breakout-v5"}
     )
-    return collect("Breakout", folder / "data", folder / "e.safetensors", 3, "0:0.5")
+    with pytest.MonkeyPatch.context() as patch:  # players without training last for minutes
+        short = partial(Preprocessing, max_frames=FRAMES)
+        patch.setattr("lrs_lightning.envs.atari.Preprocessing", short)
+        return collect("Breakout", folder / "data", folder / "e.safetensors", 3, "0:0.5")
 
 
 def test_labels_are_what_the_expert_wants_for_what_it_saw(store):
@@ -44,7 +53,7 @@ def test_executed_actions_are_explored_more_and_more(store):
 
 def test_the_game_played_again_gives_the_same_frames(store):
     seeds, last = store.manifest["seeds"], store[2]
-    env = make("Breakout", 1)
+    env = make("Breakout", 1, max_frames=FRAMES)
     observations, _ = env.reset(seed=[seeds[2]])
     frames, rewards = [], []
     for action in last.actions:

@@ -16,11 +16,8 @@ pytest.importorskip("ale_py")
 CONF = Path(__file__).parents[2] / "conf" / "seaquest.yaml"
 
 
+@pytest.mark.usefixtures("short_games")
 def test_the_shipped_configuration_trains_plays_and_films(tmp_path, monkeypatch):
-    # Untrained players last long; the test is of the way, not of the play.
-    monkeypatch.setattr(
-        "lrs_lightning.envs.atari_games.Preprocessing.max_frames", 160, raising=True
-    )
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     torch.manual_seed(0)

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
+import torch
 from lightning.pytorch.callbacks import Checkpoint
 from lightning.pytorch.trainer.states import RunningStage, TrainerFn
-from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from lrs_lightning.errors import ArgumentError, NotFiniteError
 from lrs_lightning.files import write_whole
@@ -53,7 +53,7 @@ class Checkpoints(Checkpoint):
         self.best_score, self.best_step = math.inf, 0
         self._resumed: dict[str, Any] | None = None
         self._source: Path | None = None
-        self._saved_at = 0.0
+        self._saved_at, self._saved_step = 0.0, 0
         self.begun = False  # whether a first update was tried, so that nothing is refused any more
         self._training = self._validated = False
         self._pending = False  # whether a resumed run must first end a validation
@@ -101,9 +101,8 @@ class Checkpoints(Checkpoint):
             restore_generators(self._resumed["generators"])
             self._pending = bool(self._resumed["pending"])
         self._training, self.begun, self._saved_at = True, False, time.monotonic()
-        if trainer.world_size == 1:  # several processes must agree, which is left to Lightning
-            SIGNALS.install()  # Lightning has taken SIGTERM
-            SIGNALS.defer()
+        SIGNALS.install()  # Lightning has taken SIGTERM
+        SIGNALS.defer()
 
     def on_train_batch_start(self, trainer: pl.Trainer, *_: Any) -> None:
         """Before the first update, when nothing can be refused any more: the first files."""
@@ -111,15 +110,14 @@ class Checkpoints(Checkpoint):
 
     def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
         """Save when it is time, and stop where that was asked for."""
-        asked = SIGNALS.received is not None
         due = self._due(trainer)
-        if (asked or due) and _can_go_on_from_here(trainer):
-            if asked:
+        if (SIGNALS.received or due) and _can_go_on_from_here(trainer):
+            if SIGNALS.received:
                 SIGNALS.release()
             self._save_last(trainer)
 
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Validation changes nothing, so that a signal may cut it anywhere."""
+        """Validation changes nothing, so that a signal may cut one process anywhere."""
         if not (self._training and _validating(trainer)):
             return
         self._begin_once(trainer)
@@ -127,7 +125,8 @@ class Checkpoints(Checkpoint):
             restore_generators(self._resumed["generators"])
         self._pending = self._validated = False
         self._generators = generators()
-        SIGNALS.release()
+        if trainer.world_size == 1:
+            SIGNALS.release()
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Save the best, first, and what knows of it."""
@@ -146,6 +145,7 @@ class Checkpoints(Checkpoint):
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Save what training ended with; from here on a signal may cut anything again."""
+        self._due(trainer)  # of several processes all end where one was asked to
         self._save_last(trainer)
         self._training = False
         SIGNALS.release()
@@ -156,15 +156,14 @@ class Checkpoints(Checkpoint):
         """Save where that is possible: between two updates, or while validating."""
         SIGNALS.defer()
         training, self._training = self._training and self.begun, False
-        if trainer.world_size > 1:  # a save needs them all, and only this one reaches them all
-            between = isinstance(exception, SIGTERMException)
-        else:
-            between = _validating(trainer) or isinstance(exception, Interrupted | NotFiniteError)
+        between = isinstance(exception, Interrupted)
+        if trainer.world_size == 1:  # several save together, and only signals reach all
+            between = between or _validating(trainer) or isinstance(exception, NotFiniteError)
         if training and between:
             self._save_last(trainer)
         if self.last_model_path:
             exception.add_note(
-                f"update {trainer.global_step} is saved: --ckpt_path={self.last_model_path} goes on"
+                f"update {self._saved_step} is saved: --ckpt_path={self.last_model_path} goes on"
             )
 
     def _begin_once(self, trainer: pl.Trainer) -> None:
@@ -195,18 +194,23 @@ class Checkpoints(Checkpoint):
                     write_whole(self.folder / name, (self._source / name).read_bytes())
 
     def _due(self, trainer: pl.Trainer) -> bool:
-        """Whether it is time for a save; several processes, each with a clock, must agree."""
+        """Whether it is time for a save.
+
+        Several processes, each with a clock and signals of its own, agree on both: a save needs
+        them all, and so does an end.
+        """
         due = time.monotonic() - self._saved_at >= self.every
-        return (
-            due
-            if trainer.world_size == 1
-            else trainer.strategy.reduce_boolean_decision(due, all=False)
-        )
+        if trainer.world_size == 1:
+            return due
+        told = torch.tensor([int(due), SIGNALS.received or 0], device=trainer.strategy.root_device)
+        any_due, number = trainer.strategy.reduce(told, reduce_op="max").tolist()
+        SIGNALS.received = number or None
+        return bool(any_due)
 
     def _save_last(self, trainer: pl.Trainer) -> None:
         self._save(trainer, LAST)
         self.last_model_path = str(self.folder / LAST)
-        self._saved_at = time.monotonic()
+        self._saved_at, self._saved_step = time.monotonic(), trainer.global_step
 
     def _save(self, trainer: pl.Trainer, name: str) -> None:
         if not trainer.fast_dev_run:  # type: ignore[attr-defined]

@@ -1,0 +1,85 @@
+"""`fit` in two processes: one run folder, and a signal that ends them both with all saved."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from lrs_lightning.locking import LOCK
+from lrs_lightning.training.checkpoint_files import load_checkpoint
+
+ROOT = Path(__file__).resolve().parents[2]
+STEPS = 400
+
+
+def start(words: list[str], folder: Path) -> subprocess.Popen[str]:
+    (folder / "suite.yaml").write_text("- clean\n")
+    more = [f"--trainer.max_steps={STEPS}", "--data.batches=100", "--evaluation.episodes=1"]
+    more += ["--trainer.devices=2", "--trainer.strategy=ddp", "--evaluation.suite=suite.yaml"]
+    return subprocess.Popen(
+        [sys.executable, "-m", "lrs_lightning", *words, *more],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "kernels")])},
+        start_new_session=True,  # both are in it, and what a terminal sends reaches both
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def wait_for(file: Path, process: subprocess.Popen[str]) -> None:
+    while not file.exists():
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.02)
+
+
+def wait_for_all(group: int) -> None:
+    """The other process may end a moment after the first; that it ends is what matters."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        try:
+            os.killpg(group, 0)
+        except ProcessLookupError:
+            return
+        time.sleep(0.05)
+    raise AssertionError("a process is left behind")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("number", "to_all", "code"),
+    [
+        pytest.param(signal.SIGTERM, False, 143, id="SIGTERM"),
+        pytest.param(signal.SIGINT, True, 130, id="SIGINT", marks=pytest.mark.long),
+    ],
+)
+def test_a_signal_ends_them_all_and_the_run_goes_on_from_there(
+    fit_words, tmp_path, number, to_all, code
+):
+    run = tmp_path / "runs/HalfCheetah-v5/version_0"
+    process = start(fit_words, tmp_path)
+    wait_for(run / "checkpoints/last.ckpt", process)
+    (os.killpg if to_all else os.kill)(process.pid, number)
+    _, said = process.communicate(timeout=120)
+    assert process.returncode == code, said
+    assert "Traceback" not in said
+    wait_for_all(process.pid)
+    saved = load_checkpoint(run)[0]["global_step"]
+    assert 0 < saved < STEPS
+    assert f"update {saved} is saved: --ckpt_path=" in said.splitlines()[-1]
+    assert not (run / LOCK).exists() and not (run / "results.jsonl").exists()
+
+    process = start([*fit_words, "--ckpt_path=last"], tmp_path)
+    _, said = process.communicate(timeout=250)
+    assert process.returncode == 0, said
+    assert load_checkpoint(run)[0]["global_step"] == STEPS
+    assert [each.name for each in run.parent.iterdir()] == ["version_0"]
+    (row,) = (run / "results.jsonl").read_text().splitlines()
+    assert json.loads(row)["status"] == "ok"
