@@ -9,6 +9,8 @@ radius meant.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -101,9 +103,15 @@ class Connectivity:
     def draw_weight(self) -> tuple[Tensor, ...]:
         """Initial recurrent weights of one layer, from torch's global generator.
 
+        They are the same whatever the number of threads, whose sums of products differ.
+
         Returns:
             `(W1 (G, rows, r), W2 (G, r, columns))`, or the dense `(W (G, rows, columns),)`.
         """
+        with _one_thread():
+            return self._draw_weight()
+
+    def _draw_weight(self) -> tuple[Tensor, ...]:
         if not self.factored:
             dense = [self._draw_matrix() for _ in range(self.gates)]
             return (self.scale * torch.stack(dense),)
@@ -115,7 +123,7 @@ class Connectivity:
         )
 
     def _draw_matrix(self) -> Tensor:
-        matrix = torch.empty(self.rows, self.columns)
+        matrix = torch.empty(self.rows, self.columns, dtype=_wide(torch.get_default_dtype()))
         if self.init == "orthogonal":
             return haar(self.rows, self.columns)
         if self.init == "glorot":
@@ -131,9 +139,25 @@ class Connectivity:
         return truncated_factors(self._draw_matrix(), self.rank)
 
 
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _wide(kind: torch.dtype) -> torch.dtype:
+    """At least float32: no low type has decompositions."""
+    return torch.promote_types(kind, torch.float32)
+
+
 def haar(rows: int, columns: int) -> Tensor:
     """A matrix with orthonormal columns (rows, where it is wide), uniform over all of them."""
-    tall = torch.randn(max(rows, columns), min(rows, columns))
+    kind = _wide(torch.get_default_dtype())
+    tall = torch.randn(max(rows, columns), min(rows, columns), dtype=kind)
     q, r = torch.linalg.qr(tall)
     # Without the signs of R's diagonal, QR does not give the uniform distribution.
     q = torch.mul(q, r.diagonal().sign())
@@ -151,9 +175,10 @@ def truncated_factors(matrix: Tensor, rank: int) -> tuple[Tensor, Tensor]:
         W1 = U_r Σ_r^½ `(..., rows, r)` and W2 = Σ_r^½ V_rᵀ `(..., r, columns)`.
     """
     _checks.rank(rank, min(matrix.shape[-2:]))
-    u, sigma, v = torch.linalg.svd(matrix, full_matrices=False)
+    u, sigma, v = torch.linalg.svd(matrix.to(_wide(matrix.dtype)), full_matrices=False)
     root = sigma[..., :rank].sqrt()
-    return u[..., :rank] * root.unsqueeze(-2), v[..., :rank, :] * root.unsqueeze(-1)
+    w1, w2 = u[..., :rank] * root.unsqueeze(-2), v[..., :rank, :] * root.unsqueeze(-1)
+    return w1.to(matrix.dtype), w2.to(matrix.dtype)
 
 
 def orthogonal_factors(matrix: Tensor, rank: int) -> tuple[Tensor, Tensor]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 import torch
 
 from lrs_lightning.errors import ArgumentError, UnknownNameError
-from lrs_lightning.nn import LRSGRU, LRSLSTM, LRSRNN, Connectivity, LRSCfC
+from lrs_lightning.nn import LRSGRU, LRSLSTM, LRSRNN, Connectivity, LRSCfC, truncate_layer
 from lrs_lightning.nn.connectivity import haar, orthogonal_factors, truncated_factors
 
 LAYERS = [LRSCfC, LRSLSTM, LRSGRU, LRSRNN]
@@ -191,3 +193,40 @@ def test_a_mask_of_another_sparsity_is_refused():
     for seed in range(50):  # and never one that is right
         other = LRSCfC(3, 6, sparsity=0.3, mask_seed=seed, share_mask=bool(seed % 2))
         LRSCfC(3, 6, sparsity=0.3, share_mask=bool(seed % 2)).load_state_dict(other.state_dict())
+
+
+@pytest.mark.parametrize("init", ["orthogonal", "glorot", "uniform"])
+@pytest.mark.parametrize("hidden", [16, 129, 256])
+def test_initial_weights_are_the_same_on_any_number_of_threads(init, hidden):
+    drawn = []
+    for threads in (1, 2, 3):
+        torch.set_num_threads(threads)
+        torch.manual_seed(0)
+        layers = [LRSGRU(7, hidden, init=init, rank=rank) for rank in (None, 5)]
+        drawn.append([p.detach().clone() for layer in layers for p in layer.parameters()])
+        assert torch.get_num_threads() == threads
+    for others in drawn[1:]:
+        assert all(torch.equal(*pair) for pair in zip(drawn[0], others, strict=True))
+
+
+@pytest.mark.parametrize("kind", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("init", ["orthogonal", "glorot", "uniform"])
+def test_layers_of_a_low_default_type_are_made_and_run(kind, init):
+    torch.set_default_dtype(kind)
+    try:
+        for layer_class in LAYERS:
+            layer = layer_class(3, 8, rank=2, sparsity=0.5, init=init)
+            y, _ = layer(torch.randn(5, 2, 3))
+            assert {p.dtype for p in layer.parameters()} == {y.dtype} == {kind}
+            assert y.isfinite().all()
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
+def test_a_layer_of_a_low_type_is_truncated():
+    layer = LRSGRU(3, 8, dtype=torch.bfloat16)
+    cut, wide = truncate_layer(layer, 3), truncate_layer(copy.deepcopy(layer).float(), 3)
+    assert cut.weight_hh_w1_l0.dtype == torch.bfloat16
+    torch.testing.assert_close(
+        cut.float().recurrent_weight(), wide.recurrent_weight(), rtol=0, atol=0.02
+    )
