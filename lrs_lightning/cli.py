@@ -26,6 +26,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "expert": ("expert", "train the expert of a task, or score one"),
     "evaluate": ("evaluate", "closed-loop return of any policies under a suite of shifts"),
     "analyze": ("analyze", "why a policy holds up: Jacobians, memory, gates, trajectories"),
+    "export": ("export", "a trained policy as ONNX, PyTorch program or NumPy, with its card"),
     "report": ("report", "one HTML page from run folders"),
     "info": ("info", "versions, device, kernels, experts and shifts at hand"),
 }

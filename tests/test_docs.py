@@ -27,6 +27,9 @@ WRITTEN = {
         "checkpoints/",
         "predictions.npz",
         "references.jsonl",
+        "policy.npz",
+        "lrs_policy.py",
+        "export/",
         "tools/faults/results.md",
     ),
 }
@@ -148,10 +151,11 @@ def options() -> frozenset[str]:
 
 
 def _functions() -> list:
-    from lrs_lightning.commands import collect, evaluate, expert, import_, report
+    from lrs_lightning.commands import collect, evaluate, expert, export, import_, report
 
     return [
-        collect.collect, evaluate.evaluate, expert.score, import_.import_, report.report,
+        collect.collect, evaluate.evaluate, expert.score, export.export, import_.import_,
+        report.report,
     ]  # fmt: skip
 
 

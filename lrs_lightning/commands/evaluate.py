@@ -50,8 +50,8 @@ def evaluate(
     what is missing.
 
     Args:
-        policy: checkpoint, run folder, 'shipped' (an expert), .safetensors, SB3 .zip, .onnx or
-            module:function; NAME=POLICY names it
+        policy: checkpoint, run folder, 'shipped' (an expert), .safetensors, SB3 .zip, .onnx, .npz
+            (exported) or module:function; NAME=POLICY names it
         suite: smoke, paper, full, or a YAML file
         episodes: episodes of each condition
         env: environment id; else that of the first policy

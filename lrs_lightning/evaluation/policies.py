@@ -25,7 +25,7 @@ from lrs_lightning.shifts import ShiftContext
 DEFAULT_ENV = "HalfCheetah-v5"
 KINDS = (
     "a checkpoint (.ckpt), a run folder, 'shipped', an expert (.safetensors), a Stable-Baselines3 "
-    "archive (.zip), an ONNX file (.onnx), or module:function"
+    "archive (.zip), an ONNX file (.onnx), exported weights (.npz), or module:function"
 )
 LONGEST_NAME = 1000
 """Characters of a policy's name that are kept."""
@@ -76,13 +76,15 @@ def resolve(
         DataError: a damaged file.
     """
     pairs = [_named(word) for word in words]
-    trained = {
-        word: load_checkpoint(Path(word)) for _, word in pairs if _kind(word) == "checkpoint"
+    knowing = {
+        word: candidate
+        for word in dict.fromkeys(word for _, word in pairs)
+        if (candidate := _that_knows_its_task(word, load_checkpoint)) is not None
     }
-    env = env_id or next((c.env for c in trained.values() if c.env), DEFAULT_ENV)
+    env = env_id or next((c.env for c in knowing.values() if c.env), DEFAULT_ENV)
     found = []
     for name, word in pairs:
-        candidate = trained[word] if word in trained else _LOADERS[_kind(word)](word, env)
+        candidate = knowing[word] if word in knowing else _LOADERS[_kind(word)](word, env)
         if candidate.env not in (None, env):
             raise EnvironmentMismatchError(
                 f"policy {word!r} was made for {candidate.env}, and {env} is to be played: "
@@ -109,12 +111,35 @@ def _kind(word: str) -> str:
         return "checkpoint"
     if path.suffix in (".zip", ".safetensors"):
         return "expert"
-    if path.suffix == ".onnx":
-        return "onnx"
+    if path.suffix in (".onnx", ".npz"):
+        return path.suffix.removeprefix(".")
     if _MODULE.fullmatch(word):
         return "function"
     missing = "there is no such path; " if os.sep in word and not os.path.exists(word) else ""
     raise ArgumentError(f"policy {word!r}: {missing}give {KINDS}")
+
+
+def _that_knows_its_task(word: str, load_checkpoint: CheckpointLoader) -> Candidate | None:
+    """What was trained here, or exported from it; None for what is told its task."""
+    kind = _kind(word)
+    if kind == "checkpoint":
+        return load_checkpoint(Path(word))
+    return _exported(word) if kind in ("onnx", "npz") else None
+
+
+def _exported(word: str) -> Candidate | None:
+    """A policy that `export` wrote; None for an ONNX file of somebody else's."""
+    from lrs_lightning.deployment.reading import read_exported
+
+    read = read_exported(word)
+    if read is None:
+        return None
+    told = read.interface
+    context = None
+    if told.mean is not None:
+        context = ShiftContext(observation_mean=told.mean, observation_std=told.std)
+    about = {**told.about, "kind": read.kind, "source": word}
+    return Candidate(Path(word).stem, read.policy, about, told.task.env, context)
 
 
 def _expert(word: str, env_id: str) -> Candidate:

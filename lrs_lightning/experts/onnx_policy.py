@@ -2,12 +2,14 @@
 
 The first input is the observation `(N, ...)`, the first output the action `(N, A)` (or logits, for
 a discrete space); whatever follows is state, inputs and outputs in the same order, zero at first.
-A boolean input takes the flags of episodes that begin; without one their state is zeroed here.
+A boolean input takes the flags of episodes that begin; without one their state is zeroed here. A
+file of any other order is read with its `Ports`.
 """
 
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,30 @@ _TYPES = {
     "tensor(int64)": np.int64,
     "tensor(bool)": np.bool_,
 }
+_LARGEST = 1 << 28
+"""Numbers in a part of the state, for each row."""
+_NO_ACTION = -(1 << 31)  # in no space of discrete actions
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Which input and output of a model is what.
+
+    Args:
+        observation: the input that is seen.
+        states: inputs that are remembered.
+        action: the output that is done.
+        next_states: the outputs that the next step gets as `states`.
+        starts: the input that takes the flags of episodes that begin; None for none.
+        elapsed: the input that takes the time since the last step, which is one; None for none.
+    """
+
+    observation: str
+    states: tuple[str, ...]
+    action: str
+    next_states: tuple[str, ...]
+    starts: str | None = None
+    elapsed: str | None = None
 
 
 class OnnxPolicy:
@@ -33,27 +59,47 @@ class OnnxPolicy:
     Args:
         path: the `.onnx` file.
         action_space: of the task; discrete actions are the likeliest logit.
+        ports: which input and output is what; by default their order says it.
+        session: the file, where it is open already.
 
     Raises:
         ArgumentError: onnxruntime is not installed, or there is no such file.
         DataError: the file is damaged, or its inputs and outputs are not those of a step.
     """
 
-    def __init__(self, path: str | Path, action_space: gym.Space[Any]) -> None:
-        self._session = _open(Path(path))
-        self._discrete = isinstance(action_space, gym.spaces.Discrete)
+    def __init__(
+        self,
+        path: str | Path,
+        action_space: gym.Space[Any],
+        ports: Ports | None = None,
+        session: Any = None,
+    ) -> None:
+        self._session = open_session(path) if session is None else session
+        self._space = action_space
         self.fingerprint = hashlib.sha256(Path(path).read_bytes()).hexdigest()[:16]
-        inputs = self._session.get_inputs()
-        self._outputs = [output.name for output in self._session.get_outputs()]
-        self._observation = inputs[0]
-        self._starts = next((i.name for i in inputs[1:] if i.type == "tensor(bool)"), None)
-        self._state = [i for i in inputs[1:] if i.name != self._starts]
-        unknown = [i.type for i in inputs if i.type not in _TYPES]
-        if unknown or len(self._outputs) != 1 + len(self._state):
+        inputs = {port.name: port for port in self._session.get_inputs()}
+        outputs = [output.name for output in self._session.get_outputs()]
+        self._ports = ports = _guessed(inputs, outputs) if ports is None else ports
+        read = {ports.observation, *ports.states, ports.starts, ports.elapsed} - {None}
+        unknown = [port.type for port in inputs.values() if port.type not in _TYPES]
+        written = {ports.action, *ports.next_states}
+        if (
+            unknown
+            or read != inputs.keys()
+            or not written <= set(outputs)
+            or len(ports.states) != len(ports.next_states)
+        ):
             raise DataError(
-                f"{path} has inputs {[i.name for i in inputs]} and outputs {self._outputs}: a step "
+                f"{path} has inputs {list(inputs)} and outputs {outputs}: a step "
                 "takes an observation and states, and gives an action and as many states"
             )
+        self._observed = _TYPES[inputs[ports.observation].type]
+        self._state = [inputs[name] for name in ports.states]
+        for part in self._state:
+            if np.prod(_sized(part.shape, 1), dtype=float) > _LARGEST:
+                raise DataError(
+                    f"{path} has a state {part.name!r} of shape {part.shape}: too large"
+                )
 
     def initial_state(self, num_envs: int) -> list[Array]:
         """Zeros; the batch is the axis whose size the file leaves open."""
@@ -63,19 +109,25 @@ class OnnxPolicy:
         self, observations: Array, state: list[Array], starts: NDArray[np.bool_]
     ) -> tuple[Array, list[Array]]:
         """Run the model once for all N episodes."""
-        kind = _TYPES[self._observation.type]
-        feeds: dict[str, Array] = {self._observation.name: np.ascontiguousarray(observations, kind)}
-        if self._starts is not None:
-            feeds[self._starts] = starts
+        ports = self._ports
+        feeds: dict[str, Array] = {
+            ports.observation: np.ascontiguousarray(observations, self._observed)
+        }
+        if ports.elapsed is not None:
+            feeds[ports.elapsed] = np.ones(len(observations), np.float32)
+        if ports.starts is not None:
+            feeds[ports.starts] = starts
         elif starts.any():
             state = [
                 _forget(s, _batch_axis(i.shape), starts)
                 for s, i in zip(state, self._state, strict=True)
             ]
         feeds |= {i.name: s for i, s in zip(self._state, state, strict=True)}
-        actions, *state = self._session.run(self._outputs, feeds)
-        if self._discrete and actions.ndim > 1:
-            actions = actions.argmax(-1)
+        actions, *state = self._session.run([ports.action, *ports.next_states], feeds)
+        if isinstance(self._space, gym.spaces.Discrete) and actions.ndim > 1:
+            # The largest of numbers that are none is no decision: it must fail, not play.
+            finite = np.isfinite(actions).all(-1)
+            actions = np.where(finite, actions.argmax(-1) + self._space.start, _NO_ACTION)
         return actions, state
 
     def state_arrays(self, state: list[Array]) -> dict[str, Array]:
@@ -86,7 +138,14 @@ class OnnxPolicy:
         }
 
 
-def _open(path: Path) -> Any:
+def open_session(path: str | Path) -> Any:
+    """The file in onnxruntime, on one thread that does not wait in a busy loop.
+
+    Raises:
+        ArgumentError: onnxruntime is not installed, or there is no such file.
+        DataError: the file is damaged, or no model that can be run.
+    """
+    path = Path(path)
     try:
         import onnxruntime
     except ImportError:
@@ -97,11 +156,21 @@ def _open(path: Path) -> Any:
         raise ArgumentError(f"no policy at {path}: give the path of an ONNX file")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 4  # what is wrong is raised, and said once
     try:
         return onnxruntime.InferenceSession(str(path), options, ["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime has a class of its own for each reason
-        reason = " ".join(str(error).split())
+        reason = " ".join(str(error).split())[:300]
         raise DataError(f"{path} is not an ONNX model that can be run: {reason}") from error
+
+
+def _guessed(inputs: dict[str, Any], outputs: list[str]) -> Ports:
+    """The ports of a model that says nothing of itself, by their order and types."""
+    first, *rest = inputs or [""]
+    starts = next((name for name in rest if inputs[name].type == "tensor(bool)"), None)
+    states = tuple(name for name in rest if name != starts)
+    action, *following = outputs or [""]
+    return Ports(first, states, action, tuple(following), starts)
 
 
 def _batch_axis(shape: list[Any]) -> int:

@@ -6,7 +6,10 @@ whose body is the step of the cell. Batch and number of steps stay open.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -209,7 +212,23 @@ def _write_pt2(program: ExportedProgram, path: Path, _: Labels) -> None:
     torch.export.save(program, path)
 
 
-def _write_onnx(program: ExportedProgram, path: Path, labels: Labels) -> None:
+def write_onnx(
+    program: ExportedProgram,
+    path: Path,
+    labels: Labels,
+    metadata: Mapping[str, str] | None = None,
+) -> None:
+    """Write a program as an ONNX file.
+
+    Args:
+        program: what is written.
+        path: the file.
+        labels: what its parts are called.
+        metadata: strings that the file carries along.
+
+    Raises:
+        ArgumentError: onnxscript is not installed, or the weights are more than the format holds.
+    """
     size = sum(part.nbytes for part in program.state_dict.values())
     if size > _ONNX_LIMIT:
         raise ArgumentError(
@@ -222,17 +241,33 @@ def _write_onnx(program: ExportedProgram, path: Path, labels: Labels) -> None:
         raise ArgumentError(
             "format 'onnx' needs onnx and onnxscript: pip install 'lrs-lightning[export]'"
         ) from error
-    written = torch.onnx.export(
-        program,
-        dynamo=True,
-        input_names=labels.inputs,
-        output_names=labels.outputs,
-        # The other inputs have no other axes, and naming one twice is warned of.
-        dynamic_shapes=[labels.axes, *[None] * (len(labels.inputs) - 1)],
-        verbose=False,
-    )
+    with _quiet():
+        written = torch.onnx.export(
+            program,
+            dynamo=True,
+            input_names=labels.inputs,
+            output_names=labels.outputs,
+            # The other inputs have no other axes, and naming one twice is warned of.
+            dynamic_shapes=[labels.axes, *[None] * (len(labels.inputs) - 1)],
+            verbose=False,
+        )
     assert written is not None
+    written.model.metadata_props.update(metadata or {})
     written.save(path)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without what the exporter says of packages that are not needed, and of its own code."""
+    log = logging.getLogger("torch.onnx._internal.exporter._registration")
+    before = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", ".*treespec.*", FutureWarning)
+            yield
+    finally:
+        log.setLevel(before)
 
 
 def _write_aotinductor(program: ExportedProgram, path: Path, _: Labels) -> None:
@@ -251,6 +286,6 @@ def _write_aotinductor(program: ExportedProgram, path: Path, _: Labels) -> None:
 
 _WRITERS: dict[str, Writer] = {
     "pt2": _write_pt2,
-    "onnx": _write_onnx,
+    "onnx": write_onnx,
     "aotinductor": _write_aotinductor,
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import inspect
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, get_args, get_origin, get_type_hints
@@ -126,8 +127,10 @@ def _settings(parameter: inspect.Parameter) -> dict[str, Any]:
 def _required(parser: Parser) -> list[str]:
     """What a command cannot do without, as its usage shows it."""
     page = parser._get_formatter()
-    return [
-        page._format_action_invocation(action) if action.option_strings else f"{action.metavar} ..."
-        for action in parser._actions
-        if action.required
-    ]
+
+    def shown(action: argparse.Action) -> str:
+        if action.option_strings:
+            return page._format_action_invocation(action)
+        return f"{action.metavar} ..." if action.nargs else str(action.metavar)
+
+    return [shown(action) for action in parser._actions if action.required]

@@ -145,7 +145,7 @@ def _average(shape: tuple[int, int, int], features: int, normalize: bool) -> nn.
     return nn.Sequential(*modules)
 
 
-class _Residual(nn.Module):
+class Residual(nn.Module):
     """Two 3 x 3 convolutions around which the input passes."""
 
     def __init__(self, filters: int, normalize: bool) -> None:
@@ -159,6 +159,7 @@ class _Residual(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
+        """`(N, C, H, W)` -> the same."""
         y: Tensor = x + self.block(x)
         return y
 
@@ -170,8 +171,8 @@ def _impala_body(frames: int, normalize: bool) -> nn.Sequential:
         modules += [
             nn.Conv2d(frames, filters, 3, padding=1),
             nn.MaxPool2d(3, stride=2, padding=1),
-            _Residual(filters, normalize),
-            _Residual(filters, normalize),
+            Residual(filters, normalize),
+            Residual(filters, normalize),
         ]
         frames = filters
     return nn.Sequential(*modules, nn.ReLU())

@@ -1,0 +1,185 @@
+"""Exported files in `evaluate`: the same actions, task and unit of noise as the run's policy."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lrs_lightning.data import Task
+from lrs_lightning.deployment import export_policy
+from lrs_lightning.deployment.interface import KEY
+from lrs_lightning.envs import describe
+from lrs_lightning.errors import ArgumentError, DataError, EnvironmentMismatchError
+from lrs_lightning.evaluation import evaluate
+from lrs_lightning.evaluation.identity import fingerprint
+from lrs_lightning.evaluation.policies import Candidate, resolve
+from lrs_lightning.nn import RecurrentPolicy, build_policy
+from lrs_lightning.rollout import TorchPolicy
+from lrs_lightning.training.playable import context_of
+from tests.deployment.policies import BOX, policy
+
+ENV = "InvertedPendulum-v5"  # ends within some steps, so that rounding has no time to grow
+
+
+@pytest.fixture(scope="module")
+def task() -> Task:
+    info = describe(ENV)
+    return Task.of(ENV, info.observation_space, info.action_space)
+
+
+@pytest.fixture(scope="module")
+def made(task) -> RecurrentPolicy:
+    config = {"core": {"name": "lstm", "hidden_size": 16, "num_layers": 2}, "init_seed": 0}
+    made = build_policy(config, task.observation_space, task.action_space).eval()
+    made.encoder.set_statistics([0.0, 0.1, 0.0, 0.2], [0.5, 0.1, 1.0, 2.0])
+    return made
+
+
+@pytest.fixture(scope="module")
+def files(made, task, tmp_path_factory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("exported")
+    return {kind: export_policy(made, task, folder / kind, kind).path for kind in ("onnx", "numpy")}
+
+
+def candidates(*words: str | Path, env: str | None = None) -> list[Candidate]:
+    found = resolve([str(word) for word in words], env, lambda path: None)  # type: ignore[arg-type,return-value]
+    assert found[0] == ENV
+    return found[1]
+
+
+@pytest.mark.parametrize("kind", ["onnx", "numpy"])
+def test_it_is_judged_as_the_run_is(kind, files, made, task):
+    (found,) = candidates(files[kind])
+    assert found.name == "policy" and found.env == ENV
+    assert found.about["kind"] == kind and found.about["cell"] == "lstm"
+    assert fingerprint(found.policy) and found.about["parameters"] > 0
+    own = context_of(made)
+    assert np.array_equal(found.context.observation_std, own.observation_std)
+    assert np.array_equal(found.context.observation_mean, own.observation_mean)
+    suite = ["clean", "sensor_noise@2", "sensor_dropout@2"]
+    players = {"run": TorchPolicy(made, task.action_space), "file": found.policy}
+    summary = evaluate(
+        players, ENV, suite, 4, context=own, references={"expert": 1000.0, "random": 5.0}
+    )
+    run, file = summary.all
+    for mine, theirs in zip(run.conditions, file.conditions, strict=True):
+        assert theirs["failed"] == 0
+        assert theirs["return_mean"] == pytest.approx(mine["return_mean"], rel=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["onnx", "numpy"])
+def test_rows_forget_alone_and_show_what_they_remember(kind, files, made, task):
+    (found,) = candidates(files[kind])
+    ours, draw = TorchPolicy(made, task.action_space), np.random.default_rng(0)
+    mine, theirs = ours.initial_state(3), found.policy.initial_state(3)
+    for step in range(20):
+        seen, starts = draw.normal(size=(3, 4)), np.array([step == 0, step % 3 == 0, False])
+        wanted, mine = ours.step(seen, mine, starts)
+        actions, theirs = found.policy.step(seen, theirs, starts)
+        np.testing.assert_allclose(actions, wanted, rtol=0, atol=1e-5)
+    recorded = found.policy.state_arrays(theirs)
+    for name, part in ours.state_arrays(mine).items():
+        np.testing.assert_allclose(recorded[name], part, atol=1e-5)
+
+
+def test_a_file_of_another_task_is_refused(files):
+    with pytest.raises(EnvironmentMismatchError, match="was made for InvertedPendulum-v5"):
+        candidates(files["numpy"], env="HalfCheetah-v5")
+
+
+def test_a_file_that_is_not_there(tmp_path):
+    with pytest.raises(ArgumentError, match="no policy at .*gone.npz"):
+        candidates(tmp_path / "gone.npz")
+
+
+def rezipped(path: Path, target: Path, change, kind: int = zipfile.ZIP_STORED) -> Path:
+    """The file with its arrays changed."""
+    with np.load(path) as file:
+        arrays = change(dict(file))
+    with zipfile.ZipFile(target, "w", kind) as archive:
+        for name, array in arrays.items():
+            content = io.BytesIO()
+            np.save(content, array, allow_pickle=True)
+            archive.writestr(f"{name}.npy", content.getvalue())
+    return target
+
+
+def told(arrays, **values):
+    about = json.loads(str(arrays["about"])) | values
+    return arrays | {"about": np.array(json.dumps(about))}
+
+
+HOSTILE = {
+    "pickle": (
+        lambda a: a | {"stages.0.bias": np.array([print], object)},
+        "Object arrays cannot be loaded",
+    ),
+    "nothing": (lambda a: {}, "KeyError"),
+    "no array": (lambda a: {k: v for k, v in a.items() if k != "stages.1.bias"}, "stages.1.bias"),
+    "shape": (lambda a: a | {"stages.0.weight": np.zeros((3, 3))}, "ValueError"),
+    "size": (lambda a: a | {"stages.1.weight_hh": np.zeros((64, 15))}, "ValueError|states"),
+    "network": (lambda a: told(a, network={}), "KeyError"),
+    "operation": (
+        lambda a: told(
+            a,
+            network=json.loads(str(a["about"]))["network"] | {"stages": [{"op": "os.system"}] * 4},
+        ),
+        "KeyError.*os.system",
+    ),
+    "state": (
+        lambda a: told(
+            a,
+            states={"h": [1, 16]},
+            inputs={"observation": ["batch", 4], "h": [1, "batch", 16], "reset": ["batch"]},
+            outputs={"action": ["batch", 1], "h_n": [1, "batch", 16]},
+        ),
+        "says that its states are",
+    ),
+    "module": (
+        lambda a: told(a, task=json.loads(str(a["about"]))["task"] | {"env": "evil:X-v0"}),
+        "names a module to import",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_hostile_weights_are_named(kind, files, tmp_path):
+    change, sentence = HOSTILE[kind]
+    spoilt = rezipped(files["numpy"], tmp_path / "bad.npz", change)
+    with pytest.raises(DataError, match=sentence) as told:
+        candidates(spoilt)
+    assert "\n" not in str(told.value)
+
+
+def test_packed_weights_are_refused_unread(files, tmp_path):
+    packed = rezipped(files["numpy"], tmp_path / "bad.npz", dict, zipfile.ZIP_DEFLATED)
+    with pytest.raises(DataError, match="is compressed, which `export` never does"):
+        candidates(packed)
+
+
+def renamed(path: Path, target: Path, text: str) -> Path:
+    import onnx
+
+    model = onnx.load(path)
+    (entry,) = [p for p in model.metadata_props if p.key == KEY]
+    entry.value = text
+    onnx.save(model, target)
+    return target
+
+
+def test_hostile_metadata_are_named(files, tmp_path):
+    own = policy("gru")
+    other = export_policy(own, BOX, tmp_path / "other", "numpy").interface.to_json()
+    for text, sentence in (
+        ("{", "is no JSON"),
+        ("{}", "missing required field"),
+        (other, "says of its inputs .* and they are"),
+    ):
+        spoilt = renamed(files["onnx"], tmp_path / "bad.onnx", text)
+        with pytest.raises(DataError, match=rf"bad\.onnx.*{sentence}"):
+            candidates(spoilt)
