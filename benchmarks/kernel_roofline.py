@@ -23,8 +23,8 @@ SPECIAL_RATE = 16.0
 """exp2, reciprocal or tanh.approx per cycle."""
 BARRIER_CYCLES = 30.0
 SECTOR_CYCLES = 1.4
-"""Thirty-two bytes of global memory, read or written: fitted to what 32 kernels took on an H200, of
-which half reached four bytes at a time and half eight."""
+"""Thirty-two bytes of global memory, read or written: fitted to what 32 kernels took on an H200,
+of which half reached four bytes at a time and half eight; the prediction is within a quarter."""
 FIXED_CYCLES = 250.0
 """Latency of a step beside its products: conversions, gates, loads."""
 MMA_LATENCY = 33.0
@@ -70,8 +70,8 @@ def predicted_us(loop: Counter[str], warps: int, precision: str, inner: int) -> 
     """Time of the compiled loop, microseconds.
 
     The slowest of issuing, tensor cores, shared memory, special functions and global memory, which
-    overlap, and then what nothing overlaps: a state goes through shared memory, at two barriers, and
-    through one product after the other along its units before the next step can begin.
+    overlap, and then what nothing overlaps: a state goes through shared memory, at two barriers,
+    and through one product after the other along its units before the next step can begin.
 
     Args:
         loop: instructions of the time loop.

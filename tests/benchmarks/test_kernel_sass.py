@@ -37,8 +37,12 @@ def test_text_without_a_loop_has_none() -> None:
 
 
 def test_global_memory_is_counted_by_width() -> None:
-    text = loop_of("LDG.E.64 R4, desc[UR6][R2.64]", "@P1 STG.E desc[UR6][R2.64], R4",
-                   "LDG.E.U16 R6, desc[UR6][R2.64]", "LDGSTS.E.BYPASS.128 [R9], desc[UR6][R2.64]")  # fmt: skip
+    text = loop_of(
+        "LDG.E.64 R4, desc[UR6][R2.64]",
+        "@P1 STG.E desc[UR6][R2.64], R4",
+        "LDG.E.U16 R6, desc[UR6][R2.64]",
+        "LDGSTS.E.BYPASS.128 [R9], desc[UR6][R2.64]",
+    )
     counted = time_loop(text)
     assert (counted["LDG.64"], counted["STG.32"], counted["LDG.16"]) == (1, 1, 1)
     assert counted["LDGSTS"] == 1
