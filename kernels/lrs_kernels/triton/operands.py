@@ -59,7 +59,10 @@ def weights(recurrent: Recurrent) -> Weights:
 
 def _packed_members(part: Tensor) -> Tensor:
     """Contiguous within a member; members may share memory (stride 0)."""
-    return part if part[0].is_contiguous() else part.contiguous()
+    # The first question is the cheap one; a view costs as much as the rest of a launch's checks.
+    if part.is_contiguous() or part[0].is_contiguous():
+        return part
+    return part.contiguous()
 
 
 def inner_contiguous(tensor: Tensor) -> Tensor:
