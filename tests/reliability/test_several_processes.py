@@ -54,14 +54,15 @@ def wait_for_all(group: int) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("number", "to_all", "code"),
+    ("number", "to_all", "code", "goes_on"),
     [
-        pytest.param(signal.SIGTERM, False, 143, id="SIGTERM"),
-        pytest.param(signal.SIGINT, True, 130, id="SIGINT", marks=pytest.mark.long),
+        pytest.param(signal.SIGTERM, False, 143, False, id="SIGTERM"),
+        pytest.param(signal.SIGTERM, False, 143, True, id="resumed", marks=pytest.mark.long),
+        pytest.param(signal.SIGINT, True, 130, True, id="SIGINT", marks=pytest.mark.long),
     ],
 )
 def test_a_signal_ends_them_all_and_the_run_goes_on_from_there(
-    fit_words, tmp_path, number, to_all, code
+    fit_words, tmp_path, number, to_all, code, goes_on
 ):
     run = tmp_path / "runs/HalfCheetah-v5/version_0"
     process = start(fit_words, tmp_path)
@@ -75,6 +76,8 @@ def test_a_signal_ends_them_all_and_the_run_goes_on_from_there(
     assert 0 < saved < STEPS
     assert f"update {saved} is saved: --ckpt_path=" in said.splitlines()[-1]
     assert not (run / LOCK).exists() and not (run / "results.jsonl").exists()
+    if not goes_on:  # takes as long again
+        return
 
     process = start([*fit_words, "--ckpt_path=last"], tmp_path)
     _, said = process.communicate(timeout=250)
