@@ -13,6 +13,7 @@ import pytest
 from lrs_lightning.errors import DataError
 from lrs_lightning.statistics.results import (
     COLUMNS,
+    ENDINGS,
     ResultsWriter,
     episode_row,
     latest,
@@ -32,7 +33,7 @@ def test_rows_come_back_with_every_column(tmp_path: Path) -> None:
     read = read_results(tmp_path / "run")
     assert read == written
     assert [row["return"] for row in read] == [s / 3 for s in range(5)]  # to the last bit
-    assert {*COLUMNS, "schema", "condition", "run", "commit"} == set(read[0])
+    assert {*COLUMNS, *ENDINGS, "schema", "condition", "run", "commit"} == set(read[0])
 
 
 def test_a_line_is_on_disk_as_soon_as_it_is_written(tmp_path: Path) -> None:
@@ -177,7 +178,7 @@ def test_a_full_disk_leaves_whole_lines(tmp_path: Path, monkeypatch: pytest.Monk
 
 def test_pandas_would_read_it_flat() -> None:
     assert all(
-        isinstance(value, (str, int, float))
+        value is None or isinstance(value, (str, int, float))
         for row in rows({"clean": 1.0})
         for value in row.values()
     )
