@@ -112,6 +112,7 @@ def test_one_step_of_a_saved_program(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)  # a busy machine compiles for minutes
 @pytest.mark.parametrize(("name", "step"), [("lstm", False), ("cfc", True)])
 def test_a_compiled_package(name, step, tmp_path):
     assert_parity(LAYERS[name](), tmp_path, "aotinductor", step)
