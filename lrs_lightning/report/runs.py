@@ -18,7 +18,6 @@ from lrs_lightning.statistics.methods import group
 from lrs_lightning.statistics.results import Row, condition_name, latest, read_results
 from lrs_lightning.statistics.returns import CLEAN, Returns
 from lrs_lightning.statistics.summary import Summary, summarize, summarize_each
-from lrs_lightning.statistics.training_seeds import training_facts
 
 
 @dataclass(frozen=True)
@@ -109,9 +108,6 @@ def read_run(path: str | Path) -> Run:
     rows.sort(key=lambda row: row.get("condition") != CLEAN)
     order = {name: i for i, name in enumerate(known)}
     rows.sort(key=lambda row: order.get(row["policy"], len(order)))
-    if len({row["policy"] for row in rows}) == 1:  # the folder is that of its training
-        name = rows[0]["policy"]
-        known[name] = {**training_facts(folder), **known.get(name, {})}
     summaries = summarize_each(rows, references, known, provenance)
     if not provenance:
         own = {one.name: [r for r in rows if r["policy"] == one.name] for one in summaries}

@@ -33,7 +33,7 @@ COLUMNS = (
     "policy", "env", "shift", "severity", "episode", "seed", "return", "length", "status"
 )  # fmt: skip
 ENDINGS = ("terminated", "outcome", "success", "fell_at")
-"""Further columns, which files of old do not have; see `rollout.Episode`."""
+"""Further columns, each where it is known, in no file of old; see `rollout.Episode`."""
 
 CHECKSUM = "crc32"
 """Column with the checksum of the others; a line without it is read unchecked."""
@@ -81,7 +81,8 @@ def episode_row(episode: Episode, **columns: Any) -> Row:
     row |= {name: getattr(episode, name) for name in COLUMNS if name != "return"}
     row["return"] = float(episode.return_)
     row["condition"] = condition_name(row)
-    row |= {name: getattr(episode, name) for name in ENDINGS}
+    endings = {name: getattr(episode, name) for name in ENDINGS}
+    row |= {name: value for name, value in endings.items() if value not in (None, "")}
     if episode.status != "ok":
         row["error"] = episode.error or "unknown"
     elif not math.isfinite(row["return"]):

@@ -16,6 +16,17 @@ from lrs_lightning.errors import DataError
 SEEDS = ("data", "initialisation", "mask", "training")
 """Which episodes and windows; the first weights; the zeros of the masks; all else that is drawn."""
 
+COLUMNS = {
+    "data": "data_seed",
+    "initialisation": "initialisation_seed",
+    "mask": "mask_seed",
+    "training": "training_seed",
+}
+"""Seed -> its column in a row of results."""
+
+FACTS = ("seeds", "configuration")
+"""The keys of a policy's description that tell of its training."""
+
 _FILE = "config.yaml"
 _MEND = "train again, or delete it"
 _SEED_KEYS = ("seed", "seed_everything", "mask_seed", "init_seed")
@@ -30,7 +41,9 @@ _SWITCHES = "enable_"  # of the trainer: what is shown and kept
 
 
 def training_facts(folder: str | Path | None) -> dict[str, Any]:
-    """`seeds` and `configuration` of a run, from the `config.yaml` in its folder.
+    """`seeds` and `configuration` of a run, from the `config.yaml` that its training wrote.
+
+    For the process that trains. Whoever judges the run finds them in its `summary.json`.
 
     Args:
         folder: of the run.
@@ -68,8 +81,8 @@ def seeds_of(policy: Mapping[str, Any]) -> dict[str, int]:
 
 
 def seed_columns(policy: Mapping[str, Any]) -> dict[str, int]:
-    """The same as columns of a row: `data_seed`, `initialisation_seed`, ..."""
-    return {f"{name}_seed": seed for name, seed in seeds_of(policy).items()}
+    """The same as columns of a row; see `COLUMNS`."""
+    return {COLUMNS[name]: seed for name, seed in seeds_of(policy).items()}
 
 
 def _seeds(config: Mapping[str, Any]) -> dict[str, int]:

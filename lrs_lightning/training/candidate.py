@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+from lrs_lightning.errors import DataError
 from lrs_lightning.evaluation.policies import Candidate
 from lrs_lightning.nn import count_parameters
 from lrs_lightning.rollout import TorchPolicy
-from lrs_lightning.statistics.training_seeds import training_facts, with_own_seeds
+from lrs_lightning.statistics.summary import Summary
+from lrs_lightning.statistics.training_seeds import FACTS, seeds_of, with_own_seeds
 from lrs_lightning.training.loading import load_policy
 from lrs_lightning.training.playable import context_of
 
@@ -27,11 +30,25 @@ def load_candidate(path: Path) -> Candidate:
     return Candidate(
         run_name(path),
         TorchPolicy(policy, trained.task.action_space),
-        with_own_seeds(training_facts(run), about),
+        with_own_seeds(told_by_summary(run), about),
         trained.task.env,
         context_of(policy),
         run,
     )
+
+
+def told_by_summary(run: Path) -> dict[str, Any]:
+    """Seeds and configuration of a training, as `fit` wrote them beside its results.
+
+    A run folder may be somebody else's: its `config.yaml`, which can name classes, stays closed.
+    """
+    try:
+        policies = [one.policy for one in Summary.read(run).all]
+    except DataError:
+        return {}
+    trained = [policy for policy in policies if seeds_of(policy)]
+    alike = {str(seeds_of(policy)) for policy in trained}
+    return {key: trained[0][key] for key in FACTS if key in trained[0]} if len(alike) == 1 else {}
 
 
 def run_name(path: Path) -> str:

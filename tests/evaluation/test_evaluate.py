@@ -16,8 +16,9 @@ from lrs_lightning.evaluation.identity import fingerprint
 from lrs_lightning.experts import load_expert
 from lrs_lightning.rollout import TorchPolicy
 from lrs_lightning.statistics.results import read_results
-from lrs_lightning.statistics.summary import Summary
+from lrs_lightning.statistics.summary import Summary, summarize
 from lrs_lightning.stopping import Interrupted
+from lrs_lightning.training.candidate import told_by_summary
 from tests.evaluation.toys import ENV_ID, Constant, Toy, register
 
 SUITE = ["clean", "sensor_dropout@3", "sensor_delay@1"]
@@ -236,3 +237,41 @@ def test_fingerprint_of_weights() -> None:
         network.bias += 1
     assert fingerprint(student) != before
     assert fingerprint(object()) is None  # type: ignore[arg-type]
+
+
+def of_seed(seed: int) -> dict[str, Any]:
+    seeds = {"data": 7, "initialisation": seed, "mask": seed, "training": seed}
+    return {"seeds": seeds, "configuration": {"model.lr": 0.1}}
+
+
+def test_rows_and_summary_tell_the_training_seeds_and_compare_methods(tmp_path: Path) -> None:
+    policies = {f"v{s}": Constant(0.1 * s) for s in range(3)} | {"other": Constant(1.0)}
+    about = {f"v{s}": of_seed(s) for s in range(3)}
+    summary = play(tmp_path, policies, episodes=4, about=about)
+    for row in read_results(tmp_path):
+        seed = row.get("training_seed")
+        assert row["policy"] == ("other" if seed is None else f"v{seed}")
+        assert (row.get("data_seed"), row.get("mask_seed")) == ((None if seed is None else 7), seed)
+        assert row["terminated"] is True and row["fell_at"] == row["length"] == 3
+    assert [m["policies"] for m in summary.methods] == [["v0", "v1", "v2"], ["other"]]
+    assert summary.policy["seeds"]["training"] == 0
+    with pytest.raises(LrsError, match="there is no such policy: there are v0, v1, v2, other"):
+        play(tmp_path / "new", policies, groups={"mine": ["v9"]})
+    assert not (tmp_path / "new").exists(), "said before anything is played"
+    named = play(tmp_path, policies, episodes=4, about=about, groups={"mine": ["v0", "other"]})
+    assert [m["name"] for m in named.methods] == ["mine", "like v1"]
+
+
+def test_episodes_of_other_starts_differ_and_the_same_ones_are_one_outcome(tmp_path: Path) -> None:
+    summary = play(tmp_path, episodes=6)
+    assert all(c["outcomes"] == c["episodes"] == 6 for c in summary.conditions)
+    same = [{**row, "outcome": "one"} for row in read_results(tmp_path)]
+    (again,) = {c["outcomes"] for c in summarize(same).conditions}
+    assert again == 1 and summarize(same).conditions[0]["return_ci95"] == [None, None]
+
+
+def test_the_seeds_of_a_run_are_found_in_its_summary(tmp_path: Path) -> None:
+    play(tmp_path / "run", {"policy": Constant(0.5)}, episodes=2, about={"policy": of_seed(3)})
+    assert told_by_summary(tmp_path / "run") == of_seed(3)
+    (tmp_path / "run" / "summary.json").write_text("{")
+    assert told_by_summary(tmp_path / "run") == told_by_summary(tmp_path) == {}

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from rich.console import Console
 
 from lrs_lightning.errors import ArgumentError
@@ -118,15 +117,6 @@ def test_runs_that_say_nothing_of_their_seeds_are_grouped_by_name(tmp_path: Path
     assert "low: 3 training seeds" in only.read_text()
     with pytest.raises(ArgumentError, match="there is no such policy"):
         write_report(folders, tmp_path / "t.html", {"low": ["lrs9"]})
-
-
-def test_a_run_folder_tells_of_its_training_where_its_summary_does_not(tmp_path: Path) -> None:
-    for seed in (0, 1):
-        folder = run(tmp_path / f"v{seed}", "lrs", seed, told=False)
-        config = {"seed_everything": seed, "model": {"lr": 0.1}, "data": {"seed": 0}}
-        (folder / "config.yaml").write_text(yaml.safe_dump(config))
-    found = gather([read_run(tmp_path / f"v{seed}") for seed in (0, 1)])
-    assert [m.policies for m in found.methods] == [("v0", "v1")]
 
 
 def test_a_checkpoint_of_the_same_seeds_is_told_and_not_counted(tmp_path: Path) -> None:

@@ -33,7 +33,13 @@ def test_rows_come_back_with_every_column(tmp_path: Path) -> None:
     read = read_results(tmp_path / "run")
     assert read == written
     assert [row["return"] for row in read] == [s / 3 for s in range(5)]  # to the last bit
-    assert {*COLUMNS, *ENDINGS, "schema", "condition", "run", "commit"} == set(read[0])
+    assert {*COLUMNS, "schema", "condition", "terminated", "run", "commit"} == set(read[0])
+
+
+def test_how_an_episode_ended_is_told_where_it_is_known() -> None:
+    known = {"outcome": "ab", "success": False, "fell_at": 0, "terminated": True}
+    assert known.items() <= episode_row(fake_episode(**known)).items()
+    assert not {"outcome", "success", "fell_at"} & set(episode_row(fake_episode()))
 
 
 def test_a_line_is_on_disk_as_soon_as_it_is_written(tmp_path: Path) -> None:
