@@ -139,7 +139,8 @@ def test_a_file_that_does_not_agree_is_never_there(format, tmp_path, monkeypatch
 
 def test_the_tolerance_is_the_users(tmp_path):
     with pytest.raises(ArgumentError, match="and 1e-12 is allowed"):
-        export_policy(policy("gru"), BOX, tmp_path, "numpy", tolerance=1e-12)
+        export_policy(policy("gru"), BOX, tmp_path / "a" / "b", "numpy", tolerance=1e-12)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_policy_that_is_not_finite_is_refused(tmp_path):
