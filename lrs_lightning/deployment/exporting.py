@@ -6,6 +6,8 @@ there.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -83,7 +85,12 @@ def export_policy(
             "train a CfC"
         )
     interface, path = Interface.of(policy, task, dt), folder / chosen.file
-    with evaluating(policy), torch_threads(1), whole_file(path) as unfinished:
+    with (
+        _no_empty_folder(folder),
+        evaluating(policy),
+        torch_threads(1),
+        whole_file(path) as unfinished,
+    ):
         chosen.write(policy, interface, unfinished)
         try:
             found = agreement(policy, chosen.open(unfinished, interface), interface)
@@ -102,3 +109,16 @@ def export_policy(
         told = (card or Card()).text(interface, chosen, found)
         write_whole(folder / "README.md", told)
     return Exported(path, interface, found)
+
+
+@contextmanager
+def _no_empty_folder(folder: Path) -> Iterator[None]:
+    """Take away the folders that were made for a file that was not written."""
+    made = [path for path in (folder, *folder.parents) if not path.exists()]
+    try:
+        yield
+    except BaseException:
+        for path in made:
+            with suppress(OSError):  # somebody has put something there
+                path.rmdir()
+        raise

@@ -88,8 +88,10 @@ def agreement(
             torch.from_numpy(observation), mine, given.get("reset"), given.get("dt")
         )
         wanted, action = outputs.numpy(), policy.decide(outputs).numpy()
+        if not np.isfinite(wanted).all():
+            raise NotFiniteError(f"the policy's own output of step {step} is not finite")
         found, theirs, told = _run(run, observation, theirs, options, step)
-        difference = _difference(wanted, told, step)
+        difference = _difference(wanted, told)
         _check_choice(found, told, interface.task)
         if difference > worst:
             worst, at = difference, step
@@ -108,10 +110,8 @@ def _run(
         raise DataError(f"step {step} failed: {type(error).__name__}: {reason}") from error
 
 
-def _difference(wanted: Array, found: Array, step: int) -> float:
+def _difference(wanted: Array, found: Array) -> float:
     """The largest, of outputs `(N, A)`."""
-    if not np.isfinite(wanted).all():
-        raise NotFiniteError(f"the policy's own output of step {step} is not finite")
     if wanted.shape != found.shape:
         raise DataError(f"outputs have shape {found.shape}, expected {wanted.shape}")
     if not np.isfinite(found).all():

@@ -87,7 +87,7 @@ def test_it_runs_elsewhere(format, core, task, dt, tmp_path):
     path = export_policy(made, task, tmp_path / "out", format, dt=dt).path
     if core == "mlp":  # nothing to forget: there is no such input
         return
-    for rows in (1, 4):
+    for rows in (1, 4) if format != "pt2" else (4,):  # loading a program takes seconds
         given = calls(made, dt, 1000 // rows, rows)
         np.testing.assert_allclose(elsewhere(path, given), wanted(made, given), rtol=0, atol=1e-5)
 
@@ -131,7 +131,7 @@ def test_a_file_that_does_not_agree_is_never_there(format, tmp_path, monkeypatch
         folder.mkdir()
     (export_old / right.file).write_bytes(b"what was there before")
     for folder in (tmp_path / "new", export_old):
-        with pytest.raises(ArgumentError, match=r"not written: it is off by \d\.\de-04 at step"):
+        with pytest.raises(ArgumentError, match=r"not written: it is off by \d\.\de-0[34] at step"):
             export_policy(made, BOX, folder, format)
     assert not list((tmp_path / "new").iterdir())
     assert [f.read_bytes() for f in export_old.iterdir()] == [b"what was there before"]
@@ -139,7 +139,8 @@ def test_a_file_that_does_not_agree_is_never_there(format, tmp_path, monkeypatch
 
 def test_the_tolerance_is_the_users(tmp_path):
     with pytest.raises(ArgumentError, match="and 1e-12 is allowed"):
-        export_policy(policy("gru"), BOX, tmp_path, "numpy", tolerance=1e-12)
+        export_policy(policy("gru"), BOX, tmp_path / "a" / "b", "numpy", tolerance=1e-12)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_policy_that_is_not_finite_is_refused(tmp_path):

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import random
+import sys
 import zipfile
+from importlib.resources import files as package_files
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +17,7 @@ from lrs_lightning.data import Task
 from lrs_lightning.deployment import export_policy
 from lrs_lightning.deployment.interface import KEY
 from lrs_lightning.envs import describe
-from lrs_lightning.errors import ArgumentError, DataError, EnvironmentMismatchError
+from lrs_lightning.errors import ArgumentError, DataError, EnvironmentMismatchError, LrsError
 from lrs_lightning.evaluation import evaluate
 from lrs_lightning.evaluation.identity import fingerprint
 from lrs_lightning.evaluation.policies import Candidate, resolve
@@ -22,8 +25,13 @@ from lrs_lightning.nn import RecurrentPolicy, build_policy
 from lrs_lightning.rollout import TorchPolicy
 from lrs_lightning.training.playable import context_of
 from tests.deployment.policies import BOX, policy
+from tests.reliability.spoiling import spoil_bytes
+from tests.reliability.watching import watched
 
 ENV = "InvertedPendulum-v5"  # ends within some steps, so that rounding has no time to grow
+
+# Shipped files and what installed packages say of their plug-ins are read beside.
+OURS = (Path(str(package_files("lrs_lightning"))), *(Path(place) for place in sys.path if place))
 
 
 @pytest.fixture(scope="module")
@@ -160,6 +168,25 @@ def test_packed_weights_are_refused_unread(files, tmp_path):
     packed = rezipped(files["numpy"], tmp_path / "bad.npz", dict, zipfile.ZIP_DEFLATED)
     with pytest.raises(DataError, match="is compressed, which `export` never does"):
         candidates(packed)
+
+
+@pytest.mark.parametrize("kind", ["onnx", "numpy"])
+def test_spoilt_files_are_read_or_refused_in_one_sentence(kind, files, tmp_path):
+    good, path = files[kind].read_bytes(), tmp_path / files[kind].name
+    path.write_bytes(good)
+    seen, starts, refused = np.zeros((2, 4)), np.ones(2, bool), 0
+    candidates(path)  # whatever is imported on first use is imported now
+    for number in range(60):
+        path.write_bytes(spoil_bytes(good, random.Random(f"{kind} {number}")))
+        with watched(tmp_path, *OURS) as events, np.errstate(all="ignore"):
+            try:
+                (found,) = resolve([str(path)], ENV, lambda path: None)[1]  # type: ignore[arg-type,return-value]
+                found.policy.step(seen, found.policy.initial_state(2), starts)
+            except LrsError as error:
+                refused += 1
+                assert "\n" not in str(error) and len(str(error)) < 2000
+        assert not events
+    assert refused > 20
 
 
 def renamed(path: Path, target: Path, text: str) -> Path:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from lrs_lightning.errors import LrsError
-from lrs_lightning.experts.onnx_policy import OnnxPolicy
+from lrs_lightning.experts.onnx_policy import OnnxPolicy, Ports
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
@@ -161,3 +161,28 @@ def test_other_models_and_other_files(tmp_path: Path) -> None:
     (tmp_path / "bad.onnx").write_bytes(b"\x00\x01 not a model")
     with pytest.raises(LrsError, match=r"bad\.onnx is not an ONNX model that can be run"):
         OnnxPolicy(tmp_path / "bad.onnx", BOX)
+
+
+def test_logits_that_are_not_finite_are_no_decision_and_actions_begin_where_the_task_says(
+    tmp_path: Path,
+) -> None:
+    space = gym.spaces.Discrete(3, start=5)
+    policy = OnnxPolicy(save(tmp_path / "p.onnx", ["N", 1], actions=3), space)
+    observations = np.array([[0, 9, 1], [5, 0, np.nan]], np.float32)
+    actions, _ = policy.step(observations, policy.initial_state(2), np.ones(2, bool))
+    assert actions[0] == 6 and not space.contains(actions[1])
+
+
+def test_a_state_that_no_machine_holds_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(LrsError, match=r"p\.onnx has a state 'state' of shape .*: too large"):
+        OnnxPolicy(save(tmp_path / "p.onnx", ["N", 1 << 40]), BOX)
+
+
+def test_ports_say_what_is_what(tmp_path: Path) -> None:
+    path = save(tmp_path / "p.onnx", ["N", 2])
+    turned = OnnxPolicy(path, BOX, Ports("observation", ("state",), "next", ("action",)))
+    actions, state = turned.step(np.ones((2, 3)), turned.initial_state(2), np.ones(2, bool))
+    np.testing.assert_array_equal(actions, np.ones((2, 2)))
+    np.testing.assert_array_equal(state[0], np.ones((2, 3), np.float32) @ WEIGHT)
+    with pytest.raises(LrsError, match="a step takes an observation and states"):
+        OnnxPolicy(path, BOX, Ports("observation", ("state",), "absent", ("next",)))
