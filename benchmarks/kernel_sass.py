@@ -89,17 +89,21 @@ def _until_used(body: list[str], at: int) -> int:
 
 
 def _read(instruction: str) -> set[int]:
-    """Registers that an instruction reads; its target, the first operand, is none unless it stores.
-
-    Operands of tensor cores are two or four registers, stored values as many as the width says.
-    """
+    """Registers that an instruction reads: not its first operand, unless it stores."""
     words = _PREDICATE.sub("", instruction)
     name, _, operands = words.partition(" ")
     stores = name.startswith(("ST", "RED"))
-    found = [int(number) for number in _REGISTER.findall(operands)]
     wide = _WIDTH.search(words)
-    each = 4 if name.startswith("HMMA") else int(wide[1]) // 32 if wide and stores else 1
-    return {number + k for number in (found if stores else found[1:]) for k in range(each)}
+    found: set[int] = set()
+    for at, operand in enumerate(operands.split(",")):
+        if at == 0 and not stores:
+            continue
+        each = int(wide[1]) // 32 if wide and stores else 1
+        if name.startswith("HMMA"):
+            each = 2 if at == 2 else 4  # the second factor is half as large
+        for number in map(int, _REGISTER.findall(operand)):
+            found.update(range(number, number + each))
+    return found
 
 
 def _loop(text: str) -> list[str]:

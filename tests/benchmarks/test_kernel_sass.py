@@ -62,10 +62,21 @@ def loop_of(*instructions: str) -> str:
         (["MOV R6, R5", "LDG.E.128 R2, desc[UR6][R8.64]", "STG.E desc[UR6][R8.64], R9"], 4 / 5),
         (["STG.E.64 desc[UR6][R8.64], R4", "@P1 LDG.E R5, desc[UR6][R2.64]"], 3 / 4),
         (["LDG.E R7, desc[UR6][R2.64]", "HMMA.16816.F32.BF16 R20, R4, R8, RZ"], 1 / 4),
+        (["LDG.E R10, desc[UR6][R2.64]", "HMMA.16816.F32.BF16 R20, R4, R8, RZ"], 1.0),
         (["LDG.E R7, desc[UR6][R2.64]", "MOV R7, R1"], 1.0),
         (["FADD R5, R4, R3"], 1.0),
     ],
-    ids=["at once", "next turn", "second half", "four", "wide store", "operand", "unused", "none"],
+    ids=[
+        "at once",
+        "next turn",
+        "second half",
+        "four",
+        "wide store",
+        "operand",
+        "beside",
+        "unused",
+        "none",
+    ],
 )
 def test_a_load_is_followed_to_its_first_use(instructions, distance) -> None:
     assert load_distance(loop_of(*instructions)) == pytest.approx(distance)
