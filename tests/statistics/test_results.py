@@ -13,7 +13,6 @@ import pytest
 from lrs_lightning.errors import DataError
 from lrs_lightning.statistics.results import (
     COLUMNS,
-    ENDINGS,
     ResultsWriter,
     episode_row,
     latest,
