@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from lrs_lightning.report.table import table
+from lrs_lightning.report.table import differences, table
 from lrs_lightning.report.wording import between, headline_sentence, number, share
 from lrs_lightning.statistics.results import episode_row
-from lrs_lightning.statistics.summary import Summary, summarize
+from lrs_lightning.statistics.summary import Summary, summarize, summarize_all
 from tests.evaluation.fakes import fake_episode, rows
 
 MEANS = {"clean": 9000.0, "mass@3": 5000.0}
@@ -70,3 +70,14 @@ def test_it_is_named_after_policy_and_task_or_as_asked() -> None:
     clean = summarize(rows({"clean": 9.0}, policy="mine"))
     assert table(clean).title == "mine on HalfCheetah-v5"
     assert table(summary).title_justify == "left"
+
+
+def test_differences_are_shown_pair_by_pair() -> None:
+    played = [*rows(MEANS, "one"), *rows({k: v / 2 for k, v in MEANS.items()}, "two")]
+    summary = summarize_all(played, {"expert": 10_000.0, "random": -200.0}, {}, {})
+    shown = differences(summary)
+    first, second, shift, apart, *_ = [list(column.cells) for column in shown.columns]
+    told = summary.differences
+    assert set(first) == {"one"} and set(second) == {"two"}
+    assert shift == [d["condition"] for d in told]
+    assert apart == [number(d["difference"]) for d in told]
