@@ -10,6 +10,7 @@ from lrs_lightning.report.analysis_section import analysis
 from lrs_lightning.report.ending_section import endings
 from lrs_lightning.report.html import Markup, element, escape
 from lrs_lightning.report.runs import Comparison
+from lrs_lightning.report.wording import several
 
 _ORDER = (
     method_sections.methods,
@@ -51,8 +52,8 @@ def _title(comparison: Comparison) -> Markup:
     returns = comparison.returns
     references = comparison.summaries[0].references
     facts = [
-        f"{len(returns.conditions)} conditions",
-        f"{len(returns.seeds)} episode seeds",
+        several(len(returns.conditions), "condition"),
+        several(len(returns.seeds), "episode seed"),
         *(f"{name} {value:,.0f}" for name, value in sorted(references.items())),
     ]
     return element(

@@ -215,8 +215,9 @@ def _over(summary: Summary, rows: list[Row], shared: Returns) -> Summary:
     names = {column.name for column in shared.conditions}
     own = [r for r in rows if r["policy"] == summary.name and condition_name(r) in names]
     if not own:
-        return replace(summary, aggregate={})
-    return replace(summary, aggregate=summarize(own, summary.references).aggregate)
+        return replace(summary, aggregate={}, headline={})
+    found = summarize(own, summary.references)
+    return replace(summary, aggregate=found.aggregate, headline=found.headline)
 
 
 def _names(runs: Sequence[Run]) -> list[dict[str, str]]:

@@ -143,6 +143,11 @@ def verdicts(differences: Sequence[MethodDifference]) -> list[str]:
     return found
 
 
+def several(count: int, thing: str) -> str:
+    """`1 condition`, `2 conditions`."""
+    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
+
+
 def how_many(count: int) -> str:
     """What a table of comparisons says of its own size."""
     return f"{count} comparisons; p values are corrected for them (Holm)"
