@@ -18,6 +18,9 @@ from lrs_kernels.triton.table import DIRECTIONS, PRECISIONS, Direction, Tile
 
 Path = Literal["resident", "factored", "step"]
 
+BARRIER_BYTES = 256
+"""Shared memory that Triton from 3.9 on adds to products for barriers of its own."""
+
 SMALLEST_PAD = 16
 """The smallest inner size of `tl.dot`; hidden size and rank are padded to it."""
 
@@ -143,8 +146,8 @@ def shared_bytes(cell: KernelCell, size: int, rank: int, precision: str, tile: T
     each *= 2 if precision == "tf32x3" else 1
     operands = cell.gates * size * tile.rows * each  # what the way back multiplies in a step
     if tile.held:
-        return max(size * size * 4, operands)  # a matrix on its way into registers
-    return cell.gates * size * (2 * rank or size) * each + operands
+        return BARRIER_BYTES + max(size * size * 4, operands)  # a matrix on its way into registers
+    return BARRIER_BYTES + cell.gates * size * (2 * rank or size) * each + operands
 
 
 def reach(cell: KernelCell, limits: Limits) -> dict[str, int]:
