@@ -11,6 +11,7 @@ from lrs_lightning.analysis.table import association_rows
 from lrs_lightning.errors import DataError
 from lrs_lightning.statistics import Summary
 from lrs_lightning.statistics.condition_summary import ConditionSummary
+from lrs_lightning.statistics.endings import endings
 
 
 def runs(count=40, seed=0):
@@ -62,7 +63,8 @@ def test_outcomes_come_from_the_summary(tmp_path):
         return {
             **dict.fromkeys(ConditionSummary.__annotations__),
             "condition": name, "shift": shift, "severity": int(severity or 0),
-            "episodes": 3, "failed": 0, "return_mean": mean, "expert_normalized": share,
+            "episodes": 3, "outcomes": 3, "endings": endings([]), "failed": 0,
+            "return_mean": mean, "expert_normalized": share,
             **{key: [0.0, 1.0] for key in ConditionSummary.__annotations__ if "ci95" in key},
         }  # fmt: skip
 

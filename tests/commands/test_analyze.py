@@ -18,6 +18,7 @@ from lrs_lightning.data import Task
 from lrs_lightning.nn import PolicyConfig
 from lrs_lightning.statistics import Summary
 from lrs_lightning.statistics.condition_summary import ConditionSummary
+from lrs_lightning.statistics.endings import endings
 from lrs_lightning.training import ImitationModule
 
 ENV_ID = "tests/Drift-v0"
@@ -148,6 +149,8 @@ def test_several_runs_are_compared(here, capsys, random_expert, undrawn):
                 "shift": name.partition("@")[0],
                 "severity": int(name.partition("@")[2] or 0),
                 "episodes": 3,
+                "outcomes": 3,
+                "endings": endings([]),
                 "failed": 0,
                 "return_mean": value,
                 "expert_normalized": value,

@@ -33,10 +33,10 @@ def test_every_kind_of_action(task, tmp_path):
     "encoder",
     [
         {"name": "small", "features": 12, "channels": [2]},
-        pytest.param({"name": "nature", "features": 12}, marks=pytest.mark.slow),
-        pytest.param({"name": "ncps", "features": 12}, marks=pytest.mark.slow),
-        pytest.param({"name": "ncps", "features": 256}, marks=pytest.mark.slow),
-        pytest.param({"name": "impala", "features": 12}, marks=pytest.mark.slow),
+        pytest.param({"name": "nature", "features": 12}, marks=pytest.mark.long),
+        pytest.param({"name": "ncps", "features": 12}, marks=pytest.mark.long),
+        pytest.param({"name": "ncps", "features": 256}, marks=pytest.mark.long),
+        pytest.param({"name": "impala", "features": 12}, marks=pytest.mark.long),
     ],
     ids=["small", "nature", "ncps", "ncps-256", "impala"],
 )

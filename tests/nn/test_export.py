@@ -111,7 +111,7 @@ def test_one_step_of_a_saved_program(tmp_path):
     assert_parity(LAYERS["lstm"](), tmp_path, "pt2", step=True)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(900)  # a busy machine compiles for minutes
 @pytest.mark.parametrize(("name", "step"), [("lstm", False), ("cfc", True)])
 def test_a_compiled_package(name, step, tmp_path):

@@ -65,7 +65,7 @@ def play(folder):
     return evaluate({"p": Constant(1.0)}, ENV_ID, ["clean"], 3, references={}, out=folder)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_two_fits_at_once_with_nothing_in_any_cache(tmp_path):
     """One collects, one library is published, and each has a run of its own."""
     (tmp_path / "suite.yaml").write_text("- clean\n")
