@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.kernel_cases import DENSITY, RANK, SCANS
+from lrs_kernels.self_test import rms_ratio
 
 _TOLERANCE = {"ieee": 2e-5, "tf32x3": 2e-5, "tf32": 5e-3, "bf16": 2e-2}
 """Relative root mean square error that each precision may have in float32."""
@@ -16,11 +17,11 @@ def agrees(cell: str, backend: str, precision: str | None, device: str) -> bool:
     allowed = _TOLERANCE[precision or "ieee"]
     exact = _run(cell, "reference", None, device, torch.float64)
     lowered = _run(cell, backend, precision, device, torch.float32)
-    errors = [_relative(one, other) for one, other in zip(lowered, exact, strict=True)]
+    errors = [rms_ratio(one, other) for one, other in zip(lowered, exact, strict=True)]
     if backend != "triton":
         double = _run(cell, backend, precision, device, torch.float64)
         allowed_double = 1e-10
-        if max(map(_relative, double, exact)) > allowed_double:
+        if max(map(rms_ratio, double, exact)) > allowed_double:
             return False
     return max(errors) <= allowed
 
@@ -50,8 +51,3 @@ def _run(
     y = scan(x_proj, (w1, w2), mask=mask, resets=resets, backend=backend, precision=precision)[0]
     grads = torch.autograd.grad((y * random(*y.shape)).sum(), leaves)
     return [y.detach(), *grads]
-
-
-def _relative(ours: Tensor, exact: Tensor) -> float:
-    error = (ours.double() - exact.double()).pow(2).mean() / exact.double().pow(2).mean()
-    return float(error.sqrt())

@@ -52,15 +52,16 @@ def main(arguments: list[str]) -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     journal, began = Journal(options.out / "stages.jsonl"), time.time()
     ends, failed = began + 60 * options.minutes, []
-    for name in options.stages:
+    for place, name in enumerate(options.stages):
         if name in journal.done():
             print(f"[{name}] was finished before: left out", flush=True)
             continue
-        left = sum(STAGES[other].share for other in options.stages[options.stages.index(name) :])
-        until = time.time() + max(0.0, ends - time.time()) * STAGES[name].share / left
+        left = sum(STAGES[other].share for other in options.stages[place:])
+        started = time.time()
+        until = started + max(0.0, ends - started) * STAGES[name].share / left
         code = _run(name, until, options)
         if code == 0:
-            journal.add(name, {"seconds": round(time.time() - began, 1)})
+            journal.add(name, {"seconds": round(time.time() - started, 1)})
         else:
             failed.append(name)
             if STAGES[name].needed:

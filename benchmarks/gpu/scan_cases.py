@@ -13,6 +13,7 @@ from lrs_kernels import find_cell
 from lrs_kernels.passes import Inputs, Recurrence, Upstream
 from lrs_kernels.recurrent import Recurrent
 from lrs_kernels.reference import reference_scan
+from lrs_kernels.self_test import rms_ratio
 
 GATES = {"cfc": 3, "lstm": 4, "gru": 3, "rnn": 1}
 VARIANTS = {"cfc": "paper", "lstm": "standard", "gru": "standard", "rnn": "tanh"}
@@ -108,12 +109,6 @@ class Scan:
         y, _ = reference_scan(form, x, weight, states, self.inputs.resets, extras)
         (dz,) = torch.autograd.grad(y, x, self.dy.double())
         return y.detach(), dz
-
-
-def rms_ratio(found: Tensor, expected: Tensor) -> float:
-    """RMS of the error over RMS of the value; NaN where anything is."""
-    error = (found.double() - expected).square().mean().sqrt()
-    return float(error / expected.square().mean().sqrt())
 
 
 def chosen(case: ScanCase) -> dict[str, object]:

@@ -114,7 +114,7 @@ def _finding(cell: Cell, variant: str, precision: str, device: str) -> Finding:
         given = _drawn(cell, variant)
         found = _run(cell, variant, _moved(given, device, torch.float32), "auto", precision)
         exact = _run(cell, variant, _moved(given, device, torch.float64), "reference", None)
-        error = max(_relative(one, other) for one, other in zip(found, exact, strict=True))
+        error = max(rms_ratio(one, other) for one, other in zip(found, exact, strict=True))
         return Finding(cell.name, variant, backend, precision, error)
     except Exception as raised:  # whatever it is, it is this path's answer
         said = str(raised).strip().splitlines() or [""]
@@ -176,6 +176,7 @@ def _weights(like: Tensor) -> Tensor:
     return 1 + torch.sin(count).view_as(like)
 
 
-def _relative(found: Tensor, exact: Tensor) -> float:
+def rms_ratio(found: Tensor, exact: Tensor) -> float:
+    """RMS of the error over RMS of the exact value; NaN where anything is."""
     error = (found.double() - exact).square().mean().sqrt()
     return float(error / exact.square().mean().sqrt().clamp_min(1e-300))
