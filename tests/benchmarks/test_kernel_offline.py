@@ -37,10 +37,8 @@ SAMPLE = """
 from benchmarks.kernel_offline import compile_offline, table_kernels
 
 for kernel in table_kernels():
-    near_a_limit = kernel.cell in ("cfc", "lstm") and (
-        (kernel.precision, kernel.hidden) in {("bf16", 64), ("bf16", 128)}
-    )
-    if near_a_limit:
+    near_a_limit = (kernel.precision, kernel.hidden) == ("bf16", 128)
+    if kernel.cell in ("cfc", "lstm") and near_a_limit:
         report = compile_offline(kernel)
         tensor_cores = sum(n for name, n in report.loop.items() if "MMA" in name)
         barriers = sum(n for name, n in report.loop.items() if name.startswith("BAR"))
@@ -121,7 +119,7 @@ def test_a_sample_compiles_again_within_the_limits() -> None:
     )
     assert done.returncode == 0, done.stderr[-2000:]
     lines = done.stdout.splitlines()
-    assert len(lines) == 8
+    assert len(lines) == 4
     for line in lines:
         *kernel, shared, tensor_cores, barriers, spills, distance = line.split()
         assert int(shared) <= H100.shared

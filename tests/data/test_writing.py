@@ -81,7 +81,10 @@ def test_appended_episodes_are_of_the_stores_task(tmp_path):
         append_episodes(tmp_path / "s", [episode()])
 
 
-@pytest.mark.parametrize(("rounds", "begin"), [(60, False), (20, True)])
+@pytest.mark.parametrize(
+    ("rounds", "begin"),
+    [(15, False), (10, True), pytest.param(60, False, marks=pytest.mark.long)],
+)
 def test_two_writers_of_one_folder_are_each_right(tmp_path, rounds, begin):
     """Both start at the same moment, in a cold folder or a store; nothing fails or is mixed."""
     barrier = FORK.Barrier(2)

@@ -36,6 +36,11 @@ pytestmark = [
 ]
 
 
+def some_always(names, *always):
+    """All names as parameters; the others than `always` only in long runs: seconds each."""
+    return [n if n in always else pytest.param(n, marks=pytest.mark.long) for n in names]
+
+
 def trained(layer):
     """Its frozen gate has a mean."""
     layer(torch.randn(9, 4, 5))
@@ -92,17 +97,17 @@ def assert_parity(layer, folder, kind, step=False):
             torch.testing.assert_close(theirs, ours, rtol=0, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", LAYERS)
+@pytest.mark.parametrize("name", some_always(LAYERS, "cfc-frozen-cut", "lstm-projected", "gru"))
 def test_sequences_in_onnxruntime(name, tmp_path):
     assert_parity(LAYERS[name](), tmp_path, "onnx")
 
 
-@pytest.mark.parametrize("name", ["cfc", "lstm-projected", "gru"])
+@pytest.mark.parametrize("name", some_always(LAYERS, "cfc"))
 def test_one_step_in_onnxruntime(name, tmp_path):
     assert_parity(LAYERS[name](), tmp_path, "onnx", step=True)
 
 
-@pytest.mark.parametrize("name", ["cfc-pure", "lstm-projected", "rnn"])
+@pytest.mark.parametrize("name", some_always(LAYERS, "rnn"))
 def test_sequences_of_a_saved_program(name, tmp_path):
     assert_parity(LAYERS[name](), tmp_path, "pt2")
 

@@ -181,7 +181,11 @@ def test_grad(layer_class, prior):
         assert torch.autograd.gradcheck(call, leaves, fast_mode=True)
 
 
-@every
+@pytest.mark.parametrize(
+    "layer_class",
+    [pytest.param(cls, marks=() if cls is LRSCfC else pytest.mark.long) for cls in SOURCES],
+    ids=lambda cls: cls.__name__,
+)
 def test_gradgrad(layer_class):
     for layer, arguments, _ in each(layer_class, "prior", wants_grad=True):
         layer.backend = "reference"

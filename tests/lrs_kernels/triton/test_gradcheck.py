@@ -39,10 +39,13 @@ def rnn(x: Tensor, w1: Tensor, w2: Tensor, h0: Tensor, extra: Tensor, **options:
     return y + extra.sum() * 0, h_n
 
 
-@pytest.mark.parametrize("masked", [True, False], ids=["masked", "all-ones"])
 @pytest.mark.parametrize(
-    ("scan", "gates"),
-    [(cfc, 3), (cfc, 4), (no_gate, 3), (no_gate, 4), (lstm, 4), (gru, 3), (rnn, 1)],
+    ("scan", "gates", "masked"),
+    [
+        *((cfc, 3, masked) for masked in (True, False)),
+        *((cfc, 4, True), (no_gate, 3, False), (no_gate, 4, True)),
+        *((lstm, 4, True), (gru, 3, False), (gru, 3, True), (rnn, 1, True)),
+    ],
 )
 def test_gradients_equal_differences(scan: Callable[..., Any], gates: int, masked: bool) -> None:
     def leaf(*shape: int) -> Tensor:

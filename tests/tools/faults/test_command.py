@@ -78,6 +78,7 @@ def snapshot(tree: Path) -> dict[str, bytes]:
     return {str(p.relative_to(tree)): p.read_bytes() for p in tree.rglob("*") if p.is_file()}
 
 
+@pytest.mark.long
 def test_faults_are_found_or_not_and_a_run_goes_on_where_it_was_ended(
     tree: Path, tmp_path: Path
 ) -> None:
