@@ -28,8 +28,6 @@ from lrs_lightning.training.module import ImitationModule
 from lrs_lightning.training.policy_arguments import about_choice, old_key, with_classes
 from lrs_lightning.training.run_folder import own_folder
 
-VERBS = ("fit", "validate", "test", "predict")
-
 
 class TrainerParser(Parser, LightningArgumentParser):
     """The parser of every command, which can add Lightning's classes as well."""
@@ -56,6 +54,7 @@ class TrainerCLI(LightningCLI):
     """
 
     def __init__(self, arguments: list[str]) -> None:
+        self._verb = arguments[0]
         super().__init__(
             ImitationModule,
             ExpertTrajectories,
@@ -76,12 +75,14 @@ class TrainerCLI(LightningCLI):
             args=arguments,
         )
 
-    @staticmethod
-    def subcommands() -> dict[str, set[str]]:
-        """Lightning's four verbs and the arguments of theirs that are not for the command line."""
+    def subcommands(self) -> dict[str, set[str]]:  # type: ignore[override]
+        """The verb that was asked for, and its arguments that are not for the command line.
+
+        Lightning makes a parser for each of its four, which takes half a second a start.
+        """
         skip = {"model", "datamodule", "dataloaders", "train_dataloaders", "val_dataloaders"}
         skip |= {"weights_only"}  # always
-        return dict.fromkeys(VERBS, skip)
+        return {self._verb: skip}
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Add our callbacks, and a logger that names runs after their task."""
