@@ -13,6 +13,7 @@ from lrs_lightning import __version__
 from lrs_lightning.commands import PROGRAM
 from lrs_lightning.errors import LrsError, UnknownNameError
 from lrs_lightning.options.menu import HELP, menu
+from lrs_lightning.options.shipped import with_paths
 from lrs_lightning.stopping import SIGNALS, Interrupted
 
 # verb -> (module that has `main(verb, arguments) -> exit code`, one line for --help)
@@ -79,4 +80,4 @@ def _run(verb: str, arguments: list[str]) -> int:
     if verb not in VERBS:
         raise UnknownNameError("verb", verb, VERBS)
     module = import_module(f"lrs_lightning.commands.{VERBS[verb][0]}")
-    return int(module.main(verb, arguments))
+    return int(module.main(verb, with_paths(arguments)))

@@ -30,6 +30,7 @@ def test_the_wheel_has_two_packages_and_nothing_else_on_top(wheel):
         "lrs_lightning/experts/shipped/HalfCheetah-v5.safetensors",
         "lrs_lightning/experts/shipped/HalfCheetah-v5.json",
         "lrs_lightning/evaluation/suites/paper.yaml",
+        "lrs_lightning/conf/halfcheetah-dense.yaml",
         "lrs_kernels/functional.py",
     ):
         assert needed in names
@@ -72,7 +73,7 @@ def test_it_installs_and_fits_from_any_folder(wheel, tmp_path):
 
     where = run("-c", "import lrs_lightning, lrs_kernels; print(lrs_kernels.__file__)")
     assert str(site) in where
-    fit = ["fit", "--trainer.max_steps=4", "--data.batches=4", "--data.episodes=3"]
+    fit = ["fit", "--config=halfcheetah-dense", "--trainer.max_steps=4", "--data.batches=4", "--data.episodes=3"]
     fit += ["--evaluation.episodes=1", "--evaluation.suite=smoke"]
     printed = run("-m", "lrs_lightning", *fit)
     assert "run folder: runs/HalfCheetah-v5/version_0" in printed

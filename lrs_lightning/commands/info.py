@@ -47,6 +47,7 @@ def _tell() -> int:
 
     from lrs_kernels.dispatch import explain
     from lrs_lightning.experts import shipped_experts
+    from lrs_lightning.options.shipped import shipped_configurations
     from lrs_lightning.shifts import shift_types
     from lrs_lightning.versions import PACKAGES, versions
 
@@ -59,6 +60,7 @@ def _tell() -> int:
         "cpu threads": str(torch.get_num_threads()),
         "gpu": gpu,
         "recurrence": explain().replace("\n", "; "),
+        "configurations": ", ".join(shipped_configurations()),
         "experts": ", ".join(sorted(shipped_experts())),
         "shifts": ", ".join(sorted(shift_types())),
     }

@@ -12,7 +12,7 @@ import docstring_parser
 from lrs_lightning.options.page import one_line
 from lrs_lightning.options.parser import Parser
 
-CONFIG_HELP = "YAML file of options; words after it win"
+CONFIG_HELP = "YAML file, or the name of one that `info` lists; words after it win"
 PRINT_CONFIG_HELP = "print all options as such a file, and end"
 HELP_HELP = "show this page"
 ALL_HELP = "show every key there is"
