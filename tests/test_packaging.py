@@ -73,8 +73,8 @@ def test_it_installs_and_fits_from_any_folder(wheel, tmp_path):
 
     where = run("-c", "import lrs_lightning, lrs_kernels; print(lrs_kernels.__file__)")
     assert str(site) in where
-    fit = ["fit", "--config=halfcheetah-dense", "--trainer.max_steps=4", "--data.batches=4", "--data.episodes=3"]
-    fit += ["--evaluation.episodes=1", "--evaluation.suite=smoke"]
+    fit = ["fit", "--config=halfcheetah-dense", "--trainer.max_steps=4", "--data.batches=4"]
+    fit += ["--data.episodes=3", "--evaluation.episodes=1", "--evaluation.suite=smoke"]
     printed = run("-m", "lrs_lightning", *fit)
     assert "run folder: runs/HalfCheetah-v5/version_0" in printed
     assert (tmp_path / "runs/HalfCheetah-v5/version_0/summary.json").is_file()
