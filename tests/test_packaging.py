@@ -8,6 +8,9 @@ import zipfile
 from pathlib import Path
 
 import pytest
+import yaml
+
+import lrs_lightning
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -49,6 +52,12 @@ def test_every_source_file_is_in_the_wheel(wheel):
         for file in (root / package).rglob("*"):
             if file.is_file() and "__pycache__" not in file.parts:
                 assert str(file.relative_to(root)) in names
+
+
+def test_the_citation_is_of_this_version():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert citation["version"] == lrs_lightning.__version__
+    assert citation["license"] == "Apache-2.0" and citation["references"]
 
 
 @pytest.mark.slow
