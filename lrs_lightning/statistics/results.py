@@ -253,7 +253,7 @@ def merge_results(paths: Iterable[str | Path], out: str | Path) -> list[Row]:
 
 def _line(row: Row) -> bytes:
     marked = {**row, CHECKSUM: _checksum(row)}
-    return json.dumps(marked, allow_nan=False, separators=(", ", ": ")).encode() + b"\n"
+    return json.dumps(marked, allow_nan=False).encode() + b"\n"
 
 
 def _checksum(row: Row) -> str:

@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lrs_lightning.report import sections
+from lrs_lightning.report import ending_section, method_sections, sections
 from lrs_lightning.report.films import gif
+from lrs_lightning.report.html import Markup
 from lrs_lightning.report.page import page
-from lrs_lightning.report.runs import Run, gather
+from lrs_lightning.report.runs import Comparison, Run, gather
 from lrs_lightning.statistics.results import Row
 from lrs_lightning.statistics.summary import summarize_each
 from tests.evaluation.fakes import rows
@@ -50,8 +51,12 @@ def run(folder: Path, found: list[Row], references: Any, origin: Any = ORIGIN) -
 
 
 def shown(runs: list[Run]) -> str:
-    """The page without its style and its pictures, an element a line."""
-    text = page(gather(runs))
+    """The page without its style and its pictures."""
+    return by_line(page(gather(runs)))
+
+
+def by_line(text: str) -> str:
+    """An element a line."""
     text = re.sub(r"<style>.*?</style>", "<style/>", text, flags=re.DOTALL)
     text = re.sub(r"base64,[\w+/=]+", "base64,...", text)
     return re.sub(r">(?=<)", ">\n", text)
@@ -60,10 +65,10 @@ def shown(runs: list[Run]) -> str:
 @pytest.fixture(autouse=True)
 def plain(monkeypatch: pytest.MonkeyPatch) -> None:
     """A version that stays, and figures by their labels: they have tests of their own."""
-    monkeypatch.setattr(sections, "inline", lambda figure, label: f'<svg aria-label="{label}"/>')
+    for module in (sections, ending_section):
+        monkeypatch.setattr(module, "inline", lambda figure, label: f'<svg aria-label="{label}"/>')
     # The package names its function `page` as this module is called.
-    module = import_module("lrs_lightning.report.page")
-    monkeypatch.setattr(module, "__version__", "1.2.3")
+    monkeypatch.setattr(import_module("lrs_lightning.report.page"), "__version__", "1.2.3")
 
 
 def test_two_runs(tmp_path: Path) -> None:
@@ -93,7 +98,54 @@ def test_a_policy_that_played_clean_alone(tmp_path: Path) -> None:
 
 
 def test_long_tables_are_folded(tmp_path: Path) -> None:
-    means = {"clean": 100.0} | {f"mass@{k}": 100.0 - k for k in range(1, 31)}
+    means = {"clean": 100.0} | {f"mass@{k}": 100.0 - k for k in range(1, 16)}
     found = [*played("one", 1.0, means), *played("two", 0.5, means)]
     text = shown([run(tmp_path / "run", found, REFERENCES, {})])
     check("long.html", "\n".join(re.findall(r"<(?:summary|details|h2|p|div class).*", text)) + "\n")
+
+
+def written(part: Markup | None) -> str:
+    assert part is not None
+    return part.text + "\n"
+
+
+def study() -> list[Run]:
+    """Two methods, three training seeds of the one and two of the other, and a run played twice."""
+    runs = []
+    for k, name in enumerate(("lrs", "lrs", "lrs", "dense", "dense", "lrs")):
+        means = {
+            "clean": 900.0 + 9 * k,
+            "mass@1": 800.0 - 20 * k**2,
+            "mass@3": 500.0 - 90 * k - 7 * k**2,
+        }
+        found = rows(means, f"p{k}", episodes=3)
+        for row in found:
+            down = row["condition"] == "mass@3" and row["seed"] < 101 + k
+            row |= {"terminated": down, "success": row["seed"] == 102, "length": 50 if down else 90}
+        known = {"seeds": {"training": k % 5}, "configuration": {"model.rank": name}}
+        summaries = summarize_each(found, {"expert": 1000.0, "random": 0.0}, {f"p{k}": known}, {})
+        runs.append(Run(Path("/runs") / f"run{k}", summaries, found, []))
+    return runs
+
+
+@pytest.fixture(scope="module")
+def methods() -> Comparison:
+    return gather(study())
+
+
+def test_methods_and_how_their_episodes_ended(methods: Comparison) -> None:
+    parts = (method_sections.methods, method_sections.method_differences, ending_section.endings)
+    check("methods.html", by_line("".join(written(part(methods)) for part in parts)))
+
+
+def test_what_is_folded_of_methods_and_runs(
+    methods: Comparison, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (sections, method_sections, ending_section):
+        monkeypatch.setattr(module, "LONG", 1)
+    ended = ending_section.endings(methods)
+    compared = method_sections.method_differences(methods)
+    of_runs = sections.differences(gather(methods.runs[:1] + methods.runs[3:4]))
+    text = "".join(map(written, (method_sections.methods(methods), compared, ended, of_runs)))
+    kept = r"</?(?:details|summary|table|div|h2|p|th).*"
+    check("folded.html", "\n".join(re.findall(kept, by_line(text))) + "\n")

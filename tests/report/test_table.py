@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-import pytest
+import io
 
-from lrs_lightning.report.table import differences, table
+import pytest
+from rich.console import Console
+from rich.table import Table
+
+from lrs_lightning.report import table as tables
+from lrs_lightning.report.table import closing, differences, table
 from lrs_lightning.report.wording import between, headline_sentence, number, share
-from lrs_lightning.statistics.results import episode_row
+from lrs_lightning.statistics.results import Row, episode_row
 from lrs_lightning.statistics.summary import Summary, summarize, summarize_all
 from tests.evaluation.fakes import fake_episode, rows
+from tests.report.approved import check
 
 MEANS = {"clean": 9000.0, "mass@3": 5000.0}
 
@@ -81,3 +87,45 @@ def test_differences_are_shown_pair_by_pair() -> None:
     assert set(first) == {"one"} and set(second) == {"two"}
     assert shift == [d["condition"] for d in told]
     assert apart == [number(d["difference"]) for d in told]
+
+
+def screen(parts: list[Table]) -> str:
+    """What a terminal of 200 columns shows, without the blanks at the end of a line."""
+    console = Console(width=200, record=True, file=io.StringIO())
+    for part in parts:
+        console.print(part)
+    lines = [line.rstrip() for line in console.export_text().splitlines()]
+    return "\n".join(lines) + "\n"
+
+
+def ended(policy: str, k: int, means: dict[str, float]) -> list[Row]:
+    """Three episodes of each condition; the first k + 1 fall under the last of them."""
+    found = rows(means, policy, episodes=3)
+    for row in found:
+        down = row["condition"] == list(means)[-1] and row["seed"] < 101 + k
+        row |= {"terminated": down, "success": row["seed"] == 102, "length": 50 if down else 90}
+    return found
+
+
+def test_the_tables_of_policies_look_as_approved() -> None:
+    means = {"clean": 900.0, "mass@1": 80.0, "mass@3": 5.0}
+    played = [*ended("one", 0, means), *rows({k: v / 2 for k, v in means.items()}, "two", 3)]
+    played += [episode_row(fake_episode(policy="two", seed=9, status="failed"))]
+    for row in played:
+        if (row["policy"], row["condition"]) == ("one", "mass@1"):
+            row["outcome"] = "always the same"
+    known = {"one": {"seeds": {"training": 3}}, "two": {"gate": "frozen"}}
+    summary = summarize_all(played, {"expert": 1000.0, "random": 0.0}, known)
+    check("policies_in_a_terminal.txt", screen(closing(summary)))
+
+
+def test_the_tables_of_methods_look_as_approved(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tables, "DIFFERENCES_SHOWN", 3)
+    played, known = [], {}
+    for k, name in enumerate(("lrs", "lrs", "lrs", "dense", "dense", "alone")):
+        means = {"clean": 900.0 + 9 * k, "mass@1": 800.0 - 20 * k**2, "mass@3": 500.0 - 90 * k}
+        played += ended(f"p{k}", 0, means)
+        known[f"p{k}"] = {"seeds": {"training": k % 5}, "configuration": {"model.rank": name}}
+    methods, differing, *each = closing(summarize_all(played, {}, known))
+    check("methods_in_a_terminal.txt", screen([methods, differing]))
+    assert [str(part.title).split()[0] for part in each] == list(known)

@@ -52,6 +52,14 @@ def test_what_differs_or_is_not_known_stands_alone(other: dict[str, Any]) -> Non
     assert members(found) == {"a": ("a",), "b": ("b",)}
 
 
+@pytest.mark.parametrize("fact", ["name", "source", "parameters", "mask_seed", "init_seed"])
+def test_what_each_run_has_of_its_own_parts_no_methods(fact: str) -> None:
+    found, _ = group({"a": policy(0, **{fact: 1}), "b": policy(1, **{fact: 2})})
+    assert members(found) == {"CfC": ("a", "b")}
+    found, _ = group({"a": policy(0, rank=1), "b": policy(1, rank=2)})  # any other fact does
+    assert members(found) == {"a": ("a",), "b": ("b",)}
+
+
 def test_two_checkpoints_of_one_run_are_one_draw() -> None:
     found, repeats = group({"last": policy(0), "best": policy(0), "other": policy(1)})
     assert members(found) == {"CfC": ("last", "other")} and repeats == {"best": "last"}

@@ -9,7 +9,7 @@ import pytest
 
 from lrs_lightning.statistics.comparison import compare
 from lrs_lightning.statistics.results import Row, episode_row
-from lrs_lightning.statistics.returns import Column, Returns, finite
+from lrs_lightning.statistics.returns import Column, Returns, finite, outcome
 from lrs_lightning.statistics.summary import summarize
 from tests.evaluation.fakes import fake_episode, rows
 
@@ -49,6 +49,20 @@ def test_a_failed_episode_does_not_count_and_one_played_again_does() -> None:
     ])  # fmt: skip
     np.testing.assert_array_equal(found.values, [[[1, NAN, 4, NAN]]])
     np.testing.assert_array_equal(finite(found.values[0, 0]), [1, 4])
+
+
+def test_episodes_go_alike_where_they_say_so_or_else_where_their_numbers_agree() -> None:
+    about = row("a", "clean", 0, 1, 5.0, length=9)
+    assert outcome(about | {"outcome": "x"}) == outcome(about | {"outcome": "x", "return": 6.0})
+    assert outcome(about | {"outcome": "x"}) != outcome(about | {"outcome": "y"})
+    for unknown in ({}, {"outcome": None}, {"outcome": ""}, {"outcome": 3}):
+        assert outcome(about | unknown) == (5.0, 9)
+    labels = ("x", "y", "x", "", "")
+    played = [row("a", "clean", 0, seed, 5.0, outcome=x) for seed, x in enumerate(labels)]
+    found = Returns.from_rows(played)
+    assert found.outcomes[0, 0, 0] == found.outcomes[0, 0, 2]
+    assert found.outcomes[0, 0, 3] == found.outcomes[0, 0, 4]
+    assert found.different(["a"]).tolist() == [3]
 
 
 def test_conditions_are_chosen_with_their_values() -> None:

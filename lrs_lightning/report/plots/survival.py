@@ -14,7 +14,9 @@ COLUMNS, MOST = 4, 24
 
 
 def survival(curves: Mapping[tuple[str, str], Survival], names: Sequence[str]) -> Figure:
-    """From 1 down by a step at each fall, all panels on one axis; the first 24 conditions.
+    """From 1 down by a step at each fall, for as long as any episode was watched, on one axis.
+
+    The first 24 conditions have a panel.
 
     Args:
         curves: (policy, condition) -> its curve.
@@ -25,7 +27,6 @@ def survival(curves: Mapping[tuple[str, str], Survival], names: Sequence[str]) -
     down = -(-max(len(conditions), 1) // across)
     figure = style.figure(max(2.35 * across, 4.0), 1.9 * down + 0.5)
     panels = figure.subplots(down, across, sharex=True, sharey=True, squeeze=False).ravel()
-    last = max((curve.watched for curve in curves.values()), default=1.0)
     handles: dict[str, Artist] = {}
     for panel, condition in zip(panels, conditions, strict=False):
         style.tidy(panel)
@@ -34,7 +35,7 @@ def survival(curves: Mapping[tuple[str, str], Survival], names: Sequence[str]) -
         for k, name in enumerate(names):
             if (name, condition) in curves:
                 curve = curves[name, condition]
-                x, y = [*curve.steps, last], [*curve.share, curve.share[-1]]
+                x, y = [*curve.steps, curve.watched], [*curve.share, curve.share[-1]]
                 handles[name] = panel.step(x, y, where="post", color=style.series(k))[0]
     for panel in panels[len(conditions) :]:
         panel.set_axis_off()

@@ -16,6 +16,7 @@ from matplotlib.patches import FancyBboxPatch
 from matplotlib.text import Annotation, Text
 
 from lrs_lightning.report import plots
+from lrs_lightning.statistics.endings import Survival
 from lrs_lightning.statistics.returns import Returns
 from lrs_lightning.statistics.summary import Summary, summarize
 from tests.evaluation.fakes import rows
@@ -38,12 +39,21 @@ def drawn() -> dict[str, Figure]:
     both = [summary("one"), summary("a policy with a name of more than forty letters", 0.5)]
     episodes = Returns.from_rows([*played("one"), *played("two", 0.5)])
     alone = summarize(rows({"clean": 5.0}, "one", spread=1.0), {})
+    six = [summarize(rows({"clean": 5.0 + k}, f"p{k}", 3)) for k in range(6)]
+    curves = {
+        ("one", "mass@1"): Survival(np.array([0.0, 20, 50]), np.array([1.0, 0.8, 0.5]), 90.0),
+        ("two", "mass@1"): Survival(np.array([0.0, 30]), np.array([1.0, 0.25]), 60.0),
+        **{("two", f"wind@{k}"): Survival(np.zeros(1), np.ones(1), 100.0) for k in range(4)},
+    }
     return {
         "conditions": plots.conditions(both),
         "severity_curves": plots.severity_curves(both),
         "heat_map": plots.heat_map(both[1]),
         "heat_map_of_retention": plots.heat_map(both[0], "retention"),
         "profiles": plots.profiles(episodes, REFERENCES),
+        "conditions_of_six_policies": plots.conditions(six),
+        "survival": plots.survival(curves, ["one", "two", "three"]),
+        "survival_of_nobody": plots.survival({}, []),
         "conditions_without_references": plots.conditions([alone]),
         "severity_curves_without_shifts": plots.severity_curves([alone]),
         "heat_map_of_nothing_known": plots.heat_map(alone, "expert_normalized"),
@@ -143,3 +153,10 @@ def numbers(values: Any) -> list[str]:
     """Rounded, and of long lists the ends and the sum."""
     flat = [f"{v + 0.0:.4g}" for v in np.ravel(values)]
     return flat if len(flat) <= 8 else [*flat[:2], "...", *flat[-2:], f"sum {np.sum(values):.4g}"]
+
+
+def test_of_many_conditions_the_first_are_shown_how_long_policies_stayed_up() -> None:
+    curves = {("a", f"mass@{k}"): Survival(np.zeros(1), np.ones(1), 9.0) for k in range(26)}
+    figure = plots.survival(curves, ["a"])
+    named = [axes.get_title(loc="left") for axes in figure.axes]
+    assert named == [f"mass@{k}" for k in range(24)]
