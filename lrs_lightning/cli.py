@@ -12,6 +12,7 @@ from importlib import import_module
 from lrs_lightning import __version__
 from lrs_lightning.commands import PROGRAM
 from lrs_lightning.errors import LrsError, UnknownNameError
+from lrs_lightning.files import cannot_write, is_full_or_read_only
 from lrs_lightning.options.menu import HELP, menu
 from lrs_lightning.options.shipped import with_paths
 from lrs_lightning.stopping import SIGNALS, Interrupted
@@ -40,17 +41,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     failed, 130 and 143 that SIGINT (Ctrl-C) and SIGTERM asked for the end.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
-    if not words or words[0] in HELP:
-        print(usage())
-        return 0
-    if words[0] == "--version":
-        print(f"lrs_lightning {__version__}")
-        return 0
     try:
+        if not words or words[0] in HELP:
+            print(usage())
+            return 0
+        if words[0] == "--version":
+            print(f"lrs_lightning {__version__}")
+            return 0
         with SIGNALS.listening():
             return _run(words[0], words[1:])
     except LrsError as error:
-        print(f"error: {error}", file=sys.stderr)
+        notes = getattr(error, "__notes__", ())  # such as what was saved all the same
+        print("; ".join([f"error: {error}", *notes]), file=sys.stderr)
         return 2
     except Interrupted as stop:
         print(stop, file=sys.stderr)
@@ -58,6 +60,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SystemExit as end:  # of foreign code: nothing of ours ends in this way
         reason = "" if end.code is None else end.code
         print(f"error: exit({reason}) was called before the work was done", file=sys.stderr)
+        return 2
+    except OSError as error:
+        if not is_full_or_read_only(error):
+            raise
+        where = error.filename or "standard output or a temporary file"
+        print(f"error: {cannot_write(where, error)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:  # raised by a handler that is not ours
         print("interrupted", file=sys.stderr)

@@ -41,6 +41,7 @@ def main(verb: str, arguments: list[str]) -> int:
     from lightning.pytorch.utilities.exceptions import SIGTERMException
 
     from lrs_lightning.errors import DataError, LrsError
+    from lrs_lightning.files import cannot_write
     from lrs_lightning.training.trainer_cli import TrainerCLI
 
     try:
@@ -56,10 +57,9 @@ def main(verb: str, arguments: list[str]) -> int:
     except FileNotFoundError as error:
         raise DataError(f"cannot read {error.filename or error}") from error
     except OSError as error:
-        where = f" {error.filename}" if error.filename else ""
-        raise DataError(
-            f"cannot write{where} ({error.strerror or error}): the last whole checkpoint is kept"
-        ) from error
+        if error.filename:
+            raise cannot_write(error.filename, error) from error
+        raise DataError(f"cannot read or write ({error.strerror or error})") from error
     return 0
 
 

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from lrs_lightning.data.checks import check_episode
 from lrs_lightning.data.demonstration import Demonstration, Origin
+from lrs_lightning.data.patient_file import PatientFile
 from lrs_lightning.data.stored_array import find_array, holds
 from lrs_lightning.data.task import Task
 from lrs_lightning.errors import DataError
@@ -180,7 +181,7 @@ def write_episodes(
         OSError: the file cannot be written.
     """
     written = []
-    with h5py.File(path, "w") as file:
+    with PatientFile(path) as disk, h5py.File(disk, "w") as file:
         for number, episode in enumerate(episodes):
             check_episode(episode, task, f"episode {first + number}")
             group = file.create_group(f"episodes/{number:05d}")
@@ -188,6 +189,7 @@ def write_episodes(
                 _write_array(group, name, getattr(episode, name))
             if episode.before is not None and len(episode.before):
                 _write_array(group, BEFORE, episode.before)
+            disk.check()
             written.append(Written(len(episode), episode.return_, episode.origin))
     return written
 

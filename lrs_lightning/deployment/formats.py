@@ -17,7 +17,7 @@ from lrs_lightning.deployment.runner import Array, Runner, Stepped
 from lrs_lightning.errors import ArgumentError, UnknownNameError
 from lrs_lightning.experts.onnx_policy import open_session
 from lrs_lightning.nn import RecurrentPolicy
-from lrs_lightning.nn.export import Labels, write_onnx
+from lrs_lightning.nn.export import Labels, write_onnx, write_program
 
 Writer = Callable[[RecurrentPolicy, Interface, Path], None]
 
@@ -77,7 +77,7 @@ def _open_onnx(path: Path, interface: Interface) -> Runner:
 
 def _write_pt2(policy: RecurrentPolicy, interface: Interface, path: Path) -> None:
     program = export_program(policy, interface)
-    torch.export.save(program, path, extra_files={KEY: interface.to_json()})
+    write_program(program, path, {KEY: interface.to_json()})
 
 
 def _open_pt2(path: Path, interface: Interface) -> Runner:

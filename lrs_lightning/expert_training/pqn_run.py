@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -19,7 +20,7 @@ from lrs_lightning.documents import as_shape
 from lrs_lightning.errors import ArgumentError, DataError
 from lrs_lightning.expert_training.pqn import PQN
 from lrs_lightning.expert_training.pqn_config import PQNConfig
-from lrs_lightning.files import write_whole
+from lrs_lightning.files import append_whole, cannot_write, make_folder, naming, write_whole
 from lrs_lightning.foreign_id import check_foreign_id
 from lrs_lightning.stopping import Interrupted
 
@@ -54,11 +55,21 @@ def train_expert(
 
     Raises:
         ArgumentError: the folder holds a training with another recipe.
-        DataError: its checkpoint cannot be read.
+        DataError: its checkpoint or its curve cannot be read, or the folder cannot be written.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    training = PQN(config, device)
-    spent = _resume(training, folder)
+    make_folder(folder)
+    with naming(folder):
+        return _train(PQN(config, device), folder, report, log_rollouts, deadline_s)
+
+
+def _train(
+    training: PQN,
+    folder: Path,
+    report: Report | None,
+    log_rollouts: int,
+    deadline_s: float | None,
+) -> PQN:
+    config, spent = training.config, _resume(training, folder)
     curve = _Curve(folder, training.decisions, spent, report)
     saved = training.decisions
     try:
@@ -187,20 +198,38 @@ class _Curve:
             "episodes_return": round(mean, 2),
             **{name: round(metrics[name], 5) for name in ("loss", "value_mean", "epsilon")},
         }
-        with self._path.open("a", newline="") as file:
-            csv.DictWriter(file, _COLUMNS).writerow(row)
+        self._add(row)
         for name, value in {**metrics, "episodes_return": mean}.items():
             self._board.add_scalar(f"expert/{name}", value, training.decisions)
         if self._report is not None:
             self._report({**row, **metrics})
+
+    def _add(self, row: dict[str, Any]) -> None:
+        text = io.StringIO(newline="")
+        csv.DictWriter(text, _COLUMNS).writerow(row)
+        try:
+            handle = os.open(self._path, os.O_WRONLY | os.O_APPEND)
+            try:
+                append_whole(handle, text.getvalue().encode())
+            finally:
+                os.close(handle)
+        except OSError as error:
+            raise cannot_write(self._path, error) from error
 
     def close(self) -> None:
         self._board.close()
 
 
 def _rows_until(path: Path, decisions: int) -> list[dict[str, str]]:
-    """Rows of an earlier curve that the checkpoint still stands for."""
+    """Rows of an earlier curve that the checkpoint still stands for.
+
+    Raises:
+        DataError: a row is none.
+    """
     if not path.exists():
         return []
-    with path.open(newline="") as file:
-        return [row for row in csv.DictReader(file) if int(row["decisions"]) <= decisions]
+    try:
+        with path.open(newline="") as file:
+            return [row for row in csv.DictReader(file) if int(row["decisions"]) <= decisions]
+    except (ValueError, TypeError, KeyError, csv.Error) as error:
+        raise DataError(f"{path} is damaged ({error}): delete it, the training goes on") from error

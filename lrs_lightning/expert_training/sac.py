@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from safetensors import safe_open
 from safetensors.numpy import save
 
 from lrs_lightning.envs import domain_of
@@ -21,7 +22,8 @@ from lrs_lightning.errors import ArgumentError, DataError, EnvironmentMismatchEr
 from lrs_lightning.expert_training.card import score, write_card
 from lrs_lightning.expert_training.sac_config import SACConfig
 from lrs_lightning.experts import load_expert
-from lrs_lightning.files import write_whole
+from lrs_lightning.files import make_folder, naming, write_whole
+from lrs_lightning.stopping import Interrupted
 
 EXPERT = "expert.safetensors"
 _CHUNK = 50_000
@@ -49,23 +51,46 @@ def train_sac(
     Raises:
         ArgumentError: the extra `expert` is not installed, or the folder holds an expert already.
         EnvironmentMismatchError: the task has no continuous actions.
+        DataError: the folder cannot be written.
+        Interrupted: a signal asked for the end; it says what is left.
     """
     if domain_of(env_id).expert_trainer != "sac":
         raise EnvironmentMismatchError(f"{env_id} is no MuJoCo task: SAC trains experts of those")
     sac, make_vec_env = _library()
     if (folder / EXPERT).exists():
-        raise ArgumentError(f"{folder / EXPERT} exists: choose another folder with --out")
-    folder.mkdir(parents=True, exist_ok=True)
+        raise ArgumentError(
+            f"{folder / EXPERT} exists, and this training cannot go on from it: choose another "
+            "folder with --out"
+        )
+    make_folder(folder)
     envs = make_vec_env(env_id, n_envs=config.num_envs, seed=config.seed)
     model = sac("MlpPolicy", envs, tensorboard_log=str(folder), **_arguments(config))
-    while model.num_timesteps < config.steps:
-        model.learn(
-            min(_CHUNK, config.steps - model.num_timesteps),
-            reset_num_timesteps=False,
-            progress_bar=progress,
-        )
-        _save_actor(model, env_id, folder)
+    try:
+        with naming(folder):
+            while model.num_timesteps < config.steps:
+                model.learn(
+                    min(_CHUNK, config.steps - model.num_timesteps),
+                    reset_num_timesteps=False,
+                    progress_bar=progress,
+                )
+                _save_actor(model, env_id, folder)
+    except Interrupted as stop:
+        stop.add_note(_left(folder))
+        raise
     return _export(model, env_id, folder, config, episodes)
+
+
+def _left(folder: Path) -> str:
+    """What an interrupted training leaves."""
+    path = folder / EXPERT
+    if not path.exists():
+        return f"no {_CHUNK:,} steps were done: nothing is saved, the same command begins anew"
+    with safe_open(path, "np") as file:
+        steps = int(file.metadata()["steps"])
+    return (
+        f"{path} holds the actor of {steps:,} steps, without a card; this training cannot go on: "
+        "train anew with another --out, or play the actor as it is"
+    )
 
 
 def _arguments(config: SACConfig) -> dict[str, Any]:

@@ -6,6 +6,7 @@ whose body is the step of the cell. Batch and number of steps stay open.
 
 from __future__ import annotations
 
+import io
 import logging
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -209,7 +210,28 @@ def _writer(path: Path, format: str | None) -> Writer:
 
 
 def _write_pt2(program: ExportedProgram, path: Path, _: Labels) -> None:
-    torch.export.save(program, path)
+    write_program(program, path)
+
+
+def write_program(
+    program: ExportedProgram, path: Path, further: dict[str, Any] | None = None
+) -> None:
+    """Write a program for `torch.export.load`.
+
+    PyTorch ends the process where its own writing fails: a disk that is full. So the archive is
+    made in memory.
+
+    Args:
+        program: what is written.
+        path: the file.
+        further: name -> text of further parts of the archive.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    content = io.BytesIO()
+    torch.export.save(program, content, extra_files=further)
+    path.write_bytes(content.getvalue())
 
 
 def write_onnx(
@@ -281,7 +303,9 @@ def _write_aotinductor(program: ExportedProgram, path: Path, _: Labels) -> None:
         raise ArgumentError(
             "format 'aotinductor' needs a C++ compiler: install g++ or clang++, or name one in CXX."
         ) from error
-    aoti_compile_and_package(program, package_path=str(path))
+    content = io.BytesIO()
+    aoti_compile_and_package(program, package_path=content)
+    path.write_bytes(content.getvalue())
 
 
 _WRITERS: dict[str, Writer] = {

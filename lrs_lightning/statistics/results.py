@@ -15,6 +15,7 @@ import math
 import os
 import zlib
 from collections.abc import Iterable, Mapping
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Annotated, Any, Literal, Self
@@ -23,7 +24,7 @@ import msgspec
 from msgspec import Meta, Struct, field
 
 from lrs_lightning.errors import DataError, LrsError
-from lrs_lightning.files import cannot_write, make_folder, write_whole
+from lrs_lightning.files import append_whole, cannot_write, make_folder, write_whole
 from lrs_lightning.foreign_id import check_foreign_id
 from lrs_lightning.rollout import Episode
 from lrs_lightning.shifts import Condition
@@ -132,12 +133,13 @@ class ResultsWriter:
         self.path, self._columns = Path(path), dict(columns or {})
         self._sync_every, self._unsynced = sync_every, 0
         _refuse_link(self.path)
-        self._made_folder = not self.path.parent.exists()
+        self._made_folder, self._handle = not self.path.parent.exists(), -1
         make_folder(self.path.parent)
         try:
             self._handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
             self._mend_tail()
         except OSError as error:
+            self._let_go()
             raise cannot_write(self.path, error) from error
 
     def write(self, episode: Episode, **columns: Any) -> Row:
@@ -155,22 +157,29 @@ class ResultsWriter:
             self.sync()
 
     def sync(self) -> None:
-        """Have the disk hold what was written."""
-        os.fsync(self._handle)
+        """Have the disk hold what was written.
+
+        Raises:
+            DataError: it cannot.
+        """
+        try:
+            os.fsync(self._handle)
+        except OSError as error:
+            raise cannot_write(self.path, error) from error
         self._unsynced = 0
 
     def close(self) -> None:
-        """Sync and close; more than once is fine. A file without a line is taken away again."""
+        """Sync and close; more than once is fine. A file without a line is taken away again.
+
+        Raises:
+            DataError: the disk cannot hold what was written. It is closed all the same.
+        """
         if self._handle < 0:
             return
-        self.sync()
-        empty = os.fstat(self._handle).st_size == 0
-        os.close(self._handle)
-        self._handle = -1
-        if empty:
-            self.path.unlink(missing_ok=True)
-            if self._made_folder and not any(self.path.parent.iterdir()):
-                self.path.parent.rmdir()
+        try:
+            self.sync()
+        finally:
+            self._let_go()
 
     def __enter__(self) -> Self:
         return self
@@ -181,16 +190,27 @@ class ResultsWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.close()
+        # What failed first is told, and not that the disk is still full.
+        with nullcontext() if error is None else suppress(DataError):
+            self.close()
+
+    def _let_go(self) -> None:
+        """Close, and take away a file without a line and the folder that was made for it."""
+        with suppress(OSError):  # the folder may hold something else by now
+            if self._handle >= 0:
+                empty = os.fstat(self._handle).st_size == 0
+                os.close(self._handle)
+                self._handle = -1
+                if not empty:
+                    return
+                self.path.unlink(missing_ok=True)
+            if self._made_folder:
+                self.path.parent.rmdir()
 
     def _append(self, data: bytes) -> None:
-        end = os.fstat(self._handle).st_size
         try:
-            written = os.write(self._handle, data)
-            while written < len(data):  # a nearly full disk takes a part and refuses the rest
-                written += os.write(self._handle, data[written:])
+            append_whole(self._handle, data)
         except OSError as error:
-            os.ftruncate(self._handle, end)
             raise cannot_write(self.path, error) from error
 
     def _mend_tail(self) -> None:

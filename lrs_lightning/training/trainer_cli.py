@@ -11,12 +11,14 @@ from lightning.pytorch.callbacks import ProgressBar
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 
 from lrs_lightning.errors import ArgumentError, DataError, LrsError
+from lrs_lightning.files import naming
 from lrs_lightning.options.parser import Parser
 from lrs_lightning.training.callbacks.checkpoints import Checkpoints
 from lrs_lightning.training.callbacks.films import Films
 from lrs_lightning.training.callbacks.finite_guard import FiniteGuard
 from lrs_lightning.training.callbacks.predictions import Predictions
 from lrs_lightning.training.callbacks.progress import RunProgress
+from lrs_lightning.training.callbacks.saved_config import SavedConfig
 from lrs_lightning.training.callbacks.shifted_evaluation import ShiftedEvaluation
 from lrs_lightning.training.callbacks.spectrum import SpectrumMonitor
 from lrs_lightning.training.checkpoint_files import find_in_runs, load_checkpoint
@@ -26,7 +28,7 @@ from lrs_lightning.training.fit_loop import FitLoop
 from lrs_lightning.training.loading import policy_of
 from lrs_lightning.training.module import ImitationModule
 from lrs_lightning.training.policy_arguments import about_choice, old_key, with_classes
-from lrs_lightning.training.run_folder import own_folder
+from lrs_lightning.training.run_folder import folder_of, own_folder
 
 
 class TrainerParser(Parser, LightningArgumentParser):
@@ -58,8 +60,8 @@ class TrainerCLI(LightningCLI):
         super().__init__(
             ImitationModule,
             ExpertTrajectories,
-            # Training on in the same folder is no accident: its checkpoints are for that.
-            save_config_kwargs={"overwrite": True},
+            save_config_callback=SavedConfig,
+            save_config_kwargs={"save_to_log_dir": False},  # which is Lightning's own way
             trainer_defaults={
                 "max_steps": 4000,
                 "max_epochs": -1,
@@ -162,7 +164,8 @@ class TrainerCLI(LightningCLI):
         """Run the verb, in a folder of its own; a run that is refused leaves none."""
         with own_folder(self.trainer):
             try:
-                super()._run_subcommand(subcommand)
+                with naming(folder_of(self.trainer) or Path.cwd()):
+                    super()._run_subcommand(subcommand)
             except LrsError:
                 raise
             except Exception as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 import time
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import torch
 from lightning.pytorch.callbacks import Checkpoint
 from lightning.pytorch.trainer.states import RunningStage, TrainerFn
 
-from lrs_lightning.errors import ArgumentError, NotFiniteError
+from lrs_lightning.errors import ArgumentError, DataError, NotFiniteError
 from lrs_lightning.files import write_whole
 from lrs_lightning.stopping import SIGNALS, Interrupted
 from lrs_lightning.training.checkpoint_files import BEST, FOLDER, INITIAL, LAST
@@ -160,7 +161,9 @@ class Checkpoints(Checkpoint):
         if trainer.world_size == 1:  # several save together, and only signals reach all
             between = between or _validating(trainer) or isinstance(exception, NotFiniteError)
         if training and between:
-            self._save_last(trainer)
+            # Where a save has failed already, that is told, and which one before it is whole.
+            with suppress(DataError) if isinstance(exception, DataError) else nullcontext():
+                self._save_last(trainer)
         if self.last_model_path:
             exception.add_note(
                 f"update {self._saved_step} is saved: --ckpt_path={self.last_model_path} goes on"
