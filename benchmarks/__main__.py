@@ -24,6 +24,7 @@ SECTIONS: dict[str, tuple[str, str]] = {
     "kernels": ("kernels", "scans beside their peers, on CPU and GPU"),
     "layers": ("layers", "a training update of each layer, and the price of the prior"),
     "rollout": ("rollout", "steps of control a second: our engine and others"),
+    "spectrum": ("spectrum", "the share of a training that SpectrumMonitor takes"),
     "step": ("step", "one decision of a whole policy for one robot: PyTorch, onnxruntime, NumPy"),
     "training": ("training", "what `fit` earns in closed loop, and how long it takes"),
 }

@@ -138,14 +138,14 @@ def _measure(
     stretch = max(1, _NUMBERS // (group * size * size))
     for start in range(0, steps, stretch):
         part = slice(start, min(start + stretch, steps))
-        if options.exponents == 0 and not bool(sampled[part].any()):
-            continue
-        jacobians = recurrence.jacobians(replay[part])
-        chosen = jacobians[sampled[part]]
+        if options.exponents == 0:  # no other step is needed
+            chosen = recurrence.jacobians(replay[part].at(sampled[part]))[0]
+        else:
+            jacobians = recurrence.jacobians(replay[part])
+            spectrum.update(jacobians, counted[part])
+            chosen = jacobians[sampled[part]]
         radii.append(spectral_radius(chosen))
         norms.append(spectral_norm(chosen))
-        if options.exponents != 0:
-            spectrum.update(jacobians, counted[part])
     return Dynamics(
         torch.cat(radii) if radii else torch.zeros(0, dtype=torch.float64),
         torch.cat(norms) if norms else torch.zeros(0, dtype=torch.float64),

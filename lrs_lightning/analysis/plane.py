@@ -57,6 +57,7 @@ class Decay:
     sparsity: float
     theory: NDArray[np.float64]
     drawn: NDArray[np.float64]
+    draws: int
 
 
 def drawn_matrices(
@@ -88,7 +89,7 @@ def drawn_matrices(
                 points.append(Point("radius", init, *place, radius, radius_of(drawn).numpy()))
                 points.append(Point("norm", init, *place, norm, values[:, 0]))
                 expected = theory.singular_values(size, rank, sparsity, init)
-                decays.append(Decay(init, *place, expected, values.mean(0)))
+                decays.append(Decay(init, *place, expected, values.mean(0), draws))
     return points, decays
 
 

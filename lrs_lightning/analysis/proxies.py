@@ -25,6 +25,9 @@ from lrs_lightning.errors import DataError
 from lrs_lightning.statistics import Summary
 from lrs_lightning.statistics.returns import CLEAN
 
+WEIGHTS = "weights"
+"""Where proxies stand that need no trajectory."""
+
 FEWEST = 6
 """Runs below which a partial correlation has no interval."""
 
@@ -59,7 +62,7 @@ class Association:
 
     Args:
         proxy: its name.
-        kind: `own` or `common`.
+        kind: `own`, `common` or `weights`.
         clean: rank correlation with the clean return.
         shifted: with the shifted return.
         partial: with the shifted return, the clean return taken out.
@@ -84,18 +87,21 @@ def read_outcome(run: str | Path, conditions: Sequence[str] | None = None) -> Ou
     Raises:
         DataError: no summary, or one without the clean or any shifted condition.
     """
+    if not (Path(run) / "summary.json").is_file():
+        raise DataError(f"{run} has no summary.json: play it with {_play(run)}")
     summary = Summary.read(run)
     known = {c["condition"]: _return(c) for c in summary.conditions}
     wanted = [c for c in known if c != CLEAN] if conditions is None else list(conditions)
     missing = [c for c in (CLEAN, *wanted) if known.get(c) is None]
     if missing or not wanted:
         what = ", ".join(missing) or "any shifted condition"
-        raise DataError(
-            f"{Path(run) / 'summary.json'} lacks {what}: play it with "
-            f"`python -m lrs_lightning evaluate --policy {run} --out {run}`"
-        )
+        raise DataError(f"{Path(run) / 'summary.json'} lacks {what}: play it with {_play(run)}")
     values = [v for c in wanted if (v := known[c]) is not None]
     return Outcome(float(known[CLEAN] or 0.0), float(np.mean(values)))
+
+
+def _play(run: str | Path) -> str:
+    return f"`python -m lrs_lightning evaluate --policy {run} --out {run}`"
 
 
 def _return(condition: Mapping[str, Any]) -> float | None:
@@ -128,6 +134,7 @@ def scene_proxies(scene: Scene) -> dict[str, float]:
     }
     found |= {
         "variance in five": driven.state.in_five,
+        "components for 90 %": float(driven.state.for_ninety),
         "participation ratio": driven.state.participation,
         "recurrent share": float(np.mean(list(driven.recurrent_share.values()))),
     }

@@ -46,6 +46,10 @@ class Replay:
         """Some of the episodes."""
         return self._each(lambda part: part[:, chosen])
 
+    def at(self, chosen: Tensor) -> Replay:
+        """The steps that a bool `(T, N)` marks, M of them side by side: `(1, M, ...)`."""
+        return self._each(lambda part: part[chosen].unsqueeze(0))
+
     def _each(self, change: Callable[[Tensor], Tensor]) -> Replay:
         parts = ([change(p) for p in kind] for kind in (self.inputs, self.before, self.after))
         return Replay(*parts)

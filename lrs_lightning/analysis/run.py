@@ -14,7 +14,7 @@ from torch import Tensor
 from lrs_lightning.analysis import figures
 from lrs_lightning.analysis.dynamics import DynamicsOptions
 from lrs_lightning.analysis.figures.picture import Picture
-from lrs_lightning.analysis.proxies import scene_proxies, weight_proxies
+from lrs_lightning.analysis.proxies import WEIGHTS, scene_proxies, weight_proxies
 from lrs_lightning.analysis.scene import Pair, Scene, measure_scene
 from lrs_lightning.analysis.subject import Subject
 from lrs_lightning.analysis.table import Row, scene_rows, weight_rows
@@ -53,6 +53,11 @@ class Analysis:
         """Names of the recurrent matrices."""
         return gate_names(self.subject.layer)
 
+    @property
+    def radius(self) -> float:
+        """Largest spectral radius of W_rec over the gates of the first layer."""
+        return float(self.weights[0]["trained"].radius.max())
+
     def rows(self) -> Iterator[Row]:
         """The tidy table."""
         yield from weight_rows(self.name, self.gates, self.weights)
@@ -63,8 +68,7 @@ class Analysis:
         """All figures, in the order in which they are read."""
         found: list[Picture | None] = [figures.matrices(self.gates, self.weights)]
         if self.scenes:
-            radius = float(self.weights[0]["trained"].radius.max())
-            found += compared(self.scenes, dict.fromkeys(self.scenes, radius))
+            found += compared(self.scenes, dict.fromkeys(self.scenes, self.radius))
             found += [figures.drives(self.scenes, i) for i in range(len(self.weights))]
         found += [figures.gates(s, self.subject.recurrence.cells[0]) for s in self.scenes.values()]
         return [one for one in found if one is not None]
@@ -72,7 +76,7 @@ class Analysis:
     def proxies(self) -> dict[str, dict[str, float]]:
         """Proxies of robustness: of the weights, and on the clean scene of each kind."""
         clean = {s.kind: scene_proxies(s) for s in self.scenes.values() if s.condition == "clean"}
-        return {"weights": weight_proxies(self.weights[0]), **clean}
+        return {WEIGHTS: weight_proxies(self.weights[0]), **clean}
 
 
 def compared(

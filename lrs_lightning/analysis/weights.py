@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -66,22 +67,24 @@ def gate_names(layer: nn.Module) -> tuple[str, ...]:
 
 
 def compare_matrices(
-    trained: list[Tensor], initial: list[Tensor] | None = None
+    trained: list[Tensor],
+    initial: list[Tensor] | None = None,
+    states: Sequence[str] = STATES,
 ) -> list[dict[str, MatrixSummary]]:
     """For each layer the summary of W, and with the initial weights that of W before and of ΔW.
 
     Args:
         trained: as `recurrent_matrices` gives them.
         initial: those before training, if known.
+        states: which of `STATES` are wanted.
 
     Returns:
-        A dict for each layer, with keys of `STATES`.
+        A dict for each layer, with keys of `states`; "trained" alone without initial matrices.
     """
     found = []
     for depth, weight in enumerate(trained):
-        own = {"trained": summarize_matrices(weight)}
+        matrices = {"trained": weight}
         if initial is not None:
-            own["initial"] = summarize_matrices(initial[depth])
-            own["change"] = summarize_matrices(weight - initial[depth])
-        found.append(own)
+            matrices |= {"initial": initial[depth], "change": weight - initial[depth]}
+        found.append({k: summarize_matrices(w) for k, w in matrices.items() if k in states})
     return found

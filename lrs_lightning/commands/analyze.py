@@ -45,7 +45,7 @@ def analyze(
     draws the closed forms at initialisation.
 
     Args:
-        runs: run folders or checkpoints of one task
+        runs: run folders or checkpoints of one task, or a folder of run folders
         shift: shifted worlds to look at, e.g. sensor_noise@2 mass@2; else noise
         trajectory: own play, the expert's play (common to all), or both
         episodes: episodes of each
@@ -58,15 +58,17 @@ def analyze(
         out: folder of the comparison of several runs; else runs/analysis
     """
     from lrs_lightning.analysis.dynamics import DynamicsOptions
-    from lrs_lightning.commands.analyze_runs import Request, compare_runs, run_all
+    from lrs_lightning.commands.analyze_compare import compare_runs
+    from lrs_lightning.commands.analyze_paths import run_folders
+    from lrs_lightning.commands.analyze_runs import Request, run_all
 
     request = Request(
         shift, trajectory, episodes, steps, expert, seed, threads,
         DynamicsOptions(burn_in=burn_in, threads=threads),
     )  # fmt: skip
-    found = run_all(runs, request, counterfactual)
+    found = run_all(run_folders(runs), request, counterfactual)
     if len(found) > 1:
-        compare_runs(runs, found, request, out or Path("runs") / "analysis")
+        compare_runs(found, shift, out or Path("runs") / "analysis")
     return 0
 
 

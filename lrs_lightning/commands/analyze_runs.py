@@ -1,4 +1,4 @@
-"""What `analyze` does with run folders: load, play, measure, write, compare."""
+"""What `analyze` does with run folders: load, play, measure, write."""
 
 from __future__ import annotations
 
@@ -13,17 +13,14 @@ from torch import Tensor
 
 from lrs_lightning import envs
 from lrs_lightning.analysis.board import write_board
-from lrs_lightning.analysis.counterfactual import with_clean_gates
+from lrs_lightning.analysis.counterfactual import CleanGatePolicy, with_clean_gates
 from lrs_lightning.analysis.dynamics import DynamicsOptions
-from lrs_lightning.analysis.figures.associations import associations
 from lrs_lightning.analysis.figures.counterfactuals import counterfactuals
 from lrs_lightning.analysis.figures.picture import Picture
 from lrs_lightning.analysis.folder import write_folder
-from lrs_lightning.analysis.proxies import FEWEST, Measured, associate, read_outcome
-from lrs_lightning.analysis.run import PIXELS, Analysis, analyse, compared, default_folder
+from lrs_lightning.analysis.run import PIXELS, Analysis, analyse, default_folder
 from lrs_lightning.analysis.scene import Pair
 from lrs_lightning.analysis.subject import Subject, recurrent_layer
-from lrs_lightning.analysis.table import association_rows
 from lrs_lightning.analysis.trajectories import (
     Trajectories,
     common,
@@ -32,13 +29,14 @@ from lrs_lightning.analysis.trajectories import (
     shifts_sensors_alone,
 )
 from lrs_lightning.analysis.weights import recurrent_matrices
+from lrs_lightning.commands.analyze_compare import Looked
+from lrs_lightning.commands.analyze_paths import distinct
 from lrs_lightning.errors import ArgumentError, DataError, EnvironmentMismatchError
 from lrs_lightning.evaluation import evaluate
 from lrs_lightning.evaluation.units import measured_context
 from lrs_lightning.experts import load_expert
 from lrs_lightning.rollout import TorchPolicy
 from lrs_lightning.shifts import CLEAN, Condition, ShiftContext
-from lrs_lightning.training.candidate import run_name
 from lrs_lightning.training.checkpoint_files import INITIAL, load_checkpoint
 from lrs_lightning.training.loading import TrainedPolicy, load_policy, policy_of
 from lrs_lightning.training.playable import context_of
@@ -126,8 +124,11 @@ class Task:
         return [play(policy, self.env_id, "own", c, *rest) for c in (CLEAN, *self.shifts)]
 
 
-def run_all(runs: Sequence[str], request: Request, counterfactual: bool = False) -> list[Analysis]:
-    """Load all runs, then analyse one after the other and write the folder of each.
+def run_all(runs: Sequence[str], request: Request, counterfactual: bool = False) -> list[Looked]:
+    """Check that all runs can be analysed, then analyse one after the other.
+
+    Each run's folder is written before the next one is loaded, so that memory does not grow with
+    the steps that are looked at.
 
     Args:
         runs: run folders or checkpoints.
@@ -138,62 +139,45 @@ def run_all(runs: Sequence[str], request: Request, counterfactual: bool = False)
         EnvironmentMismatchError: runs of different tasks.
         LrsError: a run that cannot be loaded or has no memory, before anything is played.
     """
-    checkpoints = [load_checkpoint(run) for run in runs]
-    loaded = [policy_of(*checkpoint) for checkpoint in checkpoints]
-    steps = [int(held.get("global_step", 0)) for held, _ in checkpoints]
-    subjects = [Subject.of_policy(one.policy) for one in loaded]
-    tasks = dict.fromkeys(one.task.env for one in loaded)
+    first: TrainedPolicy | None = None
+    tasks: dict[str, None] = {}
+    for run in runs:
+        loaded = policy_of(*load_checkpoint(run))
+        Subject.of_policy(loaded.policy)
+        tasks[loaded.task.env] = None
+        first = first or loaded
+    if first is None:
+        raise ArgumentError("analyze: give at least one run folder, or `theory`")
     if len(tasks) > 1:
         raise EnvironmentMismatchError(
             f"runs of different tasks cannot be compared: {', '.join(tasks)}; give runs of one task"
         )
-    task = Task(loaded[0].task.env, unit_of_noise(loaded[0]), request)
-    names = distinct([run_name(Path(run)) for run in runs])
-    found = []
-    looked_at = zip(runs, names, loaded, subjects, steps, strict=True)
-    for run, name, trained, subject, step in looked_at:
-        one = _analyse(name, run, trained, subject, task)
-        folder = default_folder(run)
-        pictures, rows = one.pictures(), list(one.rows())
-        if counterfactual:
-            pictures.append(play_counterfactuals(name, trained, task, folder))
-        about = {"env": task.env_id, "seeds": request.seeds, "checkpoint": trained.path.name}
-        write_folder(folder, pictures, rows, about)
-        write_board(folder, pictures, rows, step)
-        print(f"{name}:")
-        for picture in pictures:
-            print(f"  {picture.name}: {picture.caption}")
-        print(f"  figures and table: {folder}")
-        found.append(one)
-    return found
+    task = Task(first.task.env, unit_of_noise(first), request)
+    names = distinct([Path(run) for run in runs])
+    return [_look(run, name, task, counterfactual) for run, name in zip(runs, names, strict=True)]
 
 
-def compare_runs(
-    runs: Sequence[str], found: Sequence[Analysis], request: Request, out: Path
-) -> None:
-    """Compare runs on common trajectories, and proxies with robustness where there are enough."""
-    label = next((x for x in found[0].scenes if x == f"common, {CLEAN}"), f"own, {CLEAN}")
-    scenes = {one.name: one.scenes[label] for one in found}
-    radius = {one.name: float(one.weights[0]["trained"].radius.max()) for one in found}
-    pictures = [picture for picture in compared(scenes, radius) if picture is not None]
-    rows = [row for one in found for row in one.rows()]
-    try:
-        measured = [
-            Measured(one.name, read_outcome(run, request.shift), one.proxies())
-            for one, run in zip(found, runs, strict=True)
-        ]
-        related = associate(measured)
-        pictures.append(associations(related))
-        rows += association_rows(related)
-    except DataError as error:
-        print(f"proxies and robustness: not correlated, since {error}")
-    write_folder(out, pictures, rows, {"runs": [one.name for one in found], "fewest": FEWEST})
+def _look(run: str, name: str, task: Task, counterfactual: bool) -> Looked:
+    """Analyse one run and write its folder."""
+    held, file = load_checkpoint(run)
+    trained, step = policy_of(held, file), int(held.get("global_step", 0))
+    one = _analyse(name, run, trained, task)
+    folder = default_folder(run)
+    pictures, rows = one.pictures(), list(one.rows())
+    if counterfactual:
+        pictures.append(play_counterfactuals(name, trained, task, folder))
+    about = {"env": task.env_id, "seeds": task.request.seeds, "checkpoint": trained.path.name}
+    write_folder(folder, pictures, rows, about)
+    write_board(folder, pictures, rows, step)
+    print(f"{name}:")
     for picture in pictures:
-        print(f"{picture.name}: {picture.caption}")
-    print(f"comparison, {label}: {out}")
+        print(f"  {picture.name}: {picture.caption}")
+    print(f"  figures and table: {folder}")
+    clean = {label: scene for label, scene in one.scenes.items() if scene.condition == CLEAN}
+    return Looked(run, name, clean, one.radius, one.proxies(), rows)
 
 
-def _analyse(name: str, run: str, trained: TrainedPolicy, subject: Subject, task: Task) -> Analysis:
+def _analyse(name: str, run: str, trained: TrainedPolicy, task: Task) -> Analysis:
     policy = TorchPolicy(trained.policy, trained.task.action_space)
     trajectories: list[Trajectories] = []
     pairs: dict[int, Pair] = {}
@@ -204,7 +188,7 @@ def _analyse(name: str, run: str, trained: TrainedPolicy, subject: Subject, task
     config = trained.policy.config
     return analyse(
         name,
-        subject,
+        Subject.of_policy(trained.policy),
         trajectories,
         task.scale,
         initial_matrices(run, trained),
@@ -228,8 +212,10 @@ def play_counterfactuals(name: str, trained: TrainedPolicy, task: Task, folder: 
             "give --shift one of the sensors, e.g. sensor_noise@2"
         )
     clean_gates = with_clean_gates(name, trained.policy, space)
+    # The policy itself is played in the same arithmetic: rounding alone changes chaotic play.
+    itself = CleanGatePolicy(trained.policy, [], space)
     summary = evaluate(
-        {name: TorchPolicy(trained.policy, space), **clean_gates},
+        {name: itself, **clean_gates},
         task.env_id,
         conditions,
         task.request.episodes,
@@ -259,16 +245,6 @@ def initial_matrices(run: str | Path, trained: TrainedPolicy) -> list[Tensor] | 
             f"{file} is of another layer than {trained.path}: it belongs to no such run"
         )
     return initial
-
-
-def distinct(names: Sequence[str]) -> list[str]:
-    """A second `run` becomes `run-2`."""
-    counts: dict[str, int] = {}
-    found = []
-    for name in names:
-        counts[name] = counts.get(name, 0) + 1
-        found.append(name if counts[name] == 1 else f"{name}-{counts[name]}")
-    return found
 
 
 def unit_of_noise(trained: TrainedPolicy) -> ShiftContext | None:

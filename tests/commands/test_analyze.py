@@ -134,8 +134,8 @@ def test_one_gate_at_a_time_reads_clean_sensors(here, capsys, undrawn):
     names = {one["policy"]["name"] for one in (summary, *summary["others"])}
     assert names == {"run", *(f"run ({gate} clean)" for gate in "ifgo")}
     clean = [d for d in summary["differences"] if d["condition"] == "clean" and d["a"] == "run"]
-    assert all(abs(d["difference"]) < 1e-2 for d in clean)  # nothing is shifted: nothing changes
-    assert "A clean gate" in capsys.readouterr().out
+    assert [d["difference"] for d in clean] == [0, 0, 0, 0]  # nothing is shifted: nothing changes
+    assert "In closed loop clean sight of one gate" in capsys.readouterr().out
 
 
 def test_several_runs_are_compared(here, capsys, random_expert, undrawn):

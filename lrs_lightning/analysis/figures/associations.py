@@ -1,47 +1,74 @@
-"""Proxies against robustness: partial rank correlations, on own and common trajectories."""
+"""Proxies against robustness: rank correlations on own and common trajectories, side by side."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
 
-from lrs_lightning.analysis.figures.picture import Picture, label, picture
-from lrs_lightning.analysis.proxies import Association
+from lrs_lightning.analysis.figures.picture import Picture, label, legend, picture
+from lrs_lightning.analysis.proxies import WEIGHTS, Association
 from lrs_lightning.report.plots import style
 
-_TITLES = {
-    "weights": "weights",
-    "own": "on own trajectories",
-    "common": "on common trajectories",
-}
+_TITLES = {"own": "on own trajectories", "common": "on common trajectories", WEIGHTS: "of weights"}
+_MARKS = (
+    "with the return under shift, clean return taken out",
+    "not taken out",
+    "with the clean return",
+)
 
 
 def associations(found: Sequence[Association]) -> Picture:
-    """A row for each proxy, a panel for each kind of trajectory, one scale for all."""
-    kinds = [kind for kind in _TITLES if any(a.kind == kind for a in found)]
-    counts = [sum(a.kind == kind for a in found) for kind in kinds]
-    figure = style.figure(7.8, 1.7 + 0.24 * sum(counts))
-    panels = figure.subplots(
-        len(kinds), 1, sharex=True, squeeze=False, height_ratios=[c + 0.6 for c in counts]
-    )[:, 0]
-    for panel, kind in zip(panels, kinds, strict=True):
-        style.tidy(panel, grid="x")
-        style.title(panel, _TITLES[kind])
-        panel.axvline(0, color=style.MUTED, linewidth=0.9, linestyle=(0, (2, 3)))
-        shown = [a for a in found if a.kind == kind]
-        for y, one in enumerate(shown):
-            low, high = one.partial.interval()
-            wide = one.partial.interval(one.comparisons)
-            panel.hlines(y, *wide, color=style.series(0), linewidth=1.2, alpha=0.5)
-            panel.hlines(y, low, high, color=style.series(0), linewidth=3, alpha=0.6)
-            panel.plot(one.partial.value, y, "o", color=style.series(0), markersize=5)
-            panel.plot(one.clean.value, y, "x", color=style.MUTED, markersize=5)
-        panel.set_yticks(range(len(shown)), [a.proxy for a in shown], color=style.INK)
-        panel.set_ylim(len(shown) - 0.5, -0.6)
-        panel.set_xlim(-1, 1)
-    label(panels[-1], "rank correlation with the return under shift, clean return taken out")
+    """A row for each proxy, a column for each kind of trajectory, one scale for all."""
+    kinds = [kind for kind in ("own", "common") if any(a.kind == kind for a in found)]
+    rows = list(dict.fromkeys(a.proxy for a in found if a.kind != WEIGHTS))
+    of_weights = list(dict.fromkeys(a.proxy for a in found if a.kind == WEIGHTS))
+    heights = [len(names) + 0.6 for names in (rows, of_weights) if names]
+    figure = style.figure(8.6, 1.9 + 0.27 * sum(heights))
+    grid = figure.subplots(
+        len(heights), max(len(kinds), 1), sharex=True, sharey="row", squeeze=False,
+        height_ratios=heights,
+    )  # fmt: skip
+    handles: list[Artist] = []
+    for column, kind in enumerate(kinds):
+        handles = _panel(grid[0, column], [a for a in found if a.kind == kind], rows, kind)
+    if of_weights:
+        below = grid[-1, 0]
+        handles = _panel(below, [a for a in found if a.kind == WEIGHTS], of_weights, WEIGHTS)
+        for empty in grid[-1, 1:]:
+            empty.set_axis_off()
+    # The lowest panel of each column carries the axis, also where a shared one hides it.
+    lowest = [grid[-1, 0], *(grid[0, c] for c in range(1, len(kinds)))]
+    for panel in lowest:
+        panel.tick_params(labelbottom=True)
+        label(panel, "rank correlation")
+    legend(figure, _MARKS, handles)
     return picture("proxies", figure, _caption(found))
+
+
+def _panel(
+    panel: Axes, shown: Sequence[Association], rows: Sequence[str], kind: str
+) -> list[Artist]:
+    style.title(style.tidy(panel, grid="x"), _TITLES[kind])
+    panel.axvline(0, color=style.MUTED, linewidth=0.9, linestyle=(0, (2, 3)))
+    color = style.series(0)
+    marks: list[Artist] = []
+    for one in shown:
+        y = rows.index(one.proxy)
+        panel.hlines(y, *one.partial.interval(one.comparisons), color=color, lw=1.2, alpha=0.5)
+        panel.hlines(y, *one.partial.interval(), color=color, lw=3, alpha=0.6)
+        drawn = (
+            panel.plot(one.partial.value, y, "o", color=color, markersize=5),
+            panel.plot(one.shifted.value, y, "o", color=color, mfc=style.PAPER, markersize=4.5),
+            panel.plot(one.clean.value, y, "x", color=style.series(1), markersize=5),
+        )
+        marks = [mark for (mark,) in drawn]
+    panel.set_yticks(range(len(rows)), rows, color=style.INK)
+    panel.set_ylim(len(rows) - 0.5, -0.6)
+    panel.set_xlim(-1.03, 1.03)
+    return marks
 
 
 def _caption(found: Sequence[Association]) -> str:
@@ -49,9 +76,9 @@ def _caption(found: Sequence[Association]) -> str:
     together = sum(_clear(a.partial.interval(a.comparisons)) for a in found)
     return (
         f"Over {found[0].partial.n} runs, {len(found)} comparisons: {alone} of the 95 % intervals "
-        f"leave out 0 (thick bars; chance alone gives about {0.05 * len(found):.1f}), {together} "
-        "when all shall hold together (thin bars, Bonferroni); crosses: correlation with the clean "
-        "return."
+        f"of the filled points leave out 0 (thick bars; chance alone gives about "
+        f"{0.05 * len(found):.1f}), {together} when all shall hold together (thin bars, "
+        "Bonferroni)."
     )
 
 

@@ -30,16 +30,17 @@ def gates(scene: Scene, cell: Cell) -> Picture | None:
     _held(held, found)
     share = ""
     if found.share is not None:
-        before, after = found.share
+        before, after = (f"{value:.2f}" for value in found.share)
         what = _FIRST.get(cell.kind, "the first term")
-        share = f"; the share of {what} goes from {before:.2f} to {after:.2f}"
+        goes = f"stays at {before}" if before == after else f"goes from {before} to {after}"
+        share = f"; the share of {what} {goes}"
     effects = [f"{name} {found.held_ratio(name):.2f}" for name in found.names]
     caption = (
-        f"{scene.condition} on {scene.kind} trajectories, the same {len(found.moved):,} states "
-        f"read with clean and shifted sensors: {which} moves by "
+        f"{scene.condition} on {scene.kind} trajectories, the same {len(found.moved):,} states of "
+        f"{scene.episodes} episodes read with clean and shifted sensors: {which} moves by "
         f"{float(found.moved[:, found.names.index(which)].mean()):.3f} on average{share}; holding "
         f"one gate at its clean value leaves this share of the action's movement: "
-        f"{listed(effects)}."
+        f"{listed(effects)} (points: means of {_BINS} groups of equal size)."
     )
     return picture(f"gates-{scene.kind}-{_slug(scene.condition)}", figure, caption)
 
@@ -51,9 +52,11 @@ def _histogram(panel: Axes, found: GateShift, which: str) -> None:
     both = found.clean[:, g].flatten().numpy(), found.shifted[:, g].flatten().numpy()
     low, high = min(map(np.min, both)), max(map(np.max, both))
     edges = np.linspace(0 if low >= 0 else low, 1 if low >= 0 and high <= 1 else high, 41)
-    for i, (name, numbers) in enumerate(zip(("clean", "shifted"), both, strict=True)):
+    # Not the colours of the gates, which have another meaning in the panels beside.
+    drawn = (("clean", style.MUTED, "-"), ("shifted", style.series(4), (0, (3, 1.5))))
+    for (name, color, line), numbers in zip(drawn, both, strict=True):
         height, _ = np.histogram(numbers, edges, density=True)
-        panel.stairs(height, edges, color=style.series(i), linewidth=1.6, label=name)
+        panel.stairs(height, edges, color=color, linestyle=line, linewidth=1.6, label=name)
     panel.legend(frameon=False, fontsize=8, labelcolor=style.INK)
     label(panel, f"{which}, all units and steps", "density")
 
@@ -71,10 +74,12 @@ def _movement(panel: Axes, found: GateShift) -> None:
         y = [numbers[place == b].mean() for b in filled]
         told = f"{name} ({found.correlation(name):+.2f})"
         panel.plot(x, y, "-o", color=style.series(g), markersize=3, linewidth=1.3, label=told)
-    panel.set_ylim(bottom=0)
+    # Room for the legend above the lines.
+    panel.set_ylim(0, panel.get_ylim()[1] * (1.25 + 0.09 * len(found.names)))
     panel.legend(
-        frameon=False, fontsize=8, labelcolor=style.INK, title="rank correlation", title_fontsize=8
-    )
+        loc="upper left", frameon=False, fontsize=8, labelcolor=style.INK,
+        title="rank correlation", title_fontsize=8,
+    )  # fmt: skip
     label(panel, "size of the shift (rms, deviations)", "mean absolute change of the gate")
 
 
@@ -86,7 +91,8 @@ def _held(panel: Axes, found: GateShift) -> None:
     panel.bar(range(len(ratios)), ratios, 0.6, color=colors)
     panel.axhline(1, color=style.MUTED, linewidth=0.9, linestyle=(0, (2, 3)))
     panel.set_xticks(range(len(ratios)), found.names)
-    label(panel, "gate", "movement of the action, share of none held")
+    panel.set_ylim(bottom=0)
+    label(panel, "gate", "movement of the action (1: none held)")
 
 
 def _slug(condition: str) -> str:

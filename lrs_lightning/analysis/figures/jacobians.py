@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -9,11 +10,15 @@ import numpy as np
 from lrs_lightning.analysis.figures.picture import (
     BAND,
     Picture,
+    counted,
+    each,
+    episodes,
     label,
     legend,
-    listed,
+    looks,
     percentiles,
     picture,
+    where,
 )
 from lrs_lightning.analysis.scene import Scene
 from lrs_lightning.report.plots import style
@@ -34,53 +39,61 @@ def jacobians(
     for panel, quantity in zip(panels, ("radius", "norm"), strict=True):
         style.tidy(panel, grid="x")
         panel.axvline(1, color=style.MUTED, linewidth=0.9, linestyle=(0, (2, 3)))
-        for i, scene in enumerate(scenes.values()):
+        for i, (scene, look) in enumerate(zip(scenes.values(), looks(scenes), strict=True)):
             mean, low, high = percentiles(getattr(scene.dynamics, quantity))
-            color = style.series(i)
-            panel.hlines(i, low, high, color=color, linewidth=2.5, alpha=0.55)
-            panel.plot(mean, i, "o", color=color, markersize=5.5)
+            panel.hlines(i, low, high, color=look.color, linewidth=2.5, alpha=0.55)
+            panel.plot(mean, i, "o", markersize=5.5, **look.marks)
             if quantity == "radius" and connectivity:
                 panel.plot(connectivity[names[i]], i, "D", color=style.MUTED, markersize=4)
-        panel.set_xlim(left=0)
         label(panel, f"spectral {quantity} of the Jacobian")
-    panels[0].set_yticks(range(len(names)), names, color=style.INK)
+    # Once all is drawn: a limit that is set earlier holds for both panels and cuts the second.
+    panels[0].set_xlim(0, panels[0].get_xlim()[1])
+    panels[0].set_yticks(range(len(names)), [style.label(n) for n in names], color=style.INK)
     panels[0].set_ylim(len(names) - 0.5, -0.5)
-    first = next(iter(scenes.values()))
+    return picture("jacobian", figure, _told(scenes, connectivity))
+
+
+def _told(scenes: Mapping[str, Scene], connectivity: Mapping[str, float] | None) -> str:
+    samples = [len(scene.dynamics.radius) for scene in scenes.values()]
+    if not min(samples):
+        return "Episodes are too short for a sampled step behind the burn-in."
     share = min(float((s.dynamics.radius < 1).double().mean()) for s in scenes.values())
-    where = "all sampled steps" if share == 1 else f"{share:.0%} of the sampled steps at least"
-    diamonds = "; diamonds: largest radius of W_rec alone" if connectivity else ""
-    caption = (
-        f"The radius lies below 1 at {where} (points: means, {BAND} over "
-        f"{len(first.dynamics.radius):,} steps of {first.episodes} episodes{diamonds})."
+    # Rounded down: "100 %" shall not be said of fewer.
+    least = f"{math.floor(1000 * share) / 10:g} % of the sampled steps or more"
+    steps = {0.0: "none of the sampled steps", 1.0: "all sampled steps"}.get(share, least)
+    beside = "; diamonds: largest radius of W_rec over gates" if connectivity else ""
+    return (
+        f"The radius lies below 1 at {steps}{where(scenes)} (points: means, {BAND} over "
+        f"{counted(samples)} steps of {episodes(scenes)}{beside})."
     )
-    return picture("jacobian", figure, caption)
 
 
 def lyapunov(scenes: Mapping[str, Scene]) -> Picture:
-    """All exponents in order, one line for each scene."""
-    figure = style.figure(6.4, 3.7)
+    """Exponents in descending order; those of minus infinity are not drawn, but told."""
+    figure = style.figure(6.4, 3.4 + 0.1 * len(scenes))
     panel = style.tidy(figure.add_subplot())
     panel.axhline(0, color=style.MUTED, linewidth=0.9, linestyle=(0, (2, 3)))
-    handles, told = [], []
-    for i, (name, scene) in enumerate(scenes.items()):
+    handles, missing = [], []
+    largest: dict[str, float] = {}
+    for (name, scene), look in zip(scenes.items(), looks(scenes), strict=True):
         exponents = scene.dynamics.exponents
         exponents = exponents[~exponents.isnan().any(-1)]
         finite = int(exponents.isfinite().all(0).sum()) if len(exponents) else 0
         mean, low, high = percentiles(exponents[:, :finite])
         index = np.arange(1, finite + 1)
-        color = style.series(i)
-        panel.fill_between(index, low, high, color=color, alpha=0.18, linewidth=0)
-        handles.append(panel.plot(index, mean, color=color, linewidth=1.7)[0])
+        panel.fill_between(index, low, high, color=look.color, alpha=0.18, linewidth=0)
+        handles += panel.plot(index, mean, color=look.color, linestyle=look.line, linewidth=1.7)
         if finite:
-            told.append(f"{mean[0]:.2f} ({name})")
-        missing = exponents.shape[-1] - finite
-    label(panel, "index of the exponent", "Lyapunov exponent (nats per step)")
+            largest[name] = float(mean[0])
+        missing.append(exponents.shape[-1] - finite)
+    label(panel, "index of the exponent", "exponent (nats per step)")
     legend(figure, list(scenes), handles)
-    gone = f"; {missing} more are minus infinity" if missing else ""
+    gone = f"; {counted(missing)} more are minus infinity" if max(missing) else ""
     caption = (
-        f"The largest exponent is {listed(told)}: below 0 differences of states fade; above, they "
-        f"grow ({BAND} over episodes{gone})."
-        if told
+        f"The largest exponent{where(scenes)} is {each(largest, '{:.2f}'.format)}: below 0 "
+        "differences of states fade, above they grow "
+        f"(lines: means, {BAND} over {episodes(scenes)}{gone})."
+        if largest
         else "Episodes are too short for exponents."
     )
     return picture("lyapunov", figure, caption)

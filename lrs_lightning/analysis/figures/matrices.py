@@ -44,23 +44,32 @@ def matrices(names: Sequence[str], layers: Sequence[Mapping[str, MatrixSummary]]
         label(grid[depth, 0], "index i" if depth == len(layers) - 1 else "", "singular value")
     grid[0, 0].set_ylim(bottom=0)
     legend(figure, labels, handles)
-    return picture("weights", figure, _caption(names, layers[0]))
+    return picture("weights", figure, _caption(names, layers))
 
 
-def _caption(names: Sequence[str], states: Mapping[str, MatrixSummary]) -> str:
-    trained = states["trained"]
-    if "initial" not in states:
-        told = [f"{n} {float(r):.2f}" for n, r in zip(names, trained.radius, strict=True)]
+def _caption(names: Sequence[str], layers: Sequence[Mapping[str, MatrixSummary]]) -> str:
+    size = layers[0]["trained"].values.shape[-1]
+    told = [_of_layer(names, states) for states in layers]
+    if len(layers) > 1:
+        told = [f"layer {depth}: {text}" for depth, text in enumerate(told)]
+    if "initial" not in layers[0]:
         return (
-            f"Spectral radius of the trained W_rec: {listed(told)}; initial weights are not known."
+            f"Spectral radius of the trained W_rec, {'; '.join(told)} ({size} singular values of "
+            "one policy); initial weights are not known."
         )
-    before, change = states["initial"], states["change"]
-    told = [
-        f"{n} from {float(a):.2f} to {float(b):.2f}"
-        for n, a, b in zip(names, before.radius, trained.radius, strict=True)
-    ]
-    ranks = [f"{float(r):.1f}" for r in change.stable_rank]
     return (
-        f"Training took the spectral radius of {listed(told)}; ΔW (trained minus initial) has "
-        f"stable rank {listed(ranks)} of {trained.values.shape[-1]}."
+        f"Training took the spectral radius of {'; '.join(told)} of {size} "
+        "(one policy; ΔW: trained minus initial)."
+    )
+
+
+def _of_layer(names: Sequence[str], states: Mapping[str, MatrixSummary]) -> str:
+    trained = states["trained"].radius.tolist()
+    if "initial" not in states:
+        return listed([f"{n} {r:.2f}" for n, r in zip(names, trained, strict=True)])
+    before, change = states["initial"].radius.tolist(), states["change"].stable_rank.tolist()
+    radii = zip(names, before, trained, strict=True)
+    return (
+        listed([f"{n} from {a:.2f} to {b:.2f}" for n, a, b in radii])
+        + f", and ΔW has stable rank {listed([f'{r:.1f}' for r in change])}"
     )

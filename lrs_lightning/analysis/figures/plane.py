@@ -27,6 +27,12 @@ _Y = {
     "norm": "spectral norm of W_rec",
     "jacobian": "spectral radius of the Jacobian at rest",
 }
+# What the closed forms say, whatever is drawn.
+_SEEN = {
+    "radius": "The radius falls as sparsity rises and as rank falls",
+    "norm": "The norm falls with sparsity, an orthogonal matrix's of high rank rises first",
+    "jacobian": "RNN and CfC shrink in proportion to W_rec, GRU and LSTM down to a floor",
+}
 
 
 def plane(points: Sequence[Point], quantity: str, size: int) -> Picture:
@@ -47,14 +53,14 @@ def plane(points: Sequence[Point], quantity: str, size: int) -> Picture:
         ]
         label(panel, "sparsity s (share of zeros)")
     label(axes[0], "sparsity s (share of zeros)", _Y[quantity])
-    axes[0].set_ylim(bottom=0)
+    axes[0].set_ylim(0, 1.04 * axes[0].get_ylim()[1])
     legend(figure, [f"rank {rank}" for rank in ranks], handles)
     worst = max(shown, key=_off)
     middle, draws = np.median([_off(p) for p in shown]), len(shown[0].draws)
     caption = (
-        f"Lines are closed forms for many units, points the mean of {draws} draws with n = {size}, "
-        f"bars their 5th to 95th percentile; the means lie {middle:.1%} "
-        f"off (median), {_off(worst):.0%} at most ({_TITLES[worst.what]}, r = {worst.rank}, "
+        f"{_SEEN[quantity]} (lines: closed forms for many units; points: means of {draws} draws of "
+        f"{size} units, bars: 5th to 95th percentile; means lie {middle:.1%} off the line "
+        f"(median), {_off(worst):.0%} at most: {_TITLES[worst.what]}, r = {worst.rank}, "
         f"s = {worst.sparsity:g})."
     )
     return picture(f"theory-{quantity}", figure, caption)
@@ -84,9 +90,9 @@ def decay(decays: Sequence[Decay], size: int) -> Picture:
     label(axes[0], "index i", "singular value of W_rec")
     legend(figure, [f"s = {s:g}" for s in sparsities], handles)
     caption = (
-        f"Lines are the limiting law for many units, points means of draws with n = {size}: an "
-        "orthogonal matrix has a flat spectrum, which the mask turns into a slope, and Glorot's "
-        "decays from the start."
+        "An orthogonal matrix has a flat spectrum, which the mask turns into a slope, and Glorot's "
+        "decays from the start (lines: the limiting law for many units; points: means of "
+        f"{decays[0].draws} draws of {size} units, every third index)."
     )
     return picture("theory-decay", figure, caption)
 
@@ -100,8 +106,9 @@ def _line(panel: Axes, points: Sequence[Point], index: int, size: int) -> Artist
     panel.plot(x, drawn[:, 0], "o", color=color, markersize=3)
     if first.sparsity == 0:
         panel.plot(0, first.theory, "_", color=color, markersize=11)
-    # The norm of an orthogonal matrix rises steeply as soon as anything is masked.
-    grid = np.linspace(0.03, max(p.sparsity for p in points) ** 0.5, 28) ** 2
+    # The norm of an orthogonal matrix rises steeply as soon as anything is masked,
+    # and all fall steeply at the end.
+    grid = max(p.sparsity for p in points) * (1 - np.cos(np.linspace(0.05, np.pi, 40))) / 2
     law = _LAWS[first.quantity]
     y = [law(first.what, size, first.rank, float(s)) for s in grid]
     return panel.plot(grid, y, color=color, linewidth=1.5)[0]

@@ -13,9 +13,11 @@ from lrs_lightning.analysis.dynamics import DynamicsOptions, dynamics
 from lrs_lightning.analysis.subject import Subject
 from lrs_lightning.analysis.weights import compare_matrices, gate_names, recurrent_matrices
 from lrs_lightning.errors import ArgumentError, LrsError
+from lrs_lightning.rollout.torch_policy import torch_threads
 
 PREFIX = "recurrent"
-_WINDOWS = 4  # held-out windows along which Jacobians are taken
+_WINDOWS = 4  # held-out windows along which Jacobians are taken, at two steps of each
+_PREFIXES = {"trained": "", "change": "change_"}
 
 
 class SpectrumMonitor(pl.Callback):
@@ -75,9 +77,12 @@ class SpectrumMonitor(pl.Callback):
         if not (self._watching and self._due(trainer)):
             return
         try:
-            pl_module.log_dict(self._look(_core(pl_module), pl_module), rank_zero_only=True)
+            # Matrices of some dozens of units gain nothing from a second thread, and wait for it.
+            with torch_threads(1):
+                found = self._look(_core(pl_module), pl_module)
         except LrsError:  # weights that are no numbers any more: the guard says so
             return
+        pl_module.log_dict(found, rank_zero_only=True)
 
     def _due(self, trainer: pl.Trainer) -> bool:
         updates = trainer.estimated_stepping_batches
@@ -92,10 +97,10 @@ class SpectrumMonitor(pl.Callback):
 
     def _look(self, core: torch.nn.Module, module: Any) -> dict[str, float]:
         found: dict[str, float] = {}
-        for depth, states in enumerate(compare_matrices(recurrent_matrices(core), self._initial)):
+        layers = compare_matrices(recurrent_matrices(core), self._initial, tuple(_PREFIXES))
+        for depth, states in enumerate(layers):
             layer = "" if core.num_layers == 1 else f"layer_{depth}/"
-            for state in states.keys() - {"initial"}:
-                prefix = "change_" if state == "change" else ""
+            for state, prefix in ((s, _PREFIXES[s]) for s in states):
                 for g, gate in enumerate(gate_names(core)):
                     for quantity in ("radius", "norm", "stable_rank", "effective_rank"):
                         name = f"{PREFIX}/{prefix}{quantity}/{layer}{gate}"
@@ -109,7 +114,7 @@ class SpectrumMonitor(pl.Callback):
         features, _ = subject.features(list(self._observations.cpu().numpy()))
         steps = features.shape[0]
         options = DynamicsOptions(
-            burn_in=steps // 4, every=max(1, steps // 3), exponents=0, windows=1, threads=1,
+            burn_in=steps // 4, every=max(1, steps // 2), exponents=0, windows=1, threads=1,
             lags=steps + 1,
         )  # fmt: skip
         measured = dynamics(
