@@ -17,6 +17,8 @@ from lrs_lightning.documents import as_shape
 from lrs_lightning.errors import DataError, EnvironmentMismatchError
 from lrs_lightning.foreign_id import check_foreign_id
 
+NO_ENV = "none"
+"""The task of data of a robot that nobody has a simulator of."""
 _LARGEST = 1 << 30
 _MEND = "use what this package wrote"
 
