@@ -1,8 +1,10 @@
 """Demonstrations: collected or imported, stored, and cut into windows."""
 
-from lrs_lightning.data.demonstration import Demonstration, Origin
+from lrs_lightning.data.demonstration import Demonstration, Ending, Origin
+from lrs_lightning.data.findings import DataWarning, Finding
 from lrs_lightning.data.frame_windows import FrameWindows
 from lrs_lightning.data.frames import PackedFrames, StoredFrames
+from lrs_lightning.data.own_data import write_episodes
 from lrs_lightning.data.sampling import FixedBatches, RandomBatches, oversample
 from lrs_lightning.data.split import split_episodes, split_numbers
 from lrs_lightning.data.statistics import observation_statistics
@@ -12,8 +14,11 @@ from lrs_lightning.data.windows import WindowBatch, WindowIndex, Windows
 from lrs_lightning.data.writing import append_episodes, write_store
 
 __all__ = [
+    "DataWarning",
     "Demonstration",
     "DemonstrationStore",
+    "Ending",
+    "Finding",
     "FixedBatches",
     "FrameWindows",
     "Origin",
@@ -29,5 +34,6 @@ __all__ = [
     "oversample",
     "split_episodes",
     "split_numbers",
+    "write_episodes",
     "write_store",
 ]

@@ -1,7 +1,8 @@
 """Whether an episode is one of its task: told before it is stored, in one sentence.
 
 What a store lets in is trained on: a NaN label, observations that are one step ahead, or actions of
-another robot make no noise later, only a bad policy.
+another robot make no noise later, only a bad policy. What is allowed and yet looks wrong:
+`data/findings/`.
 """
 
 from __future__ import annotations
@@ -11,12 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lrs_lightning.data.actions_check import check_actions
+from lrs_lightning.data.array_checks import check_finite, check_length, check_shape, refuse_first
 from lrs_lightning.data.demonstration import Demonstration
 from lrs_lightning.data.task import Task
 from lrs_lightning.errors import DataError
-
-# Bounds are float32 and numbers may have come through text: a rounding is no fault.
-_TOLERANCE = 1e-5
 
 
 def check_episode(episode: Demonstration, task: Task, where: str) -> None:
@@ -29,7 +29,8 @@ def check_episode(episode: Demonstration, task: Task, where: str) -> None:
 
     Raises:
         DataError: no step, arrays of other lengths or widths, numbers that are not finite, actions
-            out of bounds or not among the discrete ones; names the array, step and channel.
+            out of bounds or not among the discrete ones, a clock that does not go on; names the
+            array, step and channel.
     """
     steps = len(episode)
     if steps == 0:
@@ -37,101 +38,89 @@ def check_episode(episode: Demonstration, task: Task, where: str) -> None:
     _check_observations(episode, task, where)
     for name in ("actions", "labels"):
         values = np.asarray(getattr(episode, name))
-        _check_length(name, values, steps, where)
-        if task.actions is None:
-            _check_box(name, values, task, where)
-        else:
-            first = task.action_start
-            _check_discrete(name, values, range(first, first + task.actions), where)
+        check_length(name, values, steps, where)
+        check_actions(name, values, task, where)
     rewards = np.asarray(episode.rewards)
-    _check_length("rewards", rewards, steps, where)
-    _check_shape("rewards", rewards, (), where)
-    _check_finite("rewards", rewards, where)
+    check_length("rewards", rewards, steps, where)
+    check_shape("rewards", rewards, (), where)
+    check_finite("rewards", rewards, where)
     with np.errstate(over="ignore"):
         earned = episode.return_
     if not np.isfinite(earned):
         raise DataError(f"{where}: the rewards add up to {earned}: scale them down")
+    _check_time(episode.time, steps, where)
+    for name, info in episode.infos.items():
+        _check_info(name, np.asarray(info), steps, where)
 
 
 def _check_observations(episode: Demonstration, task: Task, where: str) -> None:
     seen = episode.observations
     if task.pixels:  # each frame once; read slice by slice, never as a whole
         expected = (1, *task.observation_shape[1:])
-        if seen.dtype != np.uint8 or tuple(seen.shape[1:]) != expected:
-            raise DataError(
-                f"{where}: observations have shape {tuple(seen.shape)} of {seen.dtype}, expected "
-                f"uint8 frames {('L', *expected)}, each frame once"
-            )
-        _check_before(episode.before, expected, where)
+        _check_frames("observations", seen, "L", expected, where)
+        _check_frames("the frames before it", episode.before, "K", expected, where)
+        _check_frames("the final observation", episode.final, 1, expected, where)
         return
     values = np.asarray(seen)
-    _check_shape("observations", values, task.observation_shape, where)
-    _check_finite("observations", values, where)
+    check_shape("observations", values, task.observation_shape, where)
+    check_finite("observations", values, where)
+    if episode.final is not None:
+        final = np.asarray(episode.final)
+        _check_one(final, where)
+        check_shape("the final observation", final, task.observation_shape, where, first=1)
+        check_finite("the final observation", final, where)
 
 
-def _check_before(before: Any, expected: tuple[int, ...], where: str) -> None:
-    if before is None:
+def _check_frames(
+    name: str, frames: Any, count: str | int, expected: tuple[int, ...], where: str
+) -> None:
+    if frames is None:
         return
-    seen = np.asarray(before)
-    if seen.dtype != np.uint8 or seen.shape[1:] != expected:
-        raise DataError(
-            f"{where}: the frames before it have shape {seen.shape} of {seen.dtype}, expected "
-            f"uint8 frames {('K', *expected)}"
-        )
+    frames = frames if hasattr(frames, "dtype") else np.asarray(frames)
+    shape = tuple(frames.shape)
+    if frames.dtype == np.uint8 and shape[1:] == expected and count in ("L", "K", shape[0]):
+        return
+    verb = "has" if count == 1 else "have"
+    raise DataError(
+        f"{where}: {name} {verb} shape {shape} of {frames.dtype}, expected uint8 frames "
+        f"{(count, *expected)}, each frame once{_other_layout(shape[1:], expected)}"
+    )
 
 
-def _check_length(name: str, values: NDArray[Any], steps: int, where: str) -> None:
-    if len(values) != steps:
-        raise DataError(
-            f"{where} has {steps} observations and {len(values)} {name}: give one of each for "
-            "every step"
-        )
+def _other_layout(found: tuple[int, ...], expected: tuple[int, ...]) -> str:
+    """What a shape looks like that has the right numbers in another order."""
+    sizes = tuple(size for size in expected if size != 1)
+    if found != expected and tuple(size for size in found if size != 1) == sizes:
+        return "; the axis of channels stands elsewhere: move it to the front"
+    if found != expected and sorted(found) == sorted(expected):
+        return "; height and width are exchanged: transpose the frames"
+    return ""
 
 
-def _check_shape(name: str, values: NDArray[Any], expected: tuple[int, ...], where: str) -> None:
-    if values.shape[1:] != expected:
-        raise DataError(
-            f"{where}: {name} have shape {values.shape}, expected {('L', *expected)} of this task"
-        )
+def _check_one(final: NDArray[Any], where: str) -> None:
+    if len(final) != 1:
+        raise DataError(f"{where}: there are {len(final)} final observations, expected one")
 
 
-def _check_finite(name: str, values: NDArray[Any], where: str) -> None:
+def _check_time(time: NDArray[Any] | None, steps: int, where: str) -> None:
+    if time is None:
+        return
+    seconds = np.asarray(time)
+    if len(seconds) != steps + 1:
+        check_length("times", seconds, steps, where)
+    check_shape("times", seconds, (), where)
+    check_finite("times", seconds, where)
+    back = np.concatenate([[False], np.diff(seconds) <= 0])
+    refuse_first(back, seconds, f"{where}: the time", "is not after the one before: sort the steps")
+
+
+def _check_info(name: str, values: NDArray[Any], steps: int, where: str) -> None:
     if values.dtype.kind not in "fiub":
-        raise DataError(f"{where}: {name} are of type {values.dtype}, expected numbers")
-    _refuse(
-        ~np.isfinite(values), values, f"{where}: {name}", "is not finite: leave the episode out"
-    )
-
-
-def _check_box(name: str, values: NDArray[Any], task: Task, where: str) -> None:
-    _check_shape(name, values, (len(task.action_low),), where)
-    _check_finite(name, values, where)
-    low, high = np.array(task.action_low), np.array(task.action_high)
-    slack = _TOLERANCE * np.maximum(1.0, np.where(np.isfinite(high - low), high - low, 1.0))
-    beyond = (values < low - slack) | (values > high + slack)  # (L, A)
-    _refuse(beyond, values, f"{where}: {name}", f"is out of the bounds of {task.env}: clip it")
-
-
-def _check_discrete(name: str, values: NDArray[Any], known: range, where: str) -> None:
-    _check_shape(name, values, (), where)
-    if values.dtype.kind not in "iu":
         raise DataError(
-            f"{where}: {name} are of type {values.dtype}, expected the numbers of actions, "
-            f"{known.start} to {known.stop - 1}"
+            f"{where}: info {name!r} is of type {values.dtype}, expected numbers: leave it out"
         )
-    beyond = (values < known.start) | (values >= known.stop)
-    _refuse(
-        beyond,
-        values,
-        f"{where}: {name}",
-        f"is no action: expected {known.start} to {known.stop - 1}",
-    )
-
-
-def _refuse(bad: NDArray[np.bool_], values: NDArray[Any], what: str, why: str) -> None:
-    """Name the first value that is bad."""
-    if not bad.any():
-        return
-    step, *channel = np.argwhere(bad)[0].tolist()
-    place = f"step {step}" + (f", channel {', '.join(map(str, channel))}" if channel else "")
-    raise DataError(f"{what} at {place} ({values[(step, *channel)]:g}) {why}")
+    if values.ndim == 0 or len(values) not in (steps, steps + 1):
+        raise DataError(
+            f"{where}: info {name!r} has shape {values.shape}, expected one entry for each of the "
+            f"{steps} steps, or one more"
+        )

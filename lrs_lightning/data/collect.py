@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from lrs_lightning.data.demonstration import Demonstration, Origin
+from lrs_lightning.data.demonstration import Demonstration, Ending, Origin
 from lrs_lightning.data.frames import PackedFrames
 from lrs_lightning.data.noise_schedule import noise_schedule
 from lrs_lightning.data.store import DemonstrationStore
@@ -106,6 +106,8 @@ def demonstration_of(episode: Episode, task: Task, origin: Origin) -> Demonstrat
         labels=_compact(labels),
         rewards=np.asarray(trajectory.rewards, np.float32),
         origin=origin,
+        final=None if trajectory.final is None else _compact(trajectory.final[None]),
+        ending=Ending(episode.terminated, not episode.terminated, episode.success),
     )
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
+from types import MappingProxyType
 from typing import Any
 
 from numpy.typing import NDArray
@@ -34,7 +35,7 @@ class Origin:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Origin:
         """Read what `to_dict` wrote; what a later version added is left out."""
-        known = {field.name for field in fields(cls)}
+        known = {known.name for known in fields(cls)}
         return cls(**{key: value for key, value in values.items() if key in known})
 
     def to_dict(self) -> dict[str, Any]:
@@ -44,6 +45,34 @@ class Origin:
 
 
 UNKNOWN = Origin()
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How an episode ended; None is what nobody recorded.
+
+    Args:
+        terminated: the task itself ended it: a goal, a fall.
+        truncated: it was cut, as by a time limit, and could have gone on.
+        success: the task was solved.
+    """
+
+    terminated: bool | None = None
+    truncated: bool | None = None
+    success: bool | None = None
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Ending:
+        """Read what `to_dict` wrote; what a later version added is left out."""
+        return cls(**{known.name: values.get(known.name) for known in fields(cls)})
+
+    def to_dict(self) -> dict[str, bool]:
+        """Plain values for JSON; what is not known is left out."""
+        return {key: value for key, value in asdict(self).items() if value is not None}
+
+
+NOT_RECORDED = Ending()
+_NO_INFOS: Mapping[str, NDArray[Any]] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -59,6 +88,12 @@ class Demonstration:
         before: of pixels, frames before the first step `(K, 1, H, W)`, where it is not the first of
             the game.
         origin: how it came to be.
+        final: what was seen after the last action, `(1, *observation)`, in the form of
+            `observations`; None where it was not recorded.
+        time: when each observation was made, in seconds, `(L,)`, or `(L + 1,)` with the final one;
+            None where steps follow each other evenly.
+        ending: how it ended.
+        infos: what else was recorded: name -> numbers, `(L, ...)` or `(L + 1, ...)`.
     """
 
     observations: Any
@@ -67,6 +102,10 @@ class Demonstration:
     rewards: NDArray[Any]
     before: NDArray[Any] | None = None
     origin: Origin = UNKNOWN
+    final: Any = None
+    time: NDArray[Any] | None = None
+    ending: Ending = NOT_RECORDED
+    infos: Mapping[str, NDArray[Any]] = field(default_factory=lambda: _NO_INFOS)
 
     def __len__(self) -> int:
         return len(self.observations)

@@ -1,15 +1,14 @@
-"""Episodes in an HDF5 file: `episodes/00000/{observations, actions, labels, rewards}`, and so on.
+"""Read episodes from an HDF5 file: `episodes/00000/{observations, actions, labels, rewards}`, ...
 
-Arrays are chunked and compressed without loss, and every chunk has a checksum, so that a flipped
-byte raises instead of becoming a data point.
+Some have more: `before`, `final`, `time` and `infos/...`. How the file is written:
+`episode_writer.py`.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,18 +16,13 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from lrs_lightning.data.checks import check_episode
-from lrs_lightning.data.demonstration import Demonstration, Origin
-from lrs_lightning.data.patient_file import PatientFile
-from lrs_lightning.data.stored_array import find_array, holds
-from lrs_lightning.data.task import Task
+from lrs_lightning.data.stored_array import find_array, holds, names_in
 from lrs_lightning.errors import DataError
 
 ARRAYS = ("observations", "actions", "labels", "rewards")
-BEFORE = "before"
+BEFORE, FINAL, TIME, INFOS = "before", "final", "time", "infos"
+"""What only some episodes have; `infos` is a group of arrays."""
 FRAME_CHUNK = 16  # frames are read in short windows, so that their chunks are short
-_CHUNK_STEPS = 256
-_CHUNK_BYTES = 1 << 20
 
 
 class EpisodeFile:
@@ -83,15 +77,31 @@ class EpisodeFile:
             found: np.dtype[Any] = self._array(place).dtype
             return found
 
-    def read(self, name: str, steps: slice = slice(None)) -> NDArray[Any]:
-        """Steps of the array `00000/observations`, in a type that PyTorch knows.
+    def read(self, name: str, steps: slice = slice(None), exact: bool = False) -> NDArray[Any]:
+        """Steps of the array `00000/observations`.
+
+        Args:
+            name: of the array.
+            steps: which of them.
+            exact: in the very type that is stored, rather than in one that policies read: floats of
+                single precision, whole numbers that PyTorch knows.
 
         Raises:
             DataError: there is no such array, it is no plain one of numbers, or a chunk was
                 altered.
         """
         with self._named(name) as place:
-            return _known_to_torch(self._array(place)[steps])
+            values: NDArray[Any] = self._array(place)[steps]
+            return values if exact else _as_policies_read(values)
+
+    def names(self, group: str) -> list[str]:
+        """Names of the arrays in the group `00000/infos`; empty where there is none.
+
+        Raises:
+            DataError: there is no such episode, or the group is a link or an array.
+        """
+        with self._named(group) as place:
+            return names_in(self._handle(), place)
 
     def _array(self, place: str) -> h5py.Dataset:
         if place in self._plain:
@@ -137,75 +147,18 @@ class EpisodeFile:
         return opened
 
 
-@dataclass(frozen=True)
-class Written:
-    """What a manifest says of an episode: its number of steps, its return, how it came to be."""
-
-    length: int
-    return_: float
-    origin: Origin
-
-
 def _identity(path: Path) -> tuple[int, int]:
     status = path.stat()
     return status.st_dev, status.st_ino
 
 
-def _known_to_torch(values: NDArray[Any]) -> NDArray[Any]:
-    """In the byte order of this machine, and signed where PyTorch knows no unsigned arithmetic."""
+def _as_policies_read(values: NDArray[Any]) -> NDArray[Any]:
+    """In the byte order of this machine, single precision, and signed: PyTorch knows no other."""
     if values.dtype.kind == "u" and values.dtype.itemsize > 1:
         return values.astype(np.int64)
+    if values.dtype.kind == "f" and values.dtype.itemsize > 4:
+        with np.errstate(over="ignore"):  # what becomes infinite is refused as such
+            return values.astype(np.float32)
     if values.dtype.isnative:
         return values
     return values.astype(values.dtype.newbyteorder("="))
-
-
-def write_episodes(
-    path: Path, episodes: Iterable[Demonstration], task: Task, first: int = 0
-) -> list[Written]:
-    """Write a file of episodes, taken one by one.
-
-    Floats are stored as float32, which is what policies read.
-
-    Args:
-        path: the file.
-        episodes: the episodes.
-        task: whose spaces they must fit.
-        first: number of the first episode in its store, for errors.
-
-    Returns:
-        What the manifest says of each.
-
-    Raises:
-        DataError: an episode does not fit the task.
-        OSError: the file cannot be written.
-    """
-    written = []
-    with PatientFile(path) as disk, h5py.File(disk, "w") as file:
-        for number, episode in enumerate(episodes):
-            check_episode(episode, task, f"episode {first + number}")
-            group = file.create_group(f"episodes/{number:05d}")
-            for name in ARRAYS:
-                _write_array(group, name, getattr(episode, name))
-            if episode.before is not None and len(episode.before):
-                _write_array(group, BEFORE, episode.before)
-            disk.check()
-            written.append(Written(len(episode), episode.return_, episode.origin))
-    return written
-
-
-def _write_array(group: h5py.Group, name: str, values: Any) -> None:
-    array = np.asarray(values)
-    array = array.astype(np.float32) if array.dtype.kind == "f" else array
-    step_bytes = max(1, array.dtype.itemsize * int(np.prod(array.shape[1:], dtype=np.int64)))
-    longest = FRAME_CHUNK if array.dtype == np.uint8 and array.ndim > 2 else _CHUNK_STEPS
-    steps = max(1, min(len(array), longest, _CHUNK_BYTES // step_bytes))
-    group.create_dataset(
-        name,
-        data=array,
-        chunks=(steps, *array.shape[1:]),
-        compression="gzip",
-        compression_opts=1,
-        shuffle=array.dtype.itemsize > 1,  # bytes of equal weight side by side compress better
-        fletcher32=True,
-    )

@@ -11,6 +11,7 @@ from torch.utils.data import Dataset
 
 from lrs_lightning.data.demonstration import Demonstration
 from lrs_lightning.data.frames import stacked
+from lrs_lightning.data.timespans import timespans_of
 from lrs_lightning.data.windows import WindowBatch, WindowIndex
 
 
@@ -24,13 +25,19 @@ class FrameWindows(Dataset[WindowBatch]):
         length: steps of a window T.
         burn_in: steps at the start of a window that are not learned, except at an episode's start.
         stack: frames of an observation S.
+        time_unit: usual seconds between two steps, where they are uneven; see `timespans.py`.
 
     Raises:
         ArgumentError: if no step would be learned, or there are no episodes.
     """
 
     def __init__(
-        self, episodes: Sequence[Demonstration], length: int, burn_in: int, stack: int = 4
+        self,
+        episodes: Sequence[Demonstration],
+        length: int,
+        burn_in: int,
+        stack: int = 4,
+        time_unit: float | None = None,
     ) -> None:
         self.index = WindowIndex([len(episode) for episode in episodes], length, burn_in)
         self.length, self.stack = length, stack
@@ -38,6 +45,7 @@ class FrameWindows(Dataset[WindowBatch]):
         self.episode_starts = self.index.episode_starts
         self._episodes = list(episodes)
         self.labels = torch.from_numpy(np.concatenate([e.labels for e in episodes]))
+        self.timespans = None if time_unit is None else timespans_of(episodes, time_unit)
 
     def __len__(self) -> int:
         return len(self.window_starts)
@@ -55,7 +63,8 @@ class FrameWindows(Dataset[WindowBatch]):
             frames[row] = stacked(
                 episode.observations, episode.before, step, self.length, self.stack
             )
-        return WindowBatch(torch.from_numpy(frames), self.labels[steps], loss_mask)
+        spans = None if self.timespans is None else self.timespans[steps]
+        return WindowBatch(torch.from_numpy(frames), self.labels[steps], loss_mask, spans)
 
     def tiles(self) -> NDArray[np.int64]:
         """Starts of windows that lie side by side and cover every episode once, for validation."""

@@ -3,10 +3,14 @@
 The manifest is what makes a store: a reader sees the files that it names, and a writer
 changes a store by putting another manifest in its place, in one step.
 
-    {"schema": 2, "task": {...},
+    {"schema": 3, "task": {...},
      "parts": [{"file": "episodes.h5", "sha256": "...", "episodes": 20}],
      "episodes": 20, "steps": 20000, "lengths": [...], "returns": [...], "origins": [{...}, ...],
+     "endings": [{"terminated": true, ...}, ...], "digests": ["...", ...],
      "expert": "shipped", ..., "sha256": "of all that is above"}
+
+Older manifests are read as one of today. Schema 2 has no endings and digests; schema 1 is of one
+part, and its seeds and noise are lists of their own.
 """
 
 from __future__ import annotations
@@ -18,8 +22,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from lrs_lightning.data.demonstration import Origin
-from lrs_lightning.data.episode_file import Written
+from lrs_lightning.data.demonstration import Ending, Origin
+from lrs_lightning.data.episode_writer import Written
 from lrs_lightning.data.task import Task
 from lrs_lightning.documents import (
     CHECKSUM,
@@ -31,13 +35,17 @@ from lrs_lightning.documents import (
 )
 from lrs_lightning.errors import DataError
 
-SCHEMA = 2
+SCHEMA = 3
 MANIFEST, FIRST_PART = "manifest.json", "episodes.h5"
 _MEND = "collect the demonstrations anew"
 
 
 Count = Annotated[int, Meta(ge=0, le=1 << 40)]
 _Steps = Annotated[int, Meta(ge=1, le=1 << 40)]
+_Digest = Annotated[str, Meta(pattern=r"^[0-9a-f]{32}\Z")]
+
+OF_EPISODES = ("lengths", "returns", "origins", "endings", "digests")
+"""Lists with one entry for each episode."""
 
 
 class Part(Struct, frozen=True, forbid_unknown_fields=True):
@@ -51,13 +59,15 @@ class Part(Struct, frozen=True, forbid_unknown_fields=True):
 class _Manifest(Struct):
     """What every manifest has; further entries are kept as they are."""
 
-    schema: Literal[2]
+    schema: Literal[3]
     task: dict[str, Any]
     parts: Annotated[list[Part], Meta(min_length=1)]
     episodes: _Steps
     lengths: list[_Steps]
     returns: list[float]
     origins: list[Origin]
+    endings: list[Ending]
+    digests: list[_Digest | None]
     steps: _Steps | None = None
 
 
@@ -81,7 +91,7 @@ def compose(
         "task": task.to_dict(),
         **about,
         "parts": [msgspec.structs.asdict(part) for part in parts],
-        **_of_episodes([], [], [], episodes),
+        **_of_episodes({name: [] for name in OF_EPISODES}, episodes),
     }
 
 
@@ -90,24 +100,21 @@ def extend(manifest: Mapping[str, Any], part: Part, episodes: Sequence[Written])
     return {
         **manifest,
         "parts": [*manifest["parts"], msgspec.structs.asdict(part)],
-        **_of_episodes(manifest["lengths"], manifest["returns"], manifest["origins"], episodes),
+        **_of_episodes(manifest, episodes),
     }
 
 
-def _of_episodes(
-    lengths: Sequence[int],
-    returns: Sequence[float],
-    origins: Sequence[Any],
-    more: Sequence[Written],
-) -> dict[str, Any]:
-    steps = [*lengths, *(episode.length for episode in more)]
-    return {
-        "episodes": len(steps),
-        "steps": sum(steps),
-        "lengths": steps,
-        "returns": [*returns, *(round(episode.return_, 3) for episode in more)],
-        "origins": [*origins, *(episode.origin.to_dict() for episode in more)],
+def _of_episodes(old: Mapping[str, Any], more: Sequence[Written]) -> dict[str, Any]:
+    """The lists of a manifest with further episodes, and what follows from them."""
+    new: dict[str, list[Any]] = {
+        "lengths": [episode.length for episode in more],
+        "returns": [round(episode.return_, 3) for episode in more],
+        "origins": [episode.origin.to_dict() for episode in more],
+        "endings": [episode.ending.to_dict() for episode in more],
+        "digests": [episode.digest for episode in more],
     }
+    lists = {name: [*old[name], *new[name]] for name in OF_EPISODES}
+    return {"episodes": len(lists["lengths"]), "steps": sum(lists["lengths"]), **lists}
 
 
 def parts_of(manifest: Mapping[str, Any]) -> list[Part]:
@@ -133,7 +140,7 @@ def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
-    """The manifest in a folder; that of schema 1 reads as one of a single part.
+    """The manifest in a folder; that of an older schema reads as one of today.
 
     Raises:
         DataError: there is none, or it is damaged, contradicts itself or is of a later schema.
@@ -146,7 +153,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         )
     where, content = str(path), read_bytes(path, _MEND)
     manifest = parse_json(content, dict[str, Any], where, _MEND)
-    if manifest.get("schema") not in (1, SCHEMA):
+    if manifest.get("schema") not in (1, 2, SCHEMA):
         raise DataError(
             f"{path} is not a manifest of schema {SCHEMA} ({str(manifest.get('schema'))[:40]}): "
             f"{_MEND}"
@@ -155,7 +162,11 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         manifest = _from_schema_1(manifest, where)
     else:
         check(content, where, _MEND)
-        manifest.pop(CHECKSUM, None)
+        found = manifest.pop(CHECKSUM, None)
+        if found is None and manifest["schema"] == SCHEMA:  # a flipped byte may have hit its name
+            raise DataError(f"{path} was altered (its checksum is missing): {_MEND}")
+    if manifest["schema"] == 2:
+        manifest = _from_schema_2(manifest)
     fault = _contradiction(as_shape(manifest, _Manifest, where, _MEND))
     if fault is not None:
         raise DataError(f"{path} contradicts itself ({fault}): {_MEND}")
@@ -165,7 +176,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 def _contradiction(manifest: _Manifest) -> str | None:
     """What two entries say differently; None if they agree."""
     count = manifest.episodes
-    for name in ("lengths", "returns", "origins"):
+    for name in OF_EPISODES:
         if len(getattr(manifest, name)) != count:
             return f"{count} episodes and {len(getattr(manifest, name))} {name}"
     if sum(part.episodes for part in manifest.parts) != count:
@@ -195,4 +206,11 @@ def _from_schema_1(manifest: dict[str, Any], where: str) -> dict[str, Any]:
     ]
     part = {"file": FIRST_PART, "sha256": old.sha256, "episodes": count}
     kept = {key: value for key, value in manifest.items() if key != "sha256"}
-    return {**kept, "schema": SCHEMA, "parts": [part], "origins": origins}
+    return {**kept, "schema": 2, "parts": [part], "origins": origins}
+
+
+def _from_schema_2(manifest: dict[str, Any]) -> dict[str, Any]:
+    """How its episodes ended was not recorded, nor what tells them apart."""
+    lengths = manifest.get("lengths")
+    count = len(lengths) if isinstance(lengths, list) else 0  # another shape is refused later
+    return {**manifest, "schema": SCHEMA, "endings": [{}] * count, "digests": [None] * count}

@@ -1,7 +1,8 @@
 """Demonstrations on disk: files of episodes, and a manifest that says where they come from.
 
     folder/manifest.json   task, versions, expert, returns, origin of each episode, SHA-256 of files
-    folder/episodes.h5     episodes/00000/{observations, actions, labels, rewards}, ...
+    folder/episodes.h5     episodes/00000/{observations, actions, labels, rewards}, ...; of some
+                           {before, final, time, infos/...} too
     folder/episodes-2.h5   what was added later
 
 How a store is written and how it grows: `writing.py`.
@@ -16,12 +17,14 @@ from pathlib import Path
 from typing import Any
 
 from lrs_lightning.data.checks import check_episode
-from lrs_lightning.data.demonstration import Demonstration, Origin
-from lrs_lightning.data.episode_file import ARRAYS, BEFORE, EpisodeFile
+from lrs_lightning.data.demonstration import Demonstration, Ending, Origin
+from lrs_lightning.data.episode_file import ARRAYS, BEFORE, FINAL, INFOS, TIME, EpisodeFile
+from lrs_lightning.data.episode_writer import digest
 from lrs_lightning.data.frames import StoredFrames
 from lrs_lightning.data.manifest import Part, parts_of, read_manifest, task_of
 from lrs_lightning.errors import DataError, EnvironmentMismatchError
 
+_NEVER_READ_BY_POLICIES = (f"/{TIME}", "/rewards")
 # A writer may replace the store between our look at the manifest and at its files; never for long.
 _ATTEMPTS = 20
 
@@ -48,6 +51,7 @@ class DemonstrationStore:
                 "another folder, or collect them anew"
             )
         self.origins = [Origin.from_dict(values) for values in self.manifest["origins"]]
+        self.endings = [Ending.from_dict(values) for values in self.manifest["endings"]]
         self._checked: set[int] = set()  # episodes that were found to be what the task needs
         self._places = [
             (file, number)
@@ -59,23 +63,51 @@ class DemonstrationStore:
         return len(self._places)
 
     def __getitem__(self, index: int) -> Demonstration:
-        """An episode; it is checked when it is first read.
+        """An episode as policies read it, without infos; it is checked when it is first read.
 
         Raises:
             DataError: it is damaged, or no episode of the task: of another length than the manifest
                 says, with numbers that are not finite, out of bounds, or of another shape or type.
         """
-        index = range(len(self))[index]
+        return self._episode(range(len(self))[index], exact=False)
+
+    def exact(self, index: int) -> Demonstration:
+        """An episode as it is stored: in the precision that it was given in, with its infos.
+
+        Raises:
+            DataError: as for an episode that is read otherwise.
+        """
+        return self._episode(range(len(self))[index], exact=True)
+
+    def _episode(self, index: int, exact: bool) -> Demonstration:
         file, number = self._places[index]
-        names = [*ARRAYS, *([BEFORE] if file.has(f"{number:05d}/{BEFORE}") else [])]
+        group = f"{number:05d}"
         if index not in self._checked:
             self._check_lengths(file, number, self.manifest["lengths"][index])
-        arrays = {name: self._array(file, f"{number:05d}/{name}") for name in names}
-        episode = Demonstration(**arrays, origin=self.origins[index])
-        if index not in self._checked:
+        has = [name for name in (BEFORE, FINAL, TIME) if file.has(f"{group}/{name}")]
+        arrays = {name: self._array(file, f"{group}/{name}", exact) for name in (*ARRAYS, *has)}
+        if exact:
+            arrays[INFOS] = {
+                name: file.read(f"{group}/{INFOS}/{name}", exact=True)
+                for name in file.names(f"{group}/{INFOS}")
+            }
+        episode = Demonstration(**arrays, origin=self.origins[index], ending=self.endings[index])
+        if index not in self._checked or exact:
             check_episode(episode, self.task, self.place(index))
             self._checked.add(index)
         return episode
+
+    def digest(self, index: int) -> str:
+        """A name that two episodes share where what is learned from is the same to the last bit."""
+        index = range(len(self))[index]
+        known: str | None = self.manifest["digests"][index]
+        if known is not None:
+            return known
+        file, number = self._places[index]  # of a store of an older schema
+        seen, labels = (
+            file.read(f"{number:05d}/{name}", exact=True) for name in ("observations", "labels")
+        )
+        return digest(seen, labels)
 
     def place(self, index: int) -> str:
         """Where an episode lies, for sentences about it: its file, and its number there."""
@@ -95,11 +127,11 @@ class DemonstrationStore:
     def __iter__(self) -> Iterator[Demonstration]:
         return (self[i] for i in range(len(self)))
 
-    def _array(self, file: EpisodeFile, name: str) -> Any:
+    def _array(self, file: EpisodeFile, name: str, exact: bool) -> Any:
         """The whole array; frames are read when they are asked for."""
         if self.task.pixels and name.endswith("/observations"):
             return StoredFrames(file, name)
-        return file.read(name)
+        return file.read(name, exact=exact or name.endswith(_NEVER_READ_BY_POLICIES))
 
 
 def _open(folder: Path) -> tuple[dict[str, Any], list[EpisodeFile]]:

@@ -50,6 +50,28 @@ def holds(file: h5py.File, place: str) -> bool:
     return isinstance(found, h5py.Group) and found.get(name, getlink=True) is not None
 
 
+def names_in(file: h5py.File, place: str) -> list[str]:
+    """Names of what is in the group at a place, groups in it included; none where there is none.
+
+    Raises:
+        KeyError: there is nothing above that place.
+        DataError: a link leads out of it, or it is an array.
+    """
+    if not holds(file, place):
+        return []
+    found = file
+    for part in place.split("/"):
+        found = _below(found, part, place)
+    if not isinstance(found, h5py.Group):
+        raise DataError(f"{place} is an array, expected a group of them")
+    names: list[str] = []
+    for name in sorted(found):
+        below = _below(found, name, f"{place}/{name}")
+        inner = names_in(file, f"{place}/{name}") if isinstance(below, h5py.Group) else None
+        names += [name] if inner is None else [f"{name}/{deeper}" for deeper in inner]
+    return names
+
+
 def _below(group: h5py.Group, name: str, place: str) -> h5py.Group | h5py.Dataset:
     if not isinstance(group, h5py.Group):
         raise KeyError(place)

@@ -7,7 +7,7 @@ not installed.
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 import gymnasium as gym
@@ -17,6 +17,8 @@ from lrs_lightning.documents import as_shape
 from lrs_lightning.errors import DataError, EnvironmentMismatchError
 from lrs_lightning.foreign_id import check_foreign_id
 
+NO_ENV = "none"
+"""The task of data of a robot that nobody has a simulator of."""
 _LARGEST = 1 << 30
 _MEND = "use what this package wrote"
 
@@ -33,6 +35,8 @@ class Task:
         action_start: the first of discrete actions; labels run from it.
         action_low: lower bounds of a box, one for each action.
         action_high: upper bounds of a box.
+        time_unit: seconds between two steps that a policy counts as one, where the demonstrations
+            are uneven in time; None where they are not.
     """
 
     env: str
@@ -42,6 +46,7 @@ class Task:
     action_low: tuple[float, ...] = ()
     action_high: tuple[float, ...] = ()
     action_start: int = 0
+    time_unit: float | None = None
 
     @classmethod
     def of(cls, env: str, observation: gym.Space[Any], action: gym.Space[Any]) -> Task:
@@ -93,6 +98,8 @@ class Task:
             return f"observation_shape is {self.observation_shape}"
         if math.prod(self.observation_shape) > _LARGEST:
             return f"observation_shape is {self.observation_shape}, more than any task shows"
+        if self.time_unit is not None and not 0 < self.time_unit < math.inf:
+            return f"time_unit is {self.time_unit} seconds"
         if self.actions is not None:
             counted = 0 < self.actions <= _LARGEST and abs(self.action_start) <= _LARGEST
             return None if counted else f"there are {self.actions} actions"
@@ -101,9 +108,15 @@ class Task:
             return "there is no lower and upper bound of each action"
         return None if all(low <= high for low, high in ends) else "an action has no values"
 
+    def same_spaces(self, other: Task) -> bool:
+        """Whether a policy of one task can be trained on data of the other: all but the time."""
+        return self == replace(other, time_unit=self.time_unit)
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON and for checkpoints that load with `weights_only=True`."""
         lists = {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
+        if self.time_unit is None:  # so that versions which know no time read it
+            del lists["time_unit"]
         return lists
 
     @property

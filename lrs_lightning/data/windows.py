@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from lrs_lightning.data.demonstration import Demonstration
+from lrs_lightning.data.timespans import timespans_of
 from lrs_lightning.errors import ArgumentError
 
 
@@ -26,11 +27,14 @@ class WindowBatch(NamedTuple):
         observations: raw observations, `(B, T, *observation)`.
         labels: the expert's actions, `(B, T, A)` or `(B, T)`.
         loss_mask: 1 where the loss counts, 0 in burn-in and padding, `(B, T)`.
+        timespans: seconds since the step before, `(B, T)`; None where steps follow each other
+            evenly.
     """
 
     observations: Tensor
     labels: Tensor
     loss_mask: Tensor
+    timespans: Tensor | None = None
 
 
 class WindowIndex:
@@ -101,18 +105,26 @@ class Windows(Dataset[WindowBatch]):
         episodes: the demonstrations.
         length: steps of a window T.
         burn_in: steps at the start of a window that are not learned, except at an episode's start.
+        time_unit: usual seconds between two steps, where they are uneven; see `timespans.py`.
 
     Raises:
         ArgumentError: if no step would be learned, or there are no episodes.
     """
 
-    def __init__(self, episodes: Sequence[Demonstration], length: int, burn_in: int) -> None:
+    def __init__(
+        self,
+        episodes: Sequence[Demonstration],
+        length: int,
+        burn_in: int,
+        time_unit: float | None = None,
+    ) -> None:
         self.index = WindowIndex([len(episode) for episode in episodes], length, burn_in)
         self.length = length
         self.window_starts = self.index.window_starts
         self.episode_starts = self.index.episode_starts
         self.observations = torch.from_numpy(np.concatenate([e.observations for e in episodes]))
         self.labels = torch.from_numpy(np.concatenate([e.labels for e in episodes]))
+        self.timespans = None if time_unit is None else timespans_of(episodes, time_unit)
 
     def __len__(self) -> int:
         return len(self.window_starts)
@@ -120,7 +132,8 @@ class Windows(Dataset[WindowBatch]):
     def __getitem__(self, window_starts: NDArray[np.int64]) -> WindowBatch:
         """Gather the windows that start at the steps `window_starts (B,)`."""
         steps, loss_mask = self.index.gather(window_starts)
-        return WindowBatch(self.observations[steps], self.labels[steps], loss_mask)
+        spans = None if self.timespans is None else self.timespans[steps]
+        return WindowBatch(self.observations[steps], self.labels[steps], loss_mask, spans)
 
     def tiles(self) -> NDArray[np.int64]:
         """Starts of windows that lie side by side and cover every episode once, for validation."""

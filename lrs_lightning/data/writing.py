@@ -16,7 +16,7 @@ from typing import Any
 
 from lrs_lightning.data import manifest as manifests
 from lrs_lightning.data.demonstration import Demonstration
-from lrs_lightning.data.episode_file import Written, write_episodes
+from lrs_lightning.data.episode_writer import Written, write_episode_file
 from lrs_lightning.data.manifest import FIRST_PART, MANIFEST, Part, read_manifest
 from lrs_lightning.data.store import DemonstrationStore, file_sha256
 from lrs_lightning.data.task import Task
@@ -29,7 +29,11 @@ _UNFINISHED = re.compile(r"\.(episodes|manifest).*\.(h5|json)")  # as `whole_fil
 
 
 def write_store(
-    folder: str | Path, task: Task, episodes: Iterable[Demonstration], about: Mapping[str, Any]
+    folder: str | Path,
+    task: Task,
+    episodes: Iterable[Demonstration],
+    about: Mapping[str, Any],
+    exact: bool = False,
 ) -> DemonstrationStore:
     """Write a store, and open it.
 
@@ -38,6 +42,7 @@ def write_store(
         task: what the episodes are of.
         episodes: the demonstrations, taken one by one.
         about: further entries of the manifest (expert, seeds, noise, versions).
+        exact: keep floats in the precision that they have, rather than in that which policies read.
 
     Raises:
         DataError: there are no episodes or one does not fit the task, the folder holds something
@@ -45,7 +50,7 @@ def write_store(
     """
     folder = Path(folder)
     with _writing(folder):
-        part, written = _add_part(folder, task, episodes, first=0)
+        part, written = _add_part(folder, task, episodes, first=0, exact=exact)
         manifests.write_manifest(folder, manifests.compose(task, [part], written, about))
         _remove_unnamed(folder)
         return DemonstrationStore(folder, task.env)
@@ -91,11 +96,15 @@ def _writing(folder: Path) -> Iterator[None]:
 
 
 def _add_part(
-    folder: Path, task: Task, episodes: Iterable[Demonstration], first: int
+    folder: Path,
+    task: Task,
+    episodes: Iterable[Demonstration],
+    first: int,
+    exact: bool = False,
 ) -> tuple[Part, list[Written]]:
     path = folder / _unused_name(folder)
     with whole_file(path) as unfinished:
-        written = write_episodes(unfinished, episodes, task, first)
+        written = write_episode_file(unfinished, episodes, task, first, exact)
         if not written:
             raise DataError("there are no episodes to store")
     return Part(path.name, file_sha256(path), len(written)), written

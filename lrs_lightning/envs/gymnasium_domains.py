@@ -67,6 +67,7 @@ def _describe_mujoco(env_id: str, **kwargs: Any) -> EnvInfo:
         base_model=base.model,
         velocity_channels=_velocity_channels(base),
         fallen=getattr(task, "fallen", None),  # of tasks that do not end with a fall
+        step_seconds=_step_seconds(env),
         max_episode_steps=_horizon(env),
     )
 
@@ -79,6 +80,7 @@ def _describe_other(env_id: str, **kwargs: Any) -> EnvInfo:
         env.action_space,
         domain=OTHER.name,
         base_model=numbers_of(env),
+        step_seconds=_step_seconds(env),
         max_episode_steps=_horizon(env),
     )
 
@@ -157,6 +159,12 @@ def _task_type(spec: Any) -> type[MujocoTask] | None:
 
 def _horizon(env: gym.Env[Any, Any]) -> int | None:
     return env.spec.max_episode_steps if env.spec is not None else None
+
+
+def _step_seconds(env: gym.Env[Any, Any]) -> float | None:
+    """`dt`, as MuJoCo's and most classic environments call it."""
+    seconds = getattr(env.unwrapped, "dt", None)
+    return float(seconds) if isinstance(seconds, (int, float)) and seconds > 0 else None
 
 
 def _template(env_id: str, kwargs: dict[str, Any]) -> gym.Env[Any, Any]:

@@ -29,5 +29,7 @@ class EnvInfo:
     fallen: Callable[[NDArray[Any]], NDArray[np.bool_]] | None = None
     """Which bodies lie where none gets up again: observations `(N, O)` to `(N,)`; None where the
     task has no such body, or ends with a fall by itself."""
+    step_seconds: float | None = None
+    """How long a step lasts in the world that is simulated, where the environment says so."""
     max_episode_steps: int | None = None
     """Steps after which an episode is cut, where there is such a limit."""

@@ -46,6 +46,11 @@ class RecurrentPolicy(nn.Module):
         super().__init__()
         self.encoder, self.core, self.head, self.config = encoder, core, head, config
 
+    @property
+    def knows_time(self) -> bool:
+        """Whether the core reads `timespans`."""
+        return bool(getattr(self.core, "knows_time", False))
+
     def initial_state(self, batch: int) -> Any:
         """State of N fresh episodes: `(layers, N, H)`, for an LSTM the pair (h, c)."""
         _checks.positive("batch", batch)

@@ -28,6 +28,8 @@ class Trajectory:
     observations, `(L, ...)`; `wanted` where no other policy labels."""
     rewards: Array
     """`(L,)`, float64."""
+    final: Array | None = None
+    """What the world showed after the last action, shifts left out, `(...)`."""
     states: Mapping[str, Array] = field(default_factory=dict)
     """What the acting policy remembered after each step, if that was asked for: name -> `(L, ...)`;
     a recurrent layer has `h (L, H)`, an LSTM `c` too. Empty for a policy that remembers nothing."""

@@ -134,7 +134,7 @@ class Loop:
         slots.advance(rewards, good)
         over[list(errors)] = True
         rows = np.flatnonzero(over & slots.running).tolist()
-        ended = [self._end(i, errors.get(i), bool(terminated[i])) for i in rows]
+        ended = [self._end(i, errors.get(i), bool(terminated[i]), observations[i]) for i in rows]
         if ended:
             slots.regroup()
             if self._recorder is not None:
@@ -176,7 +176,9 @@ class Loop:
             errors |= no_actions("labeller", decided.labels, slots, space)
         return errors
 
-    def _end(self, i: int, error: str | None, terminated: bool) -> Episode:
+    def _end(
+        self, i: int, error: str | None, terminated: bool, final: Array | None = None
+    ) -> Episode:
         job, length = self._slots.playing[i], int(self._slots.times[i])
         if job is None:
             raise AssertionError(f"slot {i} ended without an episode")
@@ -196,5 +198,5 @@ class Loop:
             error=error,
             terminated=terminated and error is None,
             **self._outcomes.of(i, length, terminated),
-            trajectory=self._recorder.trajectory(i, length) if self._recorder else None,
+            trajectory=self._recorder.trajectory(i, length, final) if self._recorder else None,
         )

@@ -57,8 +57,8 @@ class Recorder:
         kept = self._stacks.thin(observations, starts, running)
         self._batches.append(_Step(kept, actions, decided, rewards))
 
-    def trajectory(self, row: int, length: int) -> Trajectory:
-        """The first `length` steps of the episode in slot `row`."""
+    def trajectory(self, row: int, length: int, final: Array | None = None) -> Trajectory:
+        """The first `length` steps of the episode in slot `row`, and what was seen at last."""
         start = int(self._begun[row]) - self._first
         steps = [self._batches[start + t] for t in range(length)]
         decided = [step.decided for step in steps]
@@ -71,6 +71,7 @@ class Recorder:
             labels=np.array([d.labels[row] for d in decided]) if labelled else wanted,
             rewards=np.array([step.rewards[row] for step in steps]),
             states=self._states(decided, row),
+            final=None if final is None else final.copy(),
         )
 
     def forget(self, running: NDArray[np.bool_]) -> None:

@@ -32,6 +32,8 @@ class TorchPolicy:
         threads: torch's threads during a step on the CPU. The default is one for vectors,
             since idle threads of torch would take cores from the environments (measured on two
             cores: 32 thousand steps a second with one, 19 with two), and torch's own for pictures.
+        timespan: how long a step lasts, for a module that is to be told: `timespans (N,)` of
+            `step`; one where absent.
     """
 
     def __init__(
@@ -40,8 +42,9 @@ class TorchPolicy:
         action_space: gym.Space[Any] | None = None,
         device: torch.device | str | None = None,
         threads: int | None = None,
+        timespan: float | None = None,
     ) -> None:
-        self.module, self.threads = module, threads
+        self.module, self.threads, self.timespan = module, threads, timespan
         self.observation_space = getattr(module, "observation_space", None)
         self.action_space = action_space or getattr(module, "action_space", None)
         parameter = next(iter(module.parameters()), torch.zeros(()))
@@ -59,7 +62,7 @@ class TorchPolicy:
         threads = self.threads or (1 if observations.ndim <= 2 else torch.get_num_threads())
         with torch_threads(threads), evaluating(self.module):
             out, state = self.module.step(
-                self._tensor(observations), state, resets=self._tensor(starts)
+                self._tensor(observations), state, resets=self._tensor(starts), **self._time(starts)
             )
             actions: Array = self._decide(out).cpu().numpy()
             if isinstance(self.action_space, gym.spaces.Discrete):
@@ -82,6 +85,12 @@ class TorchPolicy:
             name: array[:, 0] if array.shape[1] == 1 else array
             for name, array in zip(state_names(len(parts)), arrays, strict=True)
         }
+
+    def _time(self, starts: NDArray[np.bool_]) -> dict[str, torch.Tensor]:
+        """How long each step lasts; the first of an episode has waited for one, as in training."""
+        if self.timespan is None:
+            return {}
+        return {"timespans": self._tensor(np.where(starts, 1.0, self.timespan))}
 
     def _decide(self, out: torch.Tensor) -> torch.Tensor:
         if hasattr(self.module, "decide"):

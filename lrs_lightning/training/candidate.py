@@ -8,11 +8,10 @@ from typing import Any
 from lrs_lightning.errors import DataError
 from lrs_lightning.evaluation.policies import Candidate
 from lrs_lightning.nn import count_parameters
-from lrs_lightning.rollout import TorchPolicy
 from lrs_lightning.statistics.summary import Summary
 from lrs_lightning.statistics.training_seeds import FACTS, seeds_of, with_own_seeds
 from lrs_lightning.training.loading import load_policy
-from lrs_lightning.training.playable import context_of
+from lrs_lightning.training.playable import as_played, context_of
 
 
 def load_candidate(path: Path) -> Candidate:
@@ -29,7 +28,7 @@ def load_candidate(path: Path) -> Candidate:
     about |= {"parameters": count_parameters(policy).total, "source": str(path)}
     return Candidate(
         run_name(path),
-        TorchPolicy(policy, trained.task.action_space),
+        as_played(policy, trained.task),
         with_own_seeds(told_by_summary(run), about),
         trained.task.env,
         context_of(policy),

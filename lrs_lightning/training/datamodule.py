@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,7 @@ from lrs_lightning.data import (
 )
 from lrs_lightning.data.manifest import read_manifest, task_of
 from lrs_lightning.data.recipe import Recipe, find_or_collect
+from lrs_lightning.data.timespans import time_unit_of
 from lrs_lightning.envs import canonical_id
 from lrs_lightning.errors import ArgumentError
 
@@ -107,10 +110,10 @@ class ExpertTrajectories(pl.LightningDataModule):
         """Who demonstrated: `"shipped"`, the path of an expert, or a name that nobody can load."""
         return str(self.store.manifest.get("expert", ""))
 
-    @property
+    @cached_property
     def task(self) -> Task:
-        """Spaces of the task, from the store."""
-        return self.store.task
+        """Spaces of the task, from the store; and its unit of time where steps are uneven."""
+        return replace(self.store.task, time_unit=time_unit_of(chain(*self.split)))
 
     @cached_property
     def split(self) -> tuple[list[Demonstration], list[Demonstration]]:
@@ -132,8 +135,9 @@ class ExpertTrajectories(pl.LightningDataModule):
 
     def _windows(self, episodes: list[Demonstration]) -> Windows | FrameWindows:
         if not self.task.pixels:
-            return Windows(episodes, self.window, self.burn_in)
-        return FrameWindows(episodes, self.window, self.burn_in, self.task.observation_shape[0])
+            return Windows(episodes, self.window, self.burn_in, self.task.time_unit)
+        stack = self.task.observation_shape[0]
+        return FrameWindows(episodes, self.window, self.burn_in, stack, self.task.time_unit)
 
     @cached_property
     def _train_batches(self) -> RandomBatches:

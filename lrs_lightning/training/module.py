@@ -6,6 +6,7 @@ from typing import Any
 
 import lightning.pytorch as pl
 import torch
+from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
 from torchmetrics import MeanMetric, Metric, R2Score
 from torchmetrics.classification import MulticlassAccuracy
@@ -19,11 +20,11 @@ from lrs_lightning.nn import (
     count_parameters,
     read_config,
 )
-from lrs_lightning.rollout import Policy, TorchPolicy
+from lrs_lightning.rollout import Policy
 from lrs_lightning.shifts import ShiftContext
 from lrs_lightning.training.callbacks.finite_guard import FiniteGuard
 from lrs_lightning.training.losses import imitation_loss
-from lrs_lightning.training.playable import context_of
+from lrs_lightning.training.playable import as_played, context_of
 
 _DEFAULT_POLICY = PolicyConfig()
 
@@ -80,7 +81,7 @@ class ImitationModule(pl.LightningModule):
                 self.agreement = R2Score(multioutput="uniform_average")
             else:
                 self.agreement = MulticlassAccuracy(task.actions, average="micro")
-        elif self.task != task:
+        elif self.task is None or not self.task.same_spaces(task):
             raise EnvironmentMismatchError(
                 f"the policy was made for {self.task} and the data is of {task}: train a new "
                 "policy, or choose data of its task"
@@ -94,6 +95,11 @@ class ImitationModule(pl.LightningModule):
         policy = self.build(data.task)
         if fresh:
             policy.encoder.set_statistics(*data.statistics)
+        if data.task.time_unit is not None and not policy.knows_time:
+            rank_zero_warn(
+                "steps of these demonstrations are uneven in time, and this core knows none: it "
+                "takes all as alike; choose CfC, or resample the recordings"
+            )
 
     def on_train_start(self) -> None:
         """Refuse to go on with another number of updates than the cycle was made for."""
@@ -108,7 +114,7 @@ class ImitationModule(pl.LightningModule):
 
     def training_step(self, batch: WindowBatch, batch_idx: int) -> Tensor:
         """Loss of a batch of windows."""
-        outputs, _ = self._policy.unroll(batch.observations)
+        outputs, _ = self._policy.unroll(batch.observations, timespans=self._timespans(batch))
         loss = imitation_loss(outputs, self._targets(batch), batch.loss_mask)
         self.train_loss.update(loss.detach())
         return loss
@@ -118,6 +124,13 @@ class ImitationModule(pl.LightningModule):
         start = self.task.action_start if self.task is not None else 0
         return batch.labels - start if start else batch.labels
 
+    def _timespans(self, batch: WindowBatch) -> Tensor | None:
+        """Those of the batch in the policy's own unit, for a core that knows time."""
+        unit = None if self.task is None else self.task.time_unit
+        if batch.timespans is None or unit is None or not self._policy.knows_time:
+            return None
+        return batch.timespans / unit
+
     def on_train_epoch_end(self) -> None:
         """Log the mean training loss."""
         if self.train_loss.update_called:  # not so when training resumes at an epoch's end
@@ -126,7 +139,7 @@ class ImitationModule(pl.LightningModule):
 
     def validation_step(self, batch: WindowBatch, batch_idx: int) -> None:
         """Loss and agreement with the expert on held-out episodes."""
-        outputs, _ = self._policy.unroll(batch.observations)
+        outputs, _ = self._policy.unroll(batch.observations, timespans=self._timespans(batch))
         self.val_loss.update(
             imitation_loss(outputs, self._targets(batch), batch.loss_mask),
             weight=batch.loss_mask.sum(),
@@ -148,7 +161,7 @@ class ImitationModule(pl.LightningModule):
 
     def predict_step(self, batch: WindowBatch, batch_idx: int) -> Tensor:
         """Actions, or logits, for a batch of windows."""
-        outputs, _ = self._policy.unroll(batch.observations)
+        outputs, _ = self._policy.unroll(batch.observations, timespans=self._timespans(batch))
         return outputs
 
     def configure_gradient_clipping(
@@ -208,8 +221,7 @@ class ImitationModule(pl.LightningModule):
 
     def policies(self) -> dict[str, Policy]:
         """The policy, for the closed loop; see `Playable`."""
-        space = None if self.task is None else self.task.action_space
-        return {"policy": TorchPolicy(self._policy, space)}
+        return {"policy": as_played(self._policy, self.task)}
 
     def describe(self) -> dict[str, dict[str, Any]]:
         """What a summary says of the policy: its configuration and number of parameters."""

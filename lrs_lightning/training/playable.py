@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any, Protocol, runtime_checkable
 
 from lrs_lightning.data import Task
+from lrs_lightning.envs import describe
 from lrs_lightning.nn import RecurrentPolicy
-from lrs_lightning.rollout import Policy
+from lrs_lightning.rollout import Policy, TorchPolicy
 from lrs_lightning.shifts import ShiftContext
 
 
@@ -33,6 +34,26 @@ def context_of(policy: RecurrentPolicy) -> ShiftContext | None:
     if mean is None or std is None:
         return None
     return ShiftContext(observation_mean=mean.cpu().numpy(), observation_std=std.cpu().numpy())
+
+
+def as_played(policy: RecurrentPolicy, task: Task | None) -> TorchPolicy:
+    """A policy for the closed loop of its task, told how long a step lasts if it learned that."""
+    if task is None:
+        return TorchPolicy(policy)
+    timespan = timespan_of(task) if policy.knows_time else None
+    return TorchPolicy(policy, task.action_space, timespan=timespan)
+
+
+def timespan_of(task: Task) -> float | None:
+    """How long a step of the closed loop lasts in the policy's unit of time.
+
+    None stands for one: the demonstrations were even, or the environment does not say how long its
+    step is.
+    """
+    if task.time_unit is None:
+        return None
+    seconds = describe(task.env).step_seconds
+    return None if seconds is None else seconds / task.time_unit
 
 
 def playable(module: object) -> tuple[Playable, Task]:

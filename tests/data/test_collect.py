@@ -68,11 +68,21 @@ def test_on_disk_are_float32_in_compressed_and_checksummed_chunks(stores):
     for store in stores:
         with h5py.File(store.folder / "episodes.h5") as file:
             for group in file["episodes"].values():
-                assert set(group) == {"observations", "actions", "labels", "rewards"}
+                assert set(group) == {"observations", "actions", "labels", "rewards", "final"}
                 for array in group.values():
                     assert array.dtype == np.float32
                     assert array.compression == "gzip" and array.fletcher32
-                    assert array.chunks[0] == 256
+                    assert array.chunks[0] in (256, 1)
+
+
+def test_how_an_episode_ended_and_what_was_seen_at_last_are_kept(stores):
+    assert {(e.terminated, e.truncated) for e in stores[0].endings} == {(False, True)}
+    episode, env = stores[0][0], make(ENV, 1)
+    env.reset(seed=[stores[0].origins[0].seed])
+    for action in episode.actions:
+        seen, *_ = env.step(action[None])
+    np.testing.assert_allclose(episode.final, seen, atol=1e-3)
+    env.close()
 
 
 def test_rewards_are_those_of_the_simulator(stores):

@@ -11,8 +11,9 @@ import h5py
 import numpy as np
 import pytest
 
-from lrs_lightning.data.demonstration import Demonstration, Origin
-from lrs_lightning.data.episode_file import EpisodeFile, Written, write_episodes
+from lrs_lightning.data.demonstration import Demonstration, Ending, Origin
+from lrs_lightning.data.episode_file import EpisodeFile
+from lrs_lightning.data.episode_writer import Written, digest, write_episode_file
 from lrs_lightning.data.task import Task
 from lrs_lightning.errors import DataError
 
@@ -37,7 +38,7 @@ def numbers(steps: int, *shape: int, **more: Any) -> Demonstration:
 
 
 def write(path: Path, task: Task, *episodes: Demonstration) -> Path:
-    write_episodes(path, episodes, task)
+    write_episode_file(path, episodes, task)
     return path
 
 
@@ -90,14 +91,18 @@ def test_chunks_have_at_most_a_mebibyte_or_a_step(file: Path, width: int, steps:
         assert found["episodes/00000/observations"].chunks == (steps, width)
 
 
+def name_of(episode: Demonstration) -> str:
+    return digest(np.float32(episode.observations), np.float32(episode.labels))
+
+
 def test_what_a_manifest_is_told(file: Path) -> None:
     first, second = vectors(3), vectors(4, origin=Origin(seed=3))
-    assert write_episodes(file, iter([first, second]), VECTORS) == [
-        Written(3, float(first.rewards.sum()), Origin()),
-        Written(4, float(second.rewards.sum()), Origin(seed=3)),
+    assert write_episode_file(file, iter([first, second]), VECTORS) == [
+        Written(3, float(first.rewards.sum()), Origin(), Ending(), name_of(first)),
+        Written(4, float(second.rewards.sum()), Origin(seed=3), Ending(), name_of(second)),
     ]
     with pytest.raises(DataError, match="^episode 8 has no steps"):
-        write_episodes(file, [first, vectors(0)], VECTORS, first=7)
+        write_episode_file(file, [first, vectors(0)], VECTORS, first=7)
 
 
 def test_floats_come_back_as_single_and_whole_numbers_as_they_were(file: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from lrs_lightning.data.demonstration import Origin
+from lrs_lightning.data.demonstration import Ending, Origin
 from lrs_lightning.data.manifest import (
     Part,
     compose,
@@ -19,6 +19,7 @@ from lrs_lightning.data.manifest import (
     task_of,
     write_manifest,
 )
+from lrs_lightning.documents import checksum
 from lrs_lightning.errors import DataError
 
 SHA = "0123456789abcdef" * 4
@@ -26,7 +27,14 @@ TASK: Any = SimpleNamespace(to_dict=lambda: {"env": "Ant-v5"})
 
 
 def written(length: int, return_: float, **origin: Any) -> Any:
-    return SimpleNamespace(length=length, return_=return_, origin=Origin(**origin))
+    ending = Ending(terminated=True) if length == 7 else Ending()
+    return SimpleNamespace(
+        length=length,
+        return_=return_,
+        origin=Origin(**origin),
+        ending=ending,
+        digest=f"{length:032x}",
+    )
 
 
 def part(file: str = "episodes.h5", episodes: int = 2) -> Part:
@@ -53,6 +61,8 @@ def old(**changes: Any) -> dict[str, Any]:
 
 
 def read(folder: Path, values: Any) -> dict[str, Any]:
+    if isinstance(values, dict) and values.get("schema") == 3:
+        values = values | {"sha256": values.get("sha256") or checksum(values)}
     (folder / "manifest.json").write_text(json.dumps(values))
     return read_manifest(folder)
 
@@ -60,7 +70,7 @@ def read(folder: Path, values: Any) -> dict[str, Any]:
 def test_what_is_written_is_read(tmp_path: Path) -> None:
     values = manifest()
     assert values == {
-        "schema": 2,
+        "schema": 3,
         "task": {"env": "Ant-v5"},
         "expert": "shipped",
         "parts": [{"file": "episodes.h5", "sha256": SHA, "episodes": 2}],
@@ -69,6 +79,8 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
         "lengths": [5, 7],
         "returns": [1.235, -2.0],
         "origins": [{"seed": 3}, {"noise": 0.5}],
+        "endings": [{}, {"terminated": True}],
+        "digests": [f"{5:032x}", f"{7:032x}"],
     }
     write_manifest(tmp_path, values)
     assert read_manifest(tmp_path) == values
@@ -80,18 +92,30 @@ def test_a_part_is_added_behind_and_the_old_manifest_stays_as_it_was() -> None:
     more = extend(values, part("episodes-1.h5", 1), [written(2, 9.0, round=1)])
     assert values == manifest()
     assert parts_of(more) == [part(), part("episodes-1.h5", 1)]
-    changed = {"parts", "episodes", "steps", "lengths", "returns", "origins"}
+    changed = {"parts", "episodes", "steps", "lengths", "returns", "origins", "endings", "digests"}
     assert {k: v for k, v in more.items() if k not in changed} == {
         k: v for k, v in values.items() if k not in changed
     }
     assert (more["episodes"], more["steps"]) == (3, 14)
     assert more["lengths"] == [5, 7, 2] and more["returns"] == [1.235, -2.0, 9.0]
     assert more["origins"] == [{"seed": 3}, {"noise": 0.5}, {"round": 1}]
+    assert more["endings"] == [{}, {"terminated": True}, {}] and len(more["digests"]) == 3
+
+
+def test_schema_2_reads_as_one_of_today_and_grows(tmp_path: Path) -> None:
+    today = manifest()
+    values = {k: v for k, v in today.items() if k not in ("endings", "digests")} | {"schema": 2}
+    found = read(tmp_path, values)
+    assert found == today | {"endings": [{}, {}], "digests": [None, None]}
+    more = extend(found, part("episodes-1.h5", 1), [written(7, 9.0)])
+    assert more["endings"] == [{}, {}, {"terminated": True}]
+    write_manifest(tmp_path, more)
+    assert read_manifest(tmp_path) == more
 
 
 def test_an_older_manifest_reads_as_one_of_a_single_part(tmp_path: Path) -> None:
     values = read(tmp_path, old(seeds=[4, None, 6], noise=[0.0, 0.1, 0.2], validation=[2]))
-    assert values["schema"] == 2 and "sha256" not in values
+    assert values["schema"] == 3 and "sha256" not in values
     assert parts_of(values) == [part(episodes=3)]
     expert = {"actor": "shipped", "labeller": "shipped"}
     assert values["origins"] == [
@@ -128,12 +152,20 @@ def test_lists_of_an_older_manifest_are_of_its_episodes(
             "and the parts have",
         ),
         ({"parts": 2 * [{"file": "episodes.h5", "sha256": SHA, "episodes": 1}]}, "are one file"),
+        ({"endings": [{}]}, "2 episodes and 1 endings"),
+        ({"digests": []}, "2 episodes and 0 digests"),
         ({"steps": 13}, "13 steps, and the lengths add up to 12"),
     ],
 )
 def test_a_contradiction_is_told(tmp_path: Path, changes: dict[str, Any], sentence: str) -> None:
     with pytest.raises(DataError, match=rf"contradicts itself \(.*{sentence}.*\): collect"):
         read(tmp_path, manifest(**changes))
+
+
+def test_a_manifest_of_today_has_its_checksum(tmp_path: Path) -> None:
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest()))
+    with pytest.raises(DataError, match="altered .its checksum is missing"):
+        read_manifest(tmp_path)
 
 
 def test_steps_need_not_be_said(tmp_path: Path) -> None:
@@ -176,10 +208,10 @@ def test_a_part_says_its_checksum_and_size_and_nothing_else(
         read(tmp_path, manifest(parts=[values]))
 
 
-@pytest.mark.parametrize("schema", [0, 3, None, "2", "x" * 99])
+@pytest.mark.parametrize("schema", [0, 4, None, "2", "x" * 99])
 def test_another_schema_is_refused(tmp_path: Path, schema: Any) -> None:
     shown = str(schema)[:40]
-    with pytest.raises(DataError, match=rf"is not a manifest of schema 2 \({shown}\): collect"):
+    with pytest.raises(DataError, match=rf"is not a manifest of schema 3 \({shown}\): collect"):
         read(tmp_path, manifest(schema=schema))
 
 

@@ -44,6 +44,33 @@ def test_something_must_be_left_to_train_on(tmp_path):
         split_episodes(store(tmp_path / "all", held_out=(0, 1), count=2), 0.1)
 
 
+def with_copies(folder, numbers, held_out=()):
+    """Episode i is the same as every other of the same number."""
+    made = [
+        replace(episode(3, seed=number), origin=Origin(held_out=i in held_out))
+        for i, number in enumerate(numbers)
+    ]
+    return write_store(folder, TASK, made, {})
+
+
+@pytest.mark.parametrize("schema", [2, 3])
+@pytest.mark.parametrize("fraction", [0.01, 0.2, 0.5])
+def test_copies_are_on_one_side(tmp_path, fraction, schema):
+    store = with_copies(tmp_path / "s", [0, 1, 2, 1, 3, 0, 1, 4, 5, 0])
+    if schema == 2:  # which has no digests
+        store.manifest["digests"] = [None] * len(store)
+    train, val = split_episodes(store, fraction)
+    assert val and train and not set(numbers(train)) & set(numbers(val))
+    assert sorted(numbers(train) + numbers(val)) == [0, 0, 0, 1, 1, 1, 2, 3, 4, 5]
+
+
+def test_a_copy_of_what_was_held_out_is_not_trained_on(tmp_path):
+    train, val = split_episodes(with_copies(tmp_path / "s", [0, 1, 0, 2], held_out=(2,)), 0.1)
+    assert numbers(train) == [1, 2] and numbers(val) == [0, 0]
+    with pytest.raises(ArgumentError, match="of which not all are copies of one"):
+        split_episodes(with_copies(tmp_path / "t", [0, 0, 0]), 0.1)
+
+
 @pytest.mark.parametrize("count", range(1, 30))
 def test_even_steps_are_distinct_and_inside(count):
     for chosen in range(1, count + 1):

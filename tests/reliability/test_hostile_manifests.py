@@ -58,8 +58,12 @@ MANIFESTS = [
     (task(action_low=[-1.0]), "no lower and upper bound of each"),
     (task(action_low=[3.0, 3.0]), "an action has no values"),
     (task(action_stort=3), "action_stort is unknown"),
-    (changed(schema=3), "not a manifest of schema 2"),
-    (changed(schema={}), "not a manifest of schema 2"),
+    (changed(endings=[{}, {"success": "x"}]), "success"),
+    (changed(endings={}), r"\$.endings"),
+    (changed(digests=[None, "x"]), "digests"),
+    (changed(schema=4), "not a manifest of schema 3"),
+    (changed(schema={}), "not a manifest of schema 3"),
+    (changed(schema=2, lengths=3), r"\$.lengths"),
 ]
 
 

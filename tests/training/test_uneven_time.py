@@ -1,0 +1,126 @@
+"""Time that is uneven in the data reaches a core that knows time: in training and closed loop."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import replace
+
+import gymnasium as gym
+import lightning.pytorch as pl
+import numpy as np
+import pytest
+import torch
+
+from lrs_lightning.data import write_episodes
+from lrs_lightning.envs import describe
+from lrs_lightning.errors import EnvironmentMismatchError
+from lrs_lightning.nn import CORES, PolicyConfig, encoders
+from lrs_lightning.training import ExpertTrajectories, ImitationModule
+from lrs_lightning.training.playable import as_played, timespan_of
+
+STEPS = 20
+
+
+def store(folder, uneven: bool):
+    def recorded(seed):
+        rng = np.random.default_rng(seed)
+        waits = rng.choice([0.5, 1.0, 3.0], STEPS + 1) if uneven else np.ones(STEPS + 1)
+        return {
+            "observations": rng.normal(size=(STEPS + 1, 3)),
+            "actions": rng.uniform(-2, 2, (STEPS, 1)),
+            "time": 100 + np.cumsum(waits),
+        }
+
+    return write_episodes(folder, map(recorded, range(4)), "Pendulum-v1")
+
+
+def trained(folder, core: str, steps: int = 1):
+    torch.manual_seed(0)
+    config = PolicyConfig(encoders.Vector(features=4), CORES[core](hidden_size=4, rank=2))
+    module = ImitationModule(config)
+    data = ExpertTrajectories(path=str(folder), window=5, burn_in=1, batch_size=4, batches=2)
+    trainer = pl.Trainer(
+        max_steps=steps,
+        accelerator="cpu",
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+    )
+    trainer.fit(module, datamodule=data)
+    return module, data
+
+
+def test_a_cfc_is_trained_with_the_times_of_its_unit(tmp_path):
+    store(tmp_path / "s", uneven=True)
+    module, data = trained(tmp_path / "s", "cfc")
+    assert data.task.time_unit == module.task.time_unit == 1.0
+    batch = next(iter(data.train_dataloader()))
+    assert set(batch.timespans.unique().tolist()) <= {0.5, 1.0, 3.0}
+    told = module.predict_step(batch, 0)
+    expected, _ = module.policy.unroll(batch.observations, timespans=batch.timespans)
+    torch.testing.assert_close(told, expected)
+    even, _ = module.policy.unroll(batch.observations)
+    assert not torch.allclose(told, even)
+    twice = module.predict_step(batch._replace(timespans=2 * batch.timespans), 0)
+    module.task = replace(module.task, time_unit=2.0)  # another unit of the same seconds
+    torch.testing.assert_close(
+        module.predict_step(batch._replace(timespans=2 * batch.timespans), 0), told
+    )
+    assert not torch.allclose(twice, told)
+
+
+def test_even_time_changes_nothing(tmp_path):
+    store(tmp_path / "s", uneven=False)
+    module, data = trained(tmp_path / "s", "cfc")
+    assert data.task.time_unit is None and "time_unit" not in data.task.to_dict()
+    assert next(iter(data.train_dataloader())).timespans is None
+    assert as_played(module.policy, module.task).timespan is None
+
+
+def test_a_core_without_time_says_so_and_trains(tmp_path):
+    store(tmp_path / "s", uneven=True)
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        module, _ = trained(tmp_path / "s", "lstm")
+    assert any("uneven in time, and this core knows none" in str(w.message) for w in told)
+    assert as_played(module.policy, module.task).timespan is None
+
+
+def test_a_step_of_the_closed_loop_lasts_what_the_simulator_says(tmp_path):
+    store(tmp_path / "s", uneven=True)
+    module, _ = trained(tmp_path / "s", "cfc")
+    assert describe("Pendulum-v1").step_seconds == 0.05
+    assert timespan_of(module.task) == pytest.approx(0.05)
+    (policy,) = module.policies().values()
+    seen, starts = np.zeros((2, 3), np.float32), np.array([True, False])
+    _, state = policy.step(seen, policy.initial_state(2), starts)
+    module.eval()
+    with torch.no_grad():
+        _, expected = module.policy.step(
+            torch.zeros(2, 3), resets=torch.tensor([True, False]), timespans=torch.tensor([1, 0.05])
+        )
+    torch.testing.assert_close(state, expected)
+    assert timespan_of(replace(module.task, env="CartPole-v1")) is None  # which does not say
+
+
+def test_a_policy_goes_on_with_data_of_another_interval_but_not_of_other_spaces(tmp_path):
+    store(tmp_path / "s", uneven=True)
+    module, data = trained(tmp_path / "s", "cfc")
+    assert module.build(replace(data.task, time_unit=7.0)) is module.policy
+    assert module.task.time_unit == 1.0
+    with pytest.raises(EnvironmentMismatchError, match="train a new policy"):
+        module.build(replace(data.task, observation_shape=(4,)))
+
+
+def test_the_unit_is_kept_in_a_file(tmp_path):
+    from lrs_lightning.data import Task
+    from lrs_lightning.errors import DataError
+
+    task = Task.of("A-v0", gym.spaces.Box(-1, 1, (3,)), gym.spaces.Discrete(3))
+    task = replace(task, time_unit=0.5)
+    assert Task.from_dict(task.to_dict()) == task
+    for unit in (0.0, -1.0, float("nan"), float("inf")):
+        with pytest.raises(DataError, match="time_unit is"):
+            Task.from_dict(task.to_dict() | {"time_unit": unit})
