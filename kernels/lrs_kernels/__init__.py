@@ -6,7 +6,7 @@ from lrs_kernels.functional import cfc_scan, gru_scan, lstm_scan, rnn_scan
 from lrs_kernels.graph_step import GraphedStep
 from lrs_kernels.recurrent import Recurrent, stack_factors
 from lrs_kernels.registry import cells, find_cell, register_cell
-from lrs_kernels.scan import recurrent_scan
+from lrs_kernels.scan import recurrent_layer, recurrent_scan
 from lrs_kernels.step import CfCStep, GRUStep, LSTMStep, RNNStep
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "find_cell",
     "gru_scan",
     "lstm_scan",
+    "recurrent_layer",
     "recurrent_scan",
     "register_cell",
     "rnn_scan",

@@ -28,6 +28,7 @@ class Kinds(NamedTuple):
     """The arguments of a scan; letters and shapes as in `scan.py`."""
 
     x_proj: Kind
+    """Or the input of a layer, `(P, T, B, I)`, where there is `w_ih`."""
     dense: Kind | None
     w1: Kind | None
     w2: Kind | None
@@ -36,6 +37,13 @@ class Kinds(NamedTuple):
     states: tuple[Kind | None, ...] | None
     """None where they start at zero."""
     extras: Mapping[str, Kind | None]
+    w_ih: Kind | None = None
+    b_ih: Kind | None = None
+
+    @property
+    def input_name(self) -> str:
+        """What the user calls what is read step by step."""
+        return "x_proj" if self.w_ih is None else "x"
 
     @property
     def weight(self) -> Kind:
@@ -51,21 +59,23 @@ class Kinds(NamedTuple):
         return shape[-3] if len(shape) > 2 else 0
 
 
-def check_x_proj(x_proj: Kind) -> None:
-    """Raise unless this can be the projected input of a scan.
+def check_input(kinds: Kinds) -> None:
+    """Raise unless what is read step by step can be the input of a scan.
 
     Raises:
         ValueError: for a number of axes, or one of length 0.
 
     """
-    shape = tuple(x_proj.shape)
+    shape, name = tuple(kinds.x_proj.shape), kinds.input_name
+    last = "G*H" if kinds.w_ih is None else "I"
     if len(shape) not in (3, 4):
         raise ValueError(
-            f"x_proj has shape {shape}, expected (T, B, G*H), or (P, T, B, G*H) for a population"
+            f"{name} has shape {shape}, expected (T, B, {last}), or (P, T, B, {last}) for a "
+            "population"
         )
-    for size, name in zip(shape, "PTB" if len(shape) == 4 else "TB", strict=False):
+    for size, letter in zip(shape, "PTB" if len(shape) == 4 else "TB", strict=False):
         if size == 0:
-            raise ValueError(f"x_proj has shape {shape}: {name} = 0, there is nothing to scan")
+            raise ValueError(f"{name} has shape {shape}: {letter} = 0, there is nothing to scan")
 
 
 def check_weights(variant: Variant, kinds: Kinds) -> None:
@@ -90,7 +100,9 @@ def check_weights(variant: Variant, kinds: Kinds) -> None:
     _expect("W1", kinds.w1, (*lead, count, hidden, rank))
     _expect("W2", kinds.w2, (*lead, count, rank, hidden))
     _expect("mask", kinds.mask, square)
-    if x_shape[-1] != count * hidden:
+    _expect("weight_ih", kinds.w_ih, (*lead, count * hidden, x_shape[-1]))
+    _expect("bias", kinds.b_ih, (*lead, count * hidden))
+    if kinds.w_ih is None and x_shape[-1] != count * hidden:
         raise ValueError(
             f"x_proj has shape {x_shape}, expected a last axis of G*H = {count} * {hidden} = "
             f"{count * hidden} to fit {name} of shape {part}"
@@ -120,7 +132,8 @@ def check_rows(cell: Cell, variant: str, kinds: Kinds) -> None:
         unknown = ", ".join(sorted(kinds.extras.keys() - known.keys()))
         takes = ", ".join(known) or "no extra input"
         raise ValueError(f"variant {variant!r} of {cell.name} takes {takes}, got {unknown}")
-    _check_types(kinds.x_proj, {
+    _check_types(kinds, {
+        "weight_ih": kinds.w_ih, "bias": kinds.b_ih,
         "weight": kinds.dense, "W1": kinds.w1, "W2": kinds.w2,
         "mask": kinds.mask, "resets": kinds.resets, **states, **kinds.extras,
     })  # fmt: skip
@@ -142,20 +155,22 @@ def _check_states(
     return states
 
 
-def _check_types(x_proj: Kind, named: Mapping[str, Kind | None]) -> None:
-    dtype, device = x_proj.dtype, x_proj.device
+def _check_types(kinds: Kinds, named: Mapping[str, Kind | None]) -> None:
+    dtype, device, leader = kinds.x_proj.dtype, kinds.x_proj.device, kinds.input_name
     if dtype not in _DTYPES:
         raise TypeError(
-            f"x_proj is {dtype}, expected float32 or float64; for half precision on a GPU "
+            f"{leader} is {dtype}, expected float32 or float64; for half precision on a GPU "
             f"keep float32 tensors and pass precision='bf16'"
         )
     for name, kind in named.items():
         if kind is None:
             continue
         if kind.dtype != dtype and name not in _FLAGS:
-            raise TypeError(f"{name} is {kind.dtype} but x_proj is {dtype}: they must agree")
+            raise TypeError(f"{name} is {kind.dtype} but {leader} is {dtype}: they must agree")
         if kind.device != device:
-            raise TypeError(f"{name} is on {kind.device} but x_proj is on {device}: move it there")
+            raise TypeError(
+                f"{name} is on {kind.device} but {leader} is on {device}: move it there"
+            )
 
 
 def _expect(name: str, kind: Kind | None, shape: tuple[int, ...]) -> None:

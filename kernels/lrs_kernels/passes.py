@@ -1,10 +1,12 @@
 """What goes into the two passes of a scan and what comes out, the same for every backend and cell.
 
-Shapes: P population (may be missing), T time, B batch, G recurrent matrices, H hidden size.
+Shapes: P population (may be missing), T time, B batch, I input size, G recurrent matrices, H hidden
+size.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -12,10 +14,6 @@ from torch import Tensor
 
 from lrs_kernels.cell import Cell, Variant
 from lrs_kernels.recurrent import Recurrent
-
-PartGrads = tuple[Tensor | None, Tensor | None, Tensor | None]
-"""Gradients of `dense`, `w1` and `w2`; None where there is no such part."""
-
 
 @dataclass(frozen=True)
 class Recurrence:
@@ -38,11 +36,23 @@ class Recurrence:
         return self.cell.variants[self.variant]
 
 
+class Entry(NamedTuple):
+    """What enters a recurrence step by step, and what projects it, if anything does."""
+
+    first: Tensor
+    """`x_proj`, `(P, T, B, G*H)`; a layer's input `x`, `(P, T, B, I)`, where there is `w_ih`."""
+    w_ih: Tensor | None
+    """`(P, G*H, I)`."""
+    b_ih: Tensor | None
+    """`(P, G*H)`."""
+
+
 class Inputs(NamedTuple):
     """The tensors that the passes read.
 
     The registered operators and the node of the autograd graph take them in this order, which is
-    stated here alone. `x_proj` is used up by the forward pass and None on the way back.
+    stated here alone. `x_proj` is used up by the forward pass and None on the way back; a layer
+    that brings its own input has `x` and `w_ih` in its place.
     """
 
     x_proj: Tensor
@@ -65,6 +75,12 @@ class Inputs(NamedTuple):
     """Boolean, `(P, T, B)`."""
     bias_n: Tensor | None = None
     """GRU: `(P, H)`."""
+    x: Tensor | None = None
+    """Input of a layer, `(P, T, B, I)`."""
+    w_ih: Tensor | None = None
+    """What projects it, `(P, G*H, I)`."""
+    b_ih: Tensor | None = None
+    """`(P, G*H)`."""
 
     @classmethod
     def of(
@@ -72,6 +88,15 @@ class Inputs(NamedTuple):
     ) -> Inputs:
         """Inputs with the recurrent weights as one value."""
         return cls(x_proj, *recurrent, h0, **others)
+
+    def of_layer(self, entry: Entry) -> Inputs:
+        """The same for a layer that projects its input itself."""
+        return self._replace(x_proj=None, x=entry.first, w_ih=entry.w_ih, b_ih=entry.b_ih)
+
+    @property
+    def sequence(self) -> Tensor:
+        """What is read step by step: `x_proj`, or the input of a layer."""
+        return self.x_proj if self.x is None else self.x
 
     @property
     def recurrent(self) -> Recurrent:
@@ -126,6 +151,41 @@ class Grads(NamedTuple):
     """Gradient of the recurrent products where it differs from `dz` (GRU)."""
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """Which gradients are wanted that take work beyond the way back itself.
+
+    Attributes:
+        weights: of the recurrent weights, or of `bias_n`.
+        projection: of `w_ih` or `b_ih`.
+        x: of a layer's input.
+
+    """
+
+    weights: bool = True
+    projection: bool = True
+    x: bool = True
+
+    @classmethod
+    def by(cls, needed: Sequence[bool]) -> Wanted:
+        """From which of `Inputs` need a gradient, in its order."""
+        of = Inputs(*needed)  # type: ignore[arg-type]
+        weights = of.dense or of.w1 or of.w2 or of.bias_n
+        return cls(bool(weights), bool(of.w_ih or of.b_ih), bool(of.x))
+
+
+class PartGrads(NamedTuple):
+    """Gradients that are products of dL/dz of all steps; None where there is no such part."""
+
+    dense: Tensor | None = None
+    w1: Tensor | None = None
+    w2: Tensor | None = None
+    bias_n: Tensor | None = None
+    x: Tensor | None = None
+    w_ih: Tensor | None = None
+    b_ih: Tensor | None = None
+
+
 class Passes(Protocol):
     """The two passes of a cell: what a module of `cpu/` has."""
 
@@ -141,7 +201,10 @@ class Passes(Protocol):
 class Backend(Passes, Protocol):
     """One way to run the passes of all cells."""
 
-    def weight_grads(
-        self, recurrence: Recurrence, inputs: Inputs, states: Tensor, dz: Tensor
+    def takes_input(self, recurrence: Recurrence, inputs: Inputs) -> bool:
+        """Whether `forward` projects a layer's input itself; else it wants `x_proj`."""
+
+    def part_grads(
+        self, recurrence: Recurrence, inputs: Inputs, states: Tensor, grads: Grads, wanted: Wanted
     ) -> PartGrads:
-        """Gradients of the weights for all steps at once; see `weight_grad.weight_grads`."""
+        """What is left after the way back, for all steps at once; see `products.part_grads`."""

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from lrs_kernels.cell import Cell
-from lrs_kernels.checks import Kind, Kinds, check_rows, check_weights, check_x_proj
+from lrs_kernels.checks import Kind, Kinds, check_input, check_rows, check_weights
 from lrs_kernels.passes import Recurrence
 
 _PLAIN = (Tensor, torch.nn.Parameter, torch.nn.Buffer)
@@ -34,7 +34,7 @@ class Signature(NamedTuple):
     extras: tuple[str, ...]
     """Names of those that were given."""
     tensors: tuple[Look | None, ...]
-    """x_proj, the four recurrent weights, resets, states, extra inputs."""
+    """x_proj or x, w_ih, b_ih, the four recurrent weights, resets, states, extra inputs."""
 
 
 class Judgement(NamedTuple):
@@ -79,13 +79,13 @@ def judge(signature: Signature) -> Judgement:
 def _judge(signature: Signature) -> Judgement:
     cell, variant, precision, count, names, tensors = signature
     looks = [None if look is None else Kind(*look) for look in tensors]
-    x_proj, dense, w1, w2, mask, resets, *rows = looks
+    x_proj, w_ih, b_ih, dense, w1, w2, mask, resets, *rows = looks
     given = [kind for kind in looks if kind is not None]
     assert x_proj is not None
-    check_x_proj(x_proj)
     states = None if count is None else tuple(rows[:count])
     extras = dict(zip(names, rows[count or 0 :], strict=True))
-    kinds = Kinds(x_proj, dense, w1, w2, mask, resets, states, extras)
+    kinds = Kinds(x_proj, dense, w1, w2, mask, resets, states, extras, w_ih, b_ih)
+    check_input(kinds)
     if variant is None:
         variant = cell.variant_of(kinds.gates)
     elif variant not in cell.variants:

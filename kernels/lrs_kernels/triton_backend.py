@@ -8,9 +8,14 @@ from torch import Tensor
 
 from lrs_kernels.passes import Grads, Inputs, Recurrence, Trace, Upstream
 from lrs_kernels.triton import launch
-from lrs_kernels.weight_grad import weight_grads
+from lrs_kernels.part_grads import part_grads
 
-__all__ = ["backward", "forward", "weight_grads"]
+__all__ = ["backward", "forward", "part_grads", "takes_input"]
+
+
+def takes_input(recurrence: Recurrence, inputs: Inputs) -> bool:
+    """No: these want it projected."""
+    return False
 
 
 def forward(recurrence: Recurrence, inputs: Inputs, save: bool, save_time: bool) -> Trace:

@@ -10,8 +10,9 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
-from lrs_kernels import Cell, recurrent_scan
+from lrs_kernels import Cell, recurrent_layer, recurrent_scan
 from lrs_lightning.nn.parameters import Weight
 
 LOW = (torch.bfloat16, torch.float16)
@@ -36,6 +37,25 @@ def run_scan(
     options = {name: _to(value, LOW, torch.float32) for name, value in options.items()}
     y, final = recurrent_scan(cell, *lifted, **options)
     return y.to(low), tuple(part.to(low) for part in final)
+
+
+def run_layer(
+    cell: Cell,
+    x: Tensor,
+    input_part: tuple[Tensor, Tensor | None],
+    weight: Weight,
+    states: tuple[Tensor, ...],
+    variant: str,
+    backend: str,
+    options: dict[str, Tensor | None],
+) -> tuple[Tensor, tuple[Tensor, ...]]:
+    """Call `recurrent_layer`; a layer of a low type projects in it, and then calls `run_scan`."""
+    if x.dtype in LOW:
+        x_proj = functional.linear(x, *input_part)
+        return run_scan(cell, x_proj, weight, states, variant=variant, backend=backend, **options)
+    return recurrent_layer(
+        cell, x, *input_part, weight, states, variant=variant, backend=backend, **options
+    )
 
 
 def _to(value: Any, types: tuple[torch.dtype, ...], wanted: torch.dtype) -> Any:

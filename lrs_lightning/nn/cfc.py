@@ -177,6 +177,8 @@ class LRSCfC(LRSLayer):
         valid: Tensor | None = None,
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
         """One layer over time, `(T, B, I)` -> `(T, B, H)` and its final state `(B, H)`."""
+        if self.gate == "learned":
+            return super().scan(x, state, timespans, resets, layer, valid)
         x_proj = self.project_input(x, layer)
         weight, mask = self.weight_for_scan(layer)
         if self.gate == "removed":

@@ -49,13 +49,13 @@ class LRSGRU(LRSLayer):
 
     cell = gru.CELL
 
-    def project_input(self, x: Tensor, layer: int) -> Tensor:
-        """`W_ih x` and all biases but that of the candidate n, which the reset gate multiplies."""
+    def input_part(self, layer: int) -> tuple[Tensor, Tensor | None]:
+        """W_ih, and all biases but that of the candidate n, which the reset gate multiplies."""
         bias: Tensor | None = None
         if self.bias:
             hidden = self.part("bias_hh", layer)[: 2 * self.hidden_size]
             bias = self.part("bias_ih", layer) + functional.pad(hidden, (0, self.hidden_size))
-        return functional.linear(x, self.part("weight_ih", layer), bias)
+        return self.part("weight_ih", layer), bias
 
     def extras(self, layer: int) -> dict[str, Tensor]:
         """The candidate's bias inside the reset gate."""

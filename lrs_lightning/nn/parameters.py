@@ -158,8 +158,11 @@ class LayerParameters(Core):
         dense = weight if isinstance(weight, Tensor) else weight[0] @ weight[1]
         return self.compression.apply(dense if mask is None else dense * mask, layer), None
 
+    def input_part(self, layer: int) -> tuple[Tensor, Tensor | None]:
+        """W_ih `(G H, I)` and all biases that stand beside it, summed, `(G H,)`."""
+        biases = [self.part(name, layer) for name in self.bias_names]
+        return self.part("weight_ih", layer), sum(biases[1:], biases[0]) if biases else None
+
     def project_input(self, x: Tensor, layer: int) -> Tensor:
         """`W_ih x + b` for all steps in one GEMM: `(T, B, I)` -> `(T, B, G H)`."""
-        biases = [self.part(name, layer) for name in self.bias_names]
-        bias = sum(biases[1:], biases[0]) if biases else None
-        return functional.linear(x, self.part("weight_ih", layer), bias)
+        return functional.linear(x, *self.input_part(layer))

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from lrs_kernels import Cell
-from lrs_lightning.nn._low_precision import run_scan
+from lrs_lightning.nn._low_precision import run_layer, run_scan
 from lrs_lightning.nn.parameters import LayerParameters, Weight
 
 
@@ -59,9 +59,24 @@ class LayerScans(LayerParameters):
         is, and what becomes of h is nobody's concern.
         """
         weight, mask = self.weight_for_scan(layer)
-        x_proj = self.hold(self.project_input(x, layer), valid)
         options = {"mask": mask, "timespans": timespans, "resets": resets}
+        if self._projects_plainly(valid):
+            given = {**self.extras(layer), **options}
+            return run_layer(self.cell, x, self.input_part(layer), weight, state, self.variant, self.backend, given)
+        x_proj = self.hold(self.project_input(x, layer), valid)
         return self.run_cell(x_proj, weight, state, layer, **options)
+
+    def _projects_plainly(self, valid: Tensor | None) -> bool:
+        """Whether the cell sees `W x + b` as it is, so that its scan may compute it on the way.
+
+        A layer that has a projection, a padding or a run of its own is asked for it.
+        """
+        kind = type(self)
+        return (
+            (valid is None or kind.hold is LayerScans.hold)
+            and kind.project_input is LayerParameters.project_input
+            and kind.run_cell is LayerScans.run_cell
+        )
 
     @property
     def can_hold(self) -> bool:

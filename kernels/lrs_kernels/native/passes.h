@@ -9,19 +9,41 @@ static void start_row(const Scan *s, const REAL *x, int64_t p, REAL *row) {
     else memset(row + from_x, 0, H * sizeof(REAL));
 }
 
+/* Steps whose inputs are projected at once, so that few rows still fill the arithmetic units. */
+static int64_t steps_at_once(int64_t rows) { return rows < 2 * ROWS ? 8 * ROWS / rows : 1; }
+
+static int64_t width_of_z(const Scan *s) { /* with a block to spare */
+    return panels_of(s->gates * s->hidden) * COLUMNS + s->hidden + COLUMNS;
+}
+
+static int64_t forward_scratch(const Scan *s) {
+    int64_t projected = s->w_ih ? s->tile * steps_at_once(s->tile) : 0;
+    if (s->w_ih && projected < 8 * ROWS) projected = 8 * ROWS; /* of a last, smaller tile */
+    return s->tile * (2 * s->hidden + width_of_z(s)) + projected * (s->inputs + width_of_z(s));
+}
+
 static void forward_rows(const Scan *s, int64_t p, int64_t first, int64_t rows, const REAL *packed,
-                         REAL *scratch) {
+                         const REAL *packed_ih, REAL *scratch) {
     int64_t H = s->hidden, W = s->gates * H, T = s->steps, B = s->batch, S = SAVED * H;
-    int64_t panels = panels_of(W), ldz = panels * COLUMNS + H + COLUMNS; /* a block to spare */
-    REAL *state = scratch, *cell = state + rows * H, *z = cell + rows * H;
+    int64_t panels = panels_of(W), ldz = width_of_z(s), at_once = steps_at_once(rows);
+    REAL *state = scratch, *cell = state + rows * H, *own = cell + rows * H, *z = own;
+    REAL *projected = own + rows * ldz, *seen = projected + rows * at_once * ldz;
     memcpy(state, s->h0 + (p * B + first) * H, rows * H * sizeof(REAL));
     if (s->c0) memcpy(cell, s->c0 + (p * B + first) * H, rows * H * sizeof(REAL));
     memset(z, 0, rows * ldz * sizeof(REAL));
+    if (s->w_ih) memset(projected, 0, rows * at_once * ldz * sizeof(REAL));
     for (int64_t t = 0; t < T; t++) {
-        int64_t at = (p * T + t) * B + first;
+        int64_t at = (p * T + t) * B + first, by_row = s->x_b;
+        const REAL *x = s->x + p * s->x_p + t * s->x_t + first * s->x_b;
+        if (s->w_ih) {
+            if (t % at_once == 0)
+                project(s, p, first, rows, t, T - t < at_once ? T - t : at_once, packed_ih, seen,
+                        projected, ldz);
+            x = projected + t % at_once * rows * ldz, by_row = ldz;
+            if (!JOINS_LATE) z = projected + t % at_once * rows * ldz;
+        }
         for (int64_t r = 0; r < rows; r++) {
-            const REAL *x = s->x + p * s->x_p + t * s->x_t + (first + r) * s->x_b;
-            start_row(s, x, p, z + r * ldz);
+            if (z != x) start_row(s, x + r * by_row, p, z + r * ldz);
             if (s->resets && s->resets[at + r]) {
                 memset(state + r * H, 0, H * sizeof(REAL));
                 memset(cell + r * H, 0, H * sizeof(REAL));
@@ -31,15 +53,20 @@ static void forward_rows(const Scan *s, int64_t p, int64_t first, int64_t rows, 
         for (int64_t r = 0; r < rows; r++) {
             REAL *row = z + r * ldz, *h = state + r * H, *c = cell + r * H;
             REAL span = s->spans ? s->spans[at + r] : 1;
-            const REAL *x = s->x + p * s->x_p + t * s->x_t + (first + r) * s->x_b;
             REAL *time = s->time ? s->time + (at + r) * H : 0;
-            forward_row(s, H, (Row){row, x, span, h, c, time});
+            forward_row(s, H, (Row){row, x + r * by_row, span, h, c, time});
             memcpy(s->y + (at + r) * H, h, H * sizeof(REAL));
             if (s->saved) memcpy(s->saved + (at + r) * S, row, S * sizeof(REAL));
             if (s->cells) memcpy(s->cells + (at + r) * H, c, H * sizeof(REAL));
         }
     }
     if (s->c_n) memcpy(s->c_n + (p * B + first) * H, cell, rows * H * sizeof(REAL));
+}
+
+static int64_t backward_scratch(const Scan *s) {
+    int64_t walk = s->tile * ((panels_of(s->hidden) + 1) * 2 * COLUMNS + s->hidden);
+    int64_t gradient = DX_ROWS * panels_of(s->inputs) * COLUMNS;
+    return walk > gradient ? walk : gradient;
 }
 
 static void backward_rows(const Scan *s, int64_t p, int64_t first, int64_t rows, const REAL *packed,

@@ -35,27 +35,40 @@ INLINE void block(int count, int64_t inner, const REAL *a, int64_t by_row, int64
     }
 }
 
-/* C (rows, panels * COLUMNS) += A (rows, K) times the packed matrix. Rows go in blocks of nearly
- * equal height: 8 as 4 and 4, since blocks of 6 and 2 would leave the arithmetic units idle. */
-static void multiply(int64_t rows, int64_t panels, int64_t inner, const REAL *a, int64_t lda,
-                     const REAL *packed, REAL *c, int64_t ldc) {
+/* C (rows, panels * COLUMNS) += A (rows, K), strided, times the packed matrix. Rows go in blocks of
+ * nearly equal height: 8 as 4 and 4, since blocks of 6 and 2 would leave the arithmetic units idle. */
+INLINE void multiply_strided(int64_t rows, int64_t panels, int64_t inner, const REAL *a,
+                             int64_t by_row, int64_t by_k, const REAL *packed, REAL *c,
+                             int64_t ldc) {
     for (int64_t j = 0; j < panels; j++, c += COLUMNS) {
         const REAL *panel = packed + j * inner * COLUMNS;
         int64_t blocks = (rows + ROWS - 1) / ROWS;
         for (int64_t r = 0, count; r < rows; r += count, blocks--) {
             count = (rows - r + blocks - 1) / blocks;
-            const REAL *from = a + r * lda;
+            const REAL *from = a + r * by_row;
             REAL *to = c + r * ldc;
             switch (count) {
-                case 6: block(6, inner, from, lda, 1, panel, to, ldc); break;
-                case 5: block(5, inner, from, lda, 1, panel, to, ldc); break;
-                case 4: block(4, inner, from, lda, 1, panel, to, ldc); break;
-                case 3: block(3, inner, from, lda, 1, panel, to, ldc); break;
-                case 2: block(2, inner, from, lda, 1, panel, to, ldc); break;
-                default: block(1, inner, from, lda, 1, panel, to, ldc);
+                case 6: block(6, inner, from, by_row, by_k, panel, to, ldc); break;
+                case 5: block(5, inner, from, by_row, by_k, panel, to, ldc); break;
+                case 4: block(4, inner, from, by_row, by_k, panel, to, ldc); break;
+                case 3: block(3, inner, from, by_row, by_k, panel, to, ldc); break;
+                case 2: block(2, inner, from, by_row, by_k, panel, to, ldc); break;
+                default: block(1, inner, from, by_row, by_k, panel, to, ldc);
             }
         }
     }
+}
+
+/* The same for A with adjacent columns. */
+static void multiply(int64_t rows, int64_t panels, int64_t inner, const REAL *a, int64_t lda,
+                     const REAL *packed, REAL *c, int64_t ldc) {
+    multiply_strided(rows, panels, inner, a, lda, 1, packed, c, ldc);
+}
+
+/* And for A', given as A (K, rows). */
+static void multiply_transposed(int64_t rows, int64_t panels, int64_t inner, const REAL *a,
+                                int64_t lda, const REAL *packed, REAL *c, int64_t ldc) {
+    multiply_strided(rows, panels, inner, a, 1, lda, packed, c, ldc);
 }
 
 static int64_t panels_of(int64_t columns) { return (columns + COLUMNS - 1) / COLUMNS; }
@@ -72,6 +85,17 @@ static void pack(const REAL *m, int64_t by_k, int64_t by_c, int64_t inner, int64
     for (int64_t k = 0; k < inner; k++)
         for (int64_t c = 0; c < COLUMNS; c++)
             panel[k * COLUMNS + c] = c < width ? m[k * by_k + (first + c) * by_c] : 0;
+}
+
+/* Matrices (rows, columns) of P members as panels: transposed, or as they are. All threads of a team
+ * share the work. */
+static void pack_all(int64_t P, const REAL *m, int64_t rows, int64_t columns, int transposed,
+                     REAL *packed) {
+    int64_t inner = transposed ? columns : rows, panels = panels_of(transposed ? rows : columns);
+#pragma omp for schedule(static)
+    for (int64_t i = 0; i < P * panels; i++)
+        pack(m + i / panels * rows * columns, transposed ? 1 : columns, transposed ? columns : 1,
+             inner, transposed ? rows : columns, i % panels * COLUMNS, packed + i * inner * COLUMNS);
 }
 
 /* In an order of its own: LANES partial sums, which the compiler may not introduce by itself. */

@@ -13,7 +13,7 @@
 #endif
 
 typedef REAL vec __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(REAL)), may_alias));
-enum { LANES = VECTOR_BYTES / sizeof(REAL), COLUMNS = 2 * LANES, ROWS = 6, CHUNK = 64 };
+enum { LANES = VECTOR_BYTES / sizeof(REAL), COLUMNS = 2 * LANES, ROWS = 6, CHUNK = 64, DX_ROWS = 48 };
 
 #define INLINE static inline __attribute__((always_inline))
 /* A step for each of the H hidden units; wherever it stands, H is in sight. */

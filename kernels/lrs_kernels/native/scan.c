@@ -16,18 +16,21 @@
 
 #include CELL
 
+#include "inputs.h"
 #include "passes.h"
 #include "weights.h"
+#include "gradients.h"
 
 static int run(const Scan *s, int backward) {
-    int64_t H = s->hidden, W = s->gates * H, tiles = (s->batch + s->tile - 1) / s->tile;
-    /* Forward multiplies by the transpose: (H, W); backward by (W, H). */
-    int64_t inner = backward ? W : H, columns = backward ? H : W, panels = panels_of(columns);
-    int64_t packed_size = panels * inner * COLUMNS;
-    int64_t scratch_size = s->tile * ((panels_of(W) + panels_of(H) * 2 + 3) * COLUMNS + 4 * H);
-    int formed = s->weight && !s->mask;
-    REAL *packed = numbers(s->members * packed_size);
-    REAL *effective = formed ? 0 : numbers(s->members * W * H);
+    int64_t H = s->hidden, W = s->gates * H, P = s->members;
+    int64_t tiles = (s->batch + s->tile - 1) / s->tile;
+    int projects = !backward && s->w_ih, formed = s->weight && !s->mask;
+    /* Forward multiplies by the transpose, (H, W); backward by (W, H). */
+    int64_t size = (backward ? panels_of(H) * W : panels_of(W) * H) * COLUMNS;
+    int64_t size_ih = projects ? panels_of(W) * s->inputs * COLUMNS : 0;
+    int64_t scratch_size = backward ? backward_scratch(s) : forward_scratch(s);
+    REAL *packed = numbers(P * (size + size_ih)), *packed_ih = packed + P * size;
+    REAL *effective = formed ? 0 : numbers(P * W * H);
     const REAL *weight = formed ? s->weight : effective;
     int failed = packed == 0 || weight == 0;
     if (!failed) {
@@ -37,19 +40,18 @@ static int run(const Scan *s, int backward) {
             failed = scratch == 0;
             if (!formed) {
 #pragma omp for schedule(static)
-                for (int64_t i = 0; i < s->members * W; i++) form_row(s, i, effective + i * H);
+                for (int64_t i = 0; i < P * W; i++) form_row(s, i, effective + i * H);
             }
-#pragma omp for schedule(static)
-            for (int64_t i = 0; i < s->members * panels; i++)
-                pack(weight + i / panels * W * H, backward ? H : 1, backward ? 1 : H, inner,
-                     columns, i % panels * COLUMNS, packed + i * inner * COLUMNS);
+            pack_all(P, weight, W, H, !backward, packed);
+            if (projects) pack_all(P, s->w_ih, W, s->inputs, 1, packed_ih);
 #pragma omp for schedule(dynamic)
-            for (int64_t i = 0; i < s->members * tiles; i++) {
+            for (int64_t i = 0; i < P * tiles; i++) {
                 int64_t p = i / tiles, first = i % tiles * s->tile, left = s->batch - first;
                 int64_t rows = left < s->tile ? left : s->tile;
                 if (failed) continue;
-                (backward ? backward_rows : forward_rows)(s, p, first, rows,
-                                                          packed + p * packed_size, scratch);
+                if (backward) backward_rows(s, p, first, rows, packed + p * size, scratch);
+                else forward_rows(s, p, first, rows, packed + p * size, packed_ih + p * size_ih,
+                                  scratch);
             }
             free(scratch);
         }
@@ -61,6 +63,4 @@ static int run(const Scan *s, int backward) {
 
 int NAME(forward)(const Scan *s) { return run(s, 0); }
 int NAME(backward)(const Scan *s) { return run(s, 1); }
-int NAME(weights)(const Scan *s, REAL *dw, REAL *d1, REAL *d2) {
-    return weight_gradients(s, dw, d1, d2);
-}
+int NAME(products)(const Scan *s) { return products_of_dz(s); }

@@ -12,8 +12,16 @@ from torch import Tensor
 
 from lrs_kernels.cell import Cell
 from lrs_kernels.native.build import load_library
-from lrs_kernels.passes import Grads, Inputs, PartGrads, Recurrence, Trace, Upstream
-from lrs_kernels.weight_grad import weight_grads as weight_grads_by_gemm
+from lrs_kernels.part_grads import recurrent_grads
+from lrs_kernels.passes import (
+    Grads,
+    Inputs,
+    PartGrads,
+    Recurrence,
+    Trace,
+    Upstream,
+    Wanted,
+)
 
 _MaybeTensor = TypeVar("_MaybeTensor", Tensor, Tensor | None)
 
@@ -32,21 +40,28 @@ class _Scan(ctypes.Structure):
 
     _fields_ = (
         *((name, ctypes.c_int64) for name in ("members", "steps", "batch", "hidden", "gates")),
-        *((name, ctypes.c_int64) for name in ("rank", "variant", "threads", "tile")),
+        *((name, ctypes.c_int64) for name in ("rank", "inputs", "variant", "threads", "tile")),
         *((name, ctypes.c_void_p) for name in ("weight", "w1", "w2", "mask")),
         *((name, ctypes.c_void_p) for name in ("h0", "c0", "bias", "spans", "resets")),
+        *((name, ctypes.c_void_p) for name in ("w_ih", "b_ih")),
         ("x", ctypes.c_void_p),
         *((name, ctypes.c_int64) for name in ("x_p", "x_t", "x_b")),
         *((name, ctypes.c_void_p) for name in ("y", "saved", "cells", "c_n", "time", "dy")),
         *((name, ctypes.c_int64) for name in ("dy_p", "dy_t", "dy_b")),
         *((name, ctypes.c_void_p) for name in ("dh_n", "dc_n", "dz", "dz_recurrent")),
         *((name, ctypes.c_void_p) for name in ("dh0", "dc0", "d_spans")),
+        *((name, ctypes.c_void_p) for name in ("dx", "dw", "dw1", "dw2", "dw_ih", "db_ih", "d_bias")),
     )
+
+
+def takes_input(recurrence: Recurrence, inputs: Inputs) -> bool:
+    """Yes: the projection is a part of the walk."""
+    return True
 
 
 def forward(recurrence: Recurrence, inputs: Inputs, save: bool, save_time: bool) -> Trace:
     """Run the cell over the whole sequence; see `passes.Passes`."""
-    cell, x, h0 = recurrence.cell, _dense_rows(inputs.x_proj), inputs.h0
+    cell, x, h0 = recurrence.cell, _dense_rows(inputs.sequence), inputs.h0
     lead, hidden = x.shape[:-1], h0.shape[-1]
     y = x.new_empty(*lead, hidden)
     gates = x.new_empty(*lead, cell.saved * hidden) if save and cell.saved else None
@@ -55,7 +70,7 @@ def forward(recurrence: Recurrence, inputs: Inputs, save: bool, save_time: bool)
     time = torch.empty_like(y) if save_time else None
     read = _read_by_all(inputs)
     scan = _Scan(
-        *_sizes(recurrence, x.shape, hidden, inputs), *_addresses(read),
+        *_sizes(recurrence, lead, inputs), *_addresses(read),
         x.data_ptr(), *_strides(x), *_addresses((y, gates, cells, c_n, time)),
     )  # fmt: skip
     _call(cell, "forward", x.dtype, scan)
@@ -75,7 +90,7 @@ def backward(recurrence: Recurrence, inputs: Inputs, trace: Trace, upstream: Ups
     read, kept = _read_by_all(inputs), _packed((y, trace.gates, trace.cells, None, trace.time))
     entering = _packed((upstream.h_n, upstream.c_n))
     scan = _Scan(
-        *_sizes(recurrence, dz.shape, hidden, inputs), *_addresses(read), *_NO_ROWS,
+        *_sizes(recurrence, y.shape[:-1], inputs), *_addresses(read), *_NO_ROWS,
         *_addresses(kept), *(_NO_ROWS if dy is None else (dy.data_ptr(), *_strides(dy))),
         *_addresses((*entering, dz, dz_recurrent, dh0, dc0, d_spans)),
     )  # fmt: skip
@@ -83,31 +98,48 @@ def backward(recurrence: Recurrence, inputs: Inputs, trace: Trace, upstream: Ups
     return Grads(dz, dh0, dc0, d_spans, dz_recurrent)
 
 
-def weight_grads(recurrence: Recurrence, inputs: Inputs, states: Tensor, dz: Tensor) -> PartGrads:
-    """Gradients of the weights for all steps in one call; see `weight_grad.weight_grads`."""
-    w1, w2, hidden = inputs.w1, inputs.w2, inputs.h0.shape[-1]
+def part_grads(
+    recurrence: Recurrence, inputs: Inputs, states: Tensor, grads: Grads, wanted: Wanted
+) -> PartGrads:
+    """Products of dz for all steps in one call; see `part_grads.part_grads`."""
+    found, w1, w2, hidden = PartGrads(), inputs.w1, inputs.w2, inputs.h0.shape[-1]
+    of_weights = wanted.weights
     if hidden > _LARGEST_HIDDEN or (w1 is not None and w1.shape[-1] > _LARGEST_RANK):
-        return weight_grads_by_gemm(recurrence, inputs, states, dz)
-    effective = dz.new_empty(*dz.shape[:-3], dz.shape[-1] // hidden, hidden, hidden)
-    d_w1, d_w2 = _empty_like(w1), _empty_like(w2)
-    read, (states, dz) = _read_by_all(inputs), _packed((states, dz))
+        found = recurrent_grads(inputs, states, grads) if of_weights else found
+        of_weights = False
+    projected = inputs.x is not None and inputs.w_ih is not None
+    if not of_weights and not (projected and (wanted.projection or wanted.x)):
+        return found
+    dz, effective = grads.dz, None
+    if of_weights:
+        shape = (*dz.shape[:-3], dz.shape[-1] // hidden, hidden, hidden)
+        effective, bias_n = dz.new_empty(shape), _empty_like(inputs.bias_n)
+        found = PartGrads(None, _empty_like(w1), _empty_like(w2), bias_n)
+    if projected and wanted.projection:
+        found = found._replace(w_ih=_empty_like(inputs.w_ih), b_ih=_empty_like(inputs.b_ih))
+    if projected and wanted.x:
+        found = found._replace(x=_empty_like(inputs.x))
+    x = None if inputs.x is None else _dense_rows(inputs.x)
+    read, (states, dz, late) = _read_by_all(inputs), _packed((states, dz, grads.dz_recurrent))
     scan = _Scan(
-        *_sizes(recurrence, dz.shape, hidden, inputs), *_addresses(read), *_NO_ROWS,
-        states.data_ptr(), dz=dz.data_ptr(),
+        *_sizes(recurrence, dz.shape[:-1], inputs), *_addresses(read),
+        *(_NO_ROWS if x is None else (x.data_ptr(), *_strides(x))), states.data_ptr(),
     )  # fmt: skip
-    results = map(ctypes.c_void_p, _addresses((effective, d_w1, d_w2)))
-    _call(recurrence.cell, "weights", dz.dtype, scan, *results)
-    return (effective, None, None) if w1 is None else (None, d_w1, d_w2)
+    scan.dz, scan.dz_recurrent = _addresses((dz, late))
+    scan.dw, scan.dw1, scan.dw2 = _addresses((effective, *found[1:3]))
+    scan.d_bias, scan.dx, scan.dw_ih, scan.db_ih = _addresses(found[3:])
+    _call(recurrence.cell, "products", dz.dtype, scan)
+    return found._replace(dense=effective) if of_weights and w1 is None else found
 
 
 def _read_by_all(inputs: Inputs) -> list[Tensor | None]:
-    """What all functions read, from `weight` to `resets`; whoever calls keeps it until the end."""
-    _, dense, w1, w2, mask, h0, c0, spans, resets, bias_n = inputs
+    """What all functions read, from `weight` to `b_ih`; whoever calls keeps it until the end."""
+    _, dense, w1, w2, mask, h0, c0, spans, resets, bias_n, _, w_ih, b_ih = inputs
     if w1 is not None and w1.shape[-1] > _LARGEST_RANK:
         dense, w1, w2, mask = inputs.recurrent.effective(), None, None, None
     if mask is not None and mask.dtype != h0.dtype:
         mask = mask.to(h0.dtype)
-    return _packed((dense, w1, w2, mask, h0, c0, bias_n, spans, resets))
+    return _packed((dense, w1, w2, mask, h0, c0, bias_n, spans, resets, w_ih, b_ih))
 
 
 def _packed(tensors: tuple[_MaybeTensor, ...]) -> list[_MaybeTensor]:
@@ -129,39 +161,46 @@ _NO_ROWS = (None, 0, 0, 0)
 """In the place of an address and its three strides."""
 
 
-def _call(cell: Cell, name: str, dtype: torch.dtype, scan: _Scan, *more: ctypes.c_void_p) -> None:
+def _call(cell: Cell, name: str, dtype: torch.dtype, scan: _Scan) -> None:
     """Call a function for this dtype; the interpreter is free meanwhile."""
     functions, reason = load_library(cell)
     if functions is None:
         raise RuntimeError(f"backend 'native' is not available: {reason}")
     suffix = "f64" if dtype == torch.float64 else "f32"
-    if getattr(functions, f"lrs_{name}_{suffix}")(ctypes.byref(scan), *more):
+    if getattr(functions, f"lrs_{name}_{suffix}")(ctypes.byref(scan)):
         raise MemoryError("backend 'native' found no memory for its packed weights")
 
 
-def _sizes(
-    recurrence: Recurrence, shape: tuple[int, ...], hidden: int, inputs: Inputs
-) -> tuple[int, ...]:
-    """The numbers at the head of `_Scan`; `shape` is that of the pre-activations."""
+def _sizes(recurrence: Recurrence, lead: tuple[int, ...], inputs: Inputs) -> tuple[int, ...]:
+    """The numbers at the head of `_Scan`; `lead` are P, T and B."""
     rank = 0 if inputs.w1 is None else inputs.w1.shape[-1]
+    width = 0 if inputs.w_ih is None else inputs.w_ih.shape[-1]
+    hidden, gates = inputs.h0.shape[-1], inputs.recurrent.gates
     cell, threads = recurrence.cell, torch.get_num_threads()
-    return _divided(cell, recurrence.variant, shape, hidden, rank, threads)
+    return _divided(cell, recurrence.variant, lead, hidden, gates, width, rank, threads)
 
 
 @lru_cache(maxsize=1024)
 def _divided(
-    cell: Cell, variant: str, shape: tuple[int, ...], hidden: int, rank: int, available: int
+    cell: Cell,
+    variant: str,
+    lead: tuple[int, ...],
+    hidden: int,
+    gates: int,
+    width: int,
+    rank: int,
+    available: int,
 ) -> tuple[int, ...]:
     """Sizes of a call, and how it is divided: a tile for every thread, none beyond the cache."""
-    members = shape[0] if len(shape) == 4 else 1
-    steps, batch, width = shape[-3:]
-    products = members * steps * batch * width * hidden
+    members = lead[0] if len(lead) == 3 else 1
+    steps, batch = lead[-2:]
+    products = members * steps * batch * gates * hidden * (hidden + width)
     threads = max(1, min(available, products // _WORTH_A_THREAD))
     per_member = max(1, threads // members)
     tile = max(1, min(_ROWS_OF_A_TILE, -(-batch // per_member)))
     in_c = rank if rank <= _LARGEST_RANK else 0
     number = cell.position(variant)
-    return members, steps, batch, hidden, width // hidden, in_c, number, threads, tile
+    return members, steps, batch, hidden, gates, in_c, width, number, threads, tile
 
 
 def _dense_rows(tensor: Tensor) -> Tensor:

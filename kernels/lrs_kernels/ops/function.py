@@ -1,4 +1,4 @@
-"""A scan as a node of the autograd graph: passes of a backend, then the GEMMs for weights.
+"""A scan as a node of the autograd graph: passes of a backend, then the products for weights.
 
 `Scan` is the node for the transforms of `torch.func`, with a rule for `vmap`; `PlainScan` is the
 same node for calls without any. The way back is `ScanBackward`, a node too wherever it is
@@ -8,7 +8,7 @@ looked at: by a transform that maps over it, or in a second differentiation, whi
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, cast
 
 import torch
@@ -16,8 +16,9 @@ from torch import Tensor
 
 from lrs_kernels.ops.members import over_members
 from lrs_kernels.ops.surroundings import forward_mode, mapped_the_old_way, transformed
-from lrs_kernels.passes import Backend, Grads, Inputs, PartGrads, Recurrence, Trace, Upstream
+from lrs_kernels.passes import Backend, Inputs, Recurrence, Trace, Upstream, Wanted
 from lrs_kernels.precision import products, undisturbed
+from lrs_kernels.projection import project
 
 NO_SECOND_DERIVATIVE = (
     "the fast scans have first derivatives only, and this asks for second ones (create_graph=True, "
@@ -40,7 +41,7 @@ NO_MASK_GRADIENT = (
 class InputGrads(NamedTuple):
     """Gradients of `Inputs`, in its order."""
 
-    x_proj: Tensor
+    x_proj: Tensor | None
     dense: Tensor | None
     w1: Tensor | None
     w2: Tensor | None
@@ -50,6 +51,9 @@ class InputGrads(NamedTuple):
     timespans: Tensor | None
     resets: None
     bias_n: Tensor | None
+    x: Tensor | None
+    w_ih: Tensor | None
+    b_ih: Tensor | None
 
 
 class Kept(NamedTuple):
@@ -90,12 +94,14 @@ class Setting:
         recurrence: what runs.
         backend: what runs it.
         save_time: whether time spans will want a gradient.
+        wanted: which gradients the way back is asked for, once that is known.
 
     """
 
     recurrence: Recurrence
     backend: Backend
     save_time: bool = False
+    wanted: Wanted = Wanted()
 
 
 class Scan(torch.autograd.Function):
@@ -153,14 +159,12 @@ class PlainScan(torch.autograd.Function):
 
 
 class ScanBackward(torch.autograd.Function):
-    """`ScanBackward.apply(setting, weights_wanted, *upstream, *kept) -> InputGrads`."""
+    """`ScanBackward.apply(setting, *upstream, *kept) -> InputGrads`."""
 
     @staticmethod
-    def forward(
-        setting: Setting, weights_wanted: bool, *tensors: Tensor | None
-    ) -> tuple[Tensor | None, ...]:
+    def forward(setting: Setting, *tensors: Tensor | None) -> tuple[Tensor | None, ...]:
         """Run backward."""
-        return input_grads(setting, weights_wanted, Upstream(*tensors[:3]), Kept.of(tensors[3:]))
+        return input_grads(setting, Upstream(*tensors[:3]), Kept.of(tensors[3:]))
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor | None, ...]) -> None:
@@ -179,7 +183,7 @@ class ScanBackward(torch.autograd.Function):
     @staticmethod
     def vmap(info: Any, in_dims: Any, *arguments: Any) -> tuple[Any, Any]:
         """Map over the population axis."""
-        at = 2 + len(Upstream._fields) + Inputs._fields.index("h0")
+        at = 1 + len(Upstream._fields) + Inputs._fields.index("h0")
         return over_members(ScanBackward.apply, info, in_dims, arguments, at)
 
 
@@ -206,15 +210,11 @@ def walk_back(ctx: Any, upstream: Upstream) -> tuple[Any, ...]:
         raise RuntimeError(NO_FORWARD_MODE)
     if mapped_the_old_way(upstream):
         raise RuntimeError(NO_OLD_MAP)
-    weights_wanted = any(ctx.needs_input_grad[_WEIGHTS])
+    setting = replace(ctx.setting, wanted=Wanted.by(ctx.needs_input_grad[1:]))
     if torch.is_grad_enabled() or transformed():
         apply = cast(Callable[..., tuple[Any, ...]], ScanBackward.apply)
-        return apply(ctx.setting, weights_wanted, *upstream, *ctx.saved_tensors)
-    return input_grads(ctx.setting, weights_wanted, upstream, Kept.of(ctx.saved_tensors))
-
-
-_WEIGHTS = slice(1 + Inputs._fields.index("dense"), 1 + Inputs._fields.index("mask"))
-"""Where the recurrent weights stand among the arguments of a node."""
+        return apply(setting, *upstream, *ctx.saved_tensors)
+    return input_grads(setting, upstream, Kept.of(ctx.saved_tensors))
 
 
 def final_state(trace: Trace) -> Tensor:
@@ -224,41 +224,36 @@ def final_state(trace: Trace) -> Tensor:
 
 def forward_trace(setting: Setting, inputs: Inputs, save: bool = True) -> Trace:
     """Run the forward pass; `save` keeps what the way back needs."""
+    recurrence, backend = setting.recurrence, setting.backend
     with undisturbed(inputs.h0.device.type):
-        return setting.backend.forward(setting.recurrence, inputs, save, setting.save_time)
+        if inputs.w_ih is not None and not backend.takes_input(recurrence, inputs):
+            with products(recurrence.precision, inputs.h0.device.type):
+                x_proj = project(inputs.sequence, inputs.w_ih, inputs.b_ih)
+            inputs = inputs._replace(x_proj=x_proj, x=None, w_ih=None, b_ih=None)
+        return backend.forward(recurrence, inputs, save, setting.save_time)
 
 
-def input_grads(
-    setting: Setting, weights_wanted: bool, upstream: Upstream, kept: Kept
-) -> InputGrads:
-    """Run the backward pass, then the GEMMs that do not depend on the order of the steps.
+def input_grads(setting: Setting, upstream: Upstream, kept: Kept) -> InputGrads:
+    """Run the backward pass, then the products that do not depend on the order of the steps.
 
     Args:
-        setting: what was run, and by what.
-        weights_wanted: whether any recurrent weight needs its gradient.
+        setting: what was run, by what, and which gradients are wanted.
         upstream: gradients of the outputs.
         kept: the inputs as they were given, but for `x_proj`, and what the forward pass left.
 
     """
     with undisturbed(kept.inputs.h0.device.type):
-        return _input_grads(setting, weights_wanted, upstream, kept)
+        return _input_grads(setting, upstream, kept)
 
 
-def _input_grads(
-    setting: Setting, weights_wanted: bool, upstream: Upstream, kept: Kept
-) -> InputGrads:
+def _input_grads(setting: Setting, upstream: Upstream, kept: Kept) -> InputGrads:
     recurrence, backend = setting.recurrence, setting.backend
     inputs, trace = kept
     grads = backend.backward(recurrence, inputs, trace, upstream)
-    recurrent_part = grads.dz if grads.dz_recurrent is None else grads.dz_recurrent
-    parts: PartGrads = (None, None, None)
-    if weights_wanted:
-        with products(recurrence.precision, grads.dz.device.type):
-            parts = backend.weight_grads(recurrence, inputs, trace.states, recurrent_part)
-    bias_n = None if inputs.bias_n is None else _bias_grad(grads, inputs.bias_n)
-    return InputGrads(grads.dz, *parts, None, grads.h0, grads.c0, grads.timespans, None, bias_n)
-
-
-def _bias_grad(grads: Grads, bias_n: Tensor) -> Tensor:
-    recurrent_part = cast(Tensor, grads.dz_recurrent)  # (P, T, B, 3H), n last
-    return recurrent_part[..., -bias_n.shape[-1] :].sum((-3, -2))
+    with products(recurrence.precision, grads.dz.device.type):
+        parts = backend.part_grads(recurrence, inputs, trace.states, grads, setting.wanted)
+    return InputGrads(
+        grads.dz if inputs.w_ih is None else None,
+        parts.dense, parts.w1, parts.w2, None, grads.h0, grads.c0, grads.timespans, None,
+        *parts[3:],
+    )  # fmt: skip

@@ -8,7 +8,7 @@ interpreter only a `custom_op` can be checked. What is absent travels as a tenso
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import astuple, fields, replace
 from typing import Any, NamedTuple, get_type_hints
 
 import torch
@@ -25,7 +25,7 @@ from lrs_kernels.ops.function import (
     input_grads,
 )
 from lrs_kernels.ops.members import NOTHING, over_members
-from lrs_kernels.passes import Inputs, Recurrence, Trace, Upstream
+from lrs_kernels.passes import Inputs, Recurrence, Trace, Upstream, Wanted
 from lrs_kernels.precision import settled
 from lrs_kernels.registry import find_cell
 
@@ -72,11 +72,14 @@ def _declared(*groups: type) -> str:
 
 
 _N, _U, _L = len(Inputs._fields), len(Upstream._fields), len(Left._fields)
-_FORWARD = f"({_declared(Inputs, Names)}, bool save, bool save_time)"
+_F, _W = len(Names._fields), len(fields(Wanted))
+_FORWARD = f"({_declared(Inputs, Names)}, bool save, bool save_time)".replace(
+    "Tensor x_proj", "Tensor? x_proj"  # absent where there is x
+)
 _KEPT = _declared(Inputs).partition(", ")[2]  # all but x_proj
 _TRACE = ", ".join(f"Tensor kept_{name}" for name in Trace._fields[: _L - 1])
 _UPSTREAM = ", ".join(f"Tensor? {name}" for name in ("dy", "dh_n", "dc_n"))
-_BACKWARD = f"({_UPSTREAM}, {_KEPT}, {_TRACE}, {_declared(Names)})"
+_BACKWARD = f"({_UPSTREAM}, {_KEPT}, {_TRACE}, {_declared(Names, Wanted)})"
 
 # A scan in single steps keeps graphs and buffers of its own (`triton/graph.py`), which must not
 # come from the memory of a graph that the compiler records around it (mode `reduce-overhead`).
@@ -101,7 +104,7 @@ def scan(*arguments: Any) -> Left:
 @scan.register_fake
 def _scan_shapes(*arguments: Any) -> Left:
     inputs, names, (save, save_time) = _forward_groups(arguments)
-    cell, like = find_cell(names.cell), inputs.x_proj
+    cell, like = find_cell(names.cell), inputs.sequence
     lead, hidden = like.shape[:-1], inputs.h0.shape[-1]
 
     def block(wanted: bool, *shape: Any) -> Tensor:
@@ -125,19 +128,27 @@ def _scan_shapes(*arguments: Any) -> Left:
 )
 def scan_backward(*arguments: Any) -> list[Tensor]:
     """Backward pass: gradients of `Inputs`, in its order."""
-    upstream, kept, names = _backward_groups(arguments)
-    setting = names.setting(kept.inputs.h0.device.type)
-    grads = input_grads(setting, True, upstream, kept)
+    upstream, kept, names, wanted = _backward_groups(arguments)
+    setting = replace(names.setting(kept.inputs.h0.device.type), wanted=wanted)
+    grads = input_grads(setting, upstream, kept)
     return [_present(grad, kept.inputs.h0).contiguous() for grad in grads]
 
 
 @scan_backward.register_fake
 def _scan_backward_shapes(*arguments: Any) -> list[Tensor]:
-    _, (inputs, trace), _ = _backward_groups(arguments)
+    _, (inputs, trace), _, wanted = _backward_groups(arguments)
     states, gates = trace.states, inputs.recurrent.reference.shape[-3]
     x_proj = states.new_empty(*states.shape[:-1], gates * states.shape[-1])
     spans = inputs.timespans if trace.time is not None else None
     like = inputs._replace(x_proj=x_proj, mask=None, timespans=spans, resets=None)
+    if inputs.w_ih is not None:
+        like = like._replace(x_proj=None)
+    if not wanted.weights:
+        like = like._replace(dense=None, w1=None, w2=None, bias_n=None)
+    if not wanted.projection:
+        like = like._replace(w_ih=None, b_ih=None)
+    if not wanted.x:
+        like = like._replace(x=None)
     return [states.new_empty(NOTHING if part is None else part.shape) for part in like]
 
 
@@ -146,11 +157,12 @@ def _forward_groups(arguments: tuple[Any, ...]) -> tuple[Inputs, Names, tuple[bo
     return Inputs(*arguments[:_N]), names, (arguments[-2], arguments[-1])
 
 
-def _backward_groups(arguments: tuple[Any, ...]) -> tuple[Upstream, Kept, Names]:
+def _backward_groups(arguments: tuple[Any, ...]) -> tuple[Upstream, Kept, Names, Wanted]:
     upstream, rest = arguments[:_U], arguments[_U:]
-    stored, left = rest[: _N - 1], rest[_N - 1 : -len(Names._fields)]
+    tensors, names, wanted = rest[: -_F - _W], rest[-_F - _W : -_W], rest[-_W:]
+    stored, left = tensors[: _N - 1], tensors[_N - 1 :]
     kept = Kept.of((None, *stored, *map(_absent, left)))
-    return Upstream(*upstream), kept, Names(*rest[-len(Names._fields) :])
+    return Upstream(*upstream), kept, Names(*names), Wanted(*wanted)
 
 
 def _keep(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
@@ -163,12 +175,13 @@ def _keep(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None
 
 def _walk_back(ctx: Any, *upstream: Tensor | None) -> tuple[Any, ...]:
     entering = Upstream(*upstream[:_U])
-    nothing = (None,) * (len(Names._fields) + 2)
+    nothing = (None,) * (_F + 2)
     if all(part is None for part in entering):
         return (*((None,) * _N), *nothing)
     if not find_cell(ctx.names.cell).has_c:
         entering = entering._replace(c_n=None)
-    grads = torch.ops.lrs_kernels.scan_backward(*entering, *ctx.saved_tensors, *ctx.names)
+    wanted = astuple(Wanted.by(ctx.needs_input_grad[:_N]))
+    grads = torch.ops.lrs_kernels.scan_backward(*entering, *ctx.saved_tensors, *ctx.names, *wanted)
     return (*map(_absent, grads), *nothing)
 
 

@@ -21,7 +21,8 @@ from lrs_kernels.ops.function import (
 )
 from lrs_kernels.ops.operators import run_as_operator
 from lrs_kernels.ops.surroundings import forward_mode, transformed, watched
-from lrs_kernels.passes import Backend, Inputs, Recurrence
+from lrs_kernels.passes import Backend, Entry, Inputs, Recurrence
+from lrs_kernels.projection import project
 from lrs_kernels.recurrent import Recurrent
 from lrs_kernels.reference import reference_scan
 from lrs_kernels.signature import Judgement
@@ -29,7 +30,7 @@ from lrs_kernels.signature import Judgement
 
 def run(
     judged: Judgement,
-    x_proj: Tensor,
+    entry: Entry,
     recurrent: Recurrent,
     states: States,
     resets: Tensor | None,
@@ -40,7 +41,7 @@ def run(
 
     Args:
         judged: what that has told.
-        x_proj: projected inputs, `(P, T, B, G*H)`.
+        entry: projected inputs, or a layer's input and what projects it.
         recurrent: recurrent weights.
         states: initial states, `(P, B, H)` each.
         resets: boolean, `(P, T, B)`.
@@ -58,7 +59,11 @@ def run(
         chosen = "reference" if alone else backend
     else:
         chosen = _choose(recurrence, backend, judged.device_type)
-    if torch.compiler.is_exporting():
+    exporting = torch.compiler.is_exporting()
+    if entry.w_ih is not None and (exporting or not _takes_input(chosen, judged, compiling)):
+        entry = Entry(project(*entry), None, None)
+    x_proj = entry.first
+    if exporting:
         weight = recurrent.effective()
         y, final = exported_scan(recurrence.form, x_proj, weight, states, resets, extras)
         return y, *final
@@ -71,9 +76,21 @@ def run(
         x_proj, *recurrent, states[0], states[1] if len(states) > 1 else None,
         extras.get("timespans"), resets, extras.get("bias_n"),
     )  # fmt: skip
+    if entry.w_ih is not None:
+        inputs = inputs.of_layer(entry)
     if compiling or not judged.ordinary or watched():
         return run_as_operator(recurrence, inputs, backend)
     return _run_by_hand(judged, inputs, dispatch.load(chosen))
+
+
+def _takes_input(chosen: str, judged: Judgement, compiling: bool) -> bool:
+    """Whether a backend projects a layer's input itself.
+
+    A compiler cannot ask which backend will run: the operator projects where that does not.
+    """
+    if chosen == "native":
+        return True
+    return compiling and chosen == "auto" and judged.device_type == "cpu"
 
 
 def _choose(recurrence: Recurrence, backend: str, device_type: str) -> str:

@@ -1,4 +1,4 @@
-"""Gradients of the recurrent weights: one GEMM for all time steps, then the chain to the factors.
+"""Gradients of weights, biases and a layer's input: products of dL/dz for all time steps at once.
 
 The loops over time leave dL/dz behind, so what remains does not depend on the order of the steps.
 All backends end here, but for small matrices on `native`. Letters as in `recurrent.py`.
@@ -8,22 +8,42 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from lrs_kernels.passes import Inputs, PartGrads, Recurrence
+from lrs_kernels.passes import Grads, Inputs, PartGrads, Recurrence, Wanted
+from lrs_kernels.projection import projection_grads
 from lrs_kernels.recurrent import Recurrent
 
 
-def weight_grads(recurrence: Recurrence, inputs: Inputs, states: Tensor, dz: Tensor) -> PartGrads:
+def part_grads(
+    recurrence: Recurrence, inputs: Inputs, states: Tensor, grads: Grads, wanted: Wanted
+) -> PartGrads:
     """Gradients of the stored parts.
 
     Args:
         recurrence: what was run; all of them are alike here.
         inputs: of the forward pass.
         states: what it returned, `(P, T, B, H)`.
-        dz: gradient of the recurrent part of the pre-activations, `(P, T, B, G*H)`.
+        grads: what the way back has left.
+        wanted: which of them.
 
     """
+    found = PartGrads()
+    if wanted.weights:
+        found = recurrent_grads(inputs, states, grads)
+    if inputs.x is not None and inputs.w_ih is not None and (wanted.projection or wanted.x):
+        x, w_ih, b_ih = projection_grads(grads.dz, inputs.x, inputs.w_ih, wanted)
+        found = found._replace(x=x, w_ih=w_ih, b_ih=None if inputs.b_ih is None else b_ih)
+    return found
+
+
+def recurrent_grads(inputs: Inputs, states: Tensor, grads: Grads) -> PartGrads:
+    """Those of the recurrent weights, and of the bias that stands beside them."""
+    dz = grads.dz if grads.dz_recurrent is None else grads.dz_recurrent
     effective = effective_weight_grad(dz, states, inputs.h0, inputs.resets)
-    return factor_grads(effective, inputs.recurrent)
+    dense, w1, w2 = factor_grads(effective, inputs.recurrent)
+    hidden = inputs.h0.shape[-1]
+    # The gate that joins late is the last one.
+    bias_n = None if inputs.bias_n is None else dz[..., -hidden:].sum((-3, -2))
+    return PartGrads(dense, w1, w2, bias_n)
 
 
 def effective_weight_grad(
@@ -57,7 +77,9 @@ def _add_product(total: Tensor, left: Tensor, right: Tensor) -> Tensor:
     return total.addmm_(left, right) if total.dim() == 2 else total.baddbmm_(left, right)
 
 
-def factor_grads(d_effective: Tensor, recurrent: Recurrent) -> PartGrads:
+def factor_grads(
+    d_effective: Tensor, recurrent: Recurrent
+) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
     """Carry dL/dW over to the stored parts: dense, or W1 and W2.
 
     Args:
