@@ -1,0 +1,118 @@
+"""Policies in a stack: the numbers and gradients of each alone, zeros that stay, ways back."""
+
+from __future__ import annotations
+
+import gymnasium as gym
+import pytest
+import torch
+
+from lrs_lightning.errors import ArgumentError
+from lrs_lightning.nn import PolicyConfig, build_policy, controls, cores, encoders
+from lrs_lightning.nn.population import PolicyPopulation, architecture
+
+SPACES = gym.spaces.Box(-1, 1, (5,)), gym.spaces.Box(-1, 1, (2,))
+RANKS = ((1, 0.5), (3, 0.0), (7, 0.8))
+
+
+def policies(core=cores.CfC, **options):
+    made = []
+    for rank, sparsity in RANKS:
+        config = PolicyConfig(
+            encoders.Vector(features=6),
+            core(hidden_size=8, rank=rank, sparsity=sparsity, **options),
+        )
+        policy = build_policy(config, *SPACES).double()
+        policy.encoder.set_statistics(torch.randn(5), 1 + torch.rand(5))
+        made.append(policy)
+    return made
+
+
+def loss(policy, x):
+    return policy.unroll(x)[0].square().sum()
+
+
+VARIANTS = [
+    (cores.CfC, {}),
+    (cores.CfC, {"num_layers": 2}),
+    (cores.CfC, {"gate": "frozen"}),
+    (cores.CfC, {"gate": "removed"}),
+    (cores.LSTM, {"num_layers": 2}),
+    (cores.GRU, {}),
+    (cores.RNN, {}),
+]
+
+
+@pytest.mark.parametrize(("core", "options"), VARIANTS)
+@pytest.mark.parametrize("shared", [False, True])
+def test_a_stack_equals_its_policies_and_gives_their_gradients(core, options, shared):
+    alone = policies(core, **options)
+    together = PolicyPopulation(alone)
+    x = torch.randn(2, 4, 5) if shared else torch.randn(3, 2, 4, 5)
+    x = x.double()
+    own = [x] * 3 if shared else list(x)
+    losses = together.run(loss, x, axes=[None if shared else 0])
+    expected = torch.stack([loss(policy, part) for policy, part in zip(alone, own, strict=True)])
+    torch.testing.assert_close(losses, expected, rtol=0, atol=1e-12)
+    losses.sum().backward()
+    expected.sum().backward()
+    for name, stacked in together.stacked().items():
+        for member, policy in enumerate(alone):
+            wanted = dict(policy.named_parameters())[name].grad
+            inside = tuple(slice(size) for size in wanted.shape)
+            gradient = stacked.grad[member]
+            torch.testing.assert_close(gradient[inside], wanted, rtol=0, atol=1e-12)
+            gradient[inside] = 0
+            assert not gradient.any(), f"{name}: what was filled up has a gradient"
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize(("core", "options"), VARIANTS)
+def test_the_way_there_and_back_loses_nothing(core, options, training):
+    alone = policies(core, **options)
+    together = PolicyPopulation(alone).train(training)
+    x = torch.randn(2, 4, 5, dtype=torch.float64)
+    with torch.inference_mode():
+        outputs = together.run(lambda p, x: p.unroll(x)[0], x, axes=[None])
+    for member, policy in enumerate(alone):
+        policy.train(training)
+        expected, _ = policy.unroll(x)
+        torch.testing.assert_close(outputs[member], expected, rtol=0, atol=1e-12)
+        back = build_policy(policy.config, *SPACES).double()
+        together.copy_to(back, member)
+        for key, value in policy.state_dict().items():  # a gate's mean was learned on the way
+            torch.testing.assert_close(back.state_dict()[key], value, rtol=0, atol=1e-14)
+
+
+def test_what_is_cut_in_evaluation_is_cut_in_a_stack():
+    alone = policies(control=controls.Dense())[:1]
+    options = {"hidden_size": 8, "rank": 2, "control": controls.Truncated()}
+    for _ in range(2):
+        config = PolicyConfig(encoders.Vector(features=6), cores.CfC(**options))
+        alone.append(build_policy(config, *SPACES).double())
+    assert architecture(alone[0]) != architecture(alone[1])
+    together = PolicyPopulation(alone[1:]).eval()
+    x = torch.randn(2, 4, 5, dtype=torch.float64)
+    outputs = together.run(lambda p, x: p.unroll(x)[0], x, axes=[None])
+    for one, policy in zip(outputs, alone[1:], strict=True):
+        torch.testing.assert_close(one, policy.eval().unroll(x)[0], rtol=0, atol=1e-10)
+
+
+def test_dense_and_masked_policies_make_one_stack():
+    makers = [{"control": controls.Dense()}, {"rank": None, "sparsity": 0.5}]
+    made = []
+    for options in makers:
+        core = cores.GRU(**{"hidden_size": 8, "rank": 2, **options})
+        config = PolicyConfig(encoders.Vector(features=6), core)
+        made.append(build_policy(config, *SPACES).double())
+    together = PolicyPopulation(made)
+    x = torch.randn(2, 4, 5, dtype=torch.float64)
+    outputs = together.run(lambda p, x: p.unroll(x)[0], x, axes=[None])
+    for one, policy in zip(outputs, made, strict=True):
+        torch.testing.assert_close(one, policy.unroll(x)[0], rtol=0, atol=1e-12)
+
+
+def test_what_does_not_belong_together_is_refused():
+    with pytest.raises(ArgumentError, match="one architecture"):
+        PolicyPopulation([policies()[0], policies(cores.LSTM)[0]])
+    with pytest.raises(ArgumentError, match="one architecture"):
+        PolicyPopulation([])
