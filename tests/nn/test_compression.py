@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+
 import pytest
 import torch
 from torch.func import functional_call
@@ -82,3 +85,12 @@ def test_an_unchanged_weight_is_decomposed_once(monkeypatch):
     for _ in range(5):
         layer(torch.randn(1, 2, 3))
     assert len(calls) == 1
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda c: pickle.loads(pickle.dumps(c))])
+def test_a_copy_takes_no_result_along(copied):
+    layer = LRSCfC(3, 8, eval_rank=2).eval()
+    layer(torch.randn(1, 2, 3))
+    other = copied(layer.compression)
+    assert layer.compression._kept and other._kept == {}
+    assert vars(other) == vars(layer.compression) | {"_kept": {}}

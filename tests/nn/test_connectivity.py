@@ -195,6 +195,20 @@ def test_a_mask_of_another_sparsity_is_refused():
         LRSCfC(3, 6, sparsity=0.3, share_mask=bool(seed % 2)).load_state_dict(other.state_dict())
 
 
+@pytest.mark.parametrize("share_mask", [False, True])
+@pytest.mark.parametrize("sparsity", [0.1, 0.5, 0.95])
+def test_a_mask_may_be_six_deviations_off_and_no_more(sparsity, share_mask):
+    wiring = Connectivity(rows=20, columns=10, gates=3, sparsity=sparsity, share_mask=share_mask)
+    drawn = 200 if share_mask else 600
+    reach = 6 * (drawn * sparsity * (1 - sparsity)) ** 0.5 + 1
+    for zeros in range(0, drawn + 1, 2):
+        mask = torch.ones(drawn)
+        mask[:zeros] = 0
+        mask = mask.expand(3, -1) if share_mask else mask
+        told = wiring.disagrees(mask.reshape(3, 20, 10))
+        assert (told is None) == (abs(zeros - sparsity * drawn) <= reach), zeros
+
+
 @pytest.mark.parametrize("init", ["orthogonal", "glorot", "uniform"])
 @pytest.mark.parametrize("hidden", [16, 129, 256])
 def test_initial_weights_are_the_same_on_any_number_of_threads(init, hidden):

@@ -161,6 +161,13 @@ def test_every_kind_is_exact_and_stays_so_in_training(kind, mode):
             optimizer.step()
 
 
+@pytest.mark.parametrize("kind", [name for name, _ in kinds()])
+def test_sizes_are_those_of_inputs_and_outputs(kind):
+    ours = from_ncps(build(kind, "default"))
+    x = torch.randn(3, 6, ours.input_size, dtype=torch.float64)
+    assert ours(x)[0].shape[-1] == ours.output_size
+
+
 @pytest.mark.parametrize("kind", ["backbone", "mixed", "auto", "auto-mixed", "last"])
 def test_every_kind_takes_time_spans_one_sequence_and_time_first(kind):
     theirs = build(kind, "default", batch_first=False)

@@ -58,7 +58,7 @@ def _profile(parts: list[Array], thresholds: Array) -> tuple[Array, Array, Array
         return estimates.performance_profile(values, thresholds, weights)
 
     low, high = percentile_interval(replicate(pooled, sizes, profile, RESAMPLES), sizes)
-    return profile(pooled, np.ones(pooled.size)), np.clip(low, 0, 1), np.clip(high, 0, 1)
+    return profile(pooled, np.ones(pooled.size)), np.maximum(low, 0), np.minimum(high, 1)
 
 
 def _thresholds(values: Array, normalized: bool) -> Array:

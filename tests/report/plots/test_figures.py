@@ -136,6 +136,13 @@ def test_profiles_are_the_shares_above(references: dict[str, float] | None) -> N
         assert np.ptp(inside[:, 1]) == pytest.approx(1)
 
 
+def test_a_band_of_few_episodes_stays_between_nothing_and_all() -> None:
+    played = Returns.from_rows(rows({"clean": 5.0, "mass@1": 3.0}, episodes=3))
+    (band,) = plots.profiles(played, {}).axes[0].collections
+    ends = band.get_paths()[0].vertices[:, 1]
+    assert (ends.min(), ends.max()) == (0, 1)
+
+
 def test_of_the_clean_world_alone_the_profile_is_of_that() -> None:
     played = Returns.from_rows(rows({"clean": 5.0}, spread=1.0))
     (line,) = plots.profiles(played, {}).axes[0].lines
