@@ -53,6 +53,7 @@ def play(folder):
 
 
 @pytest.mark.long
+@pytest.mark.timeout(1800)  # on a busy machine
 def test_two_fits_at_once_with_nothing_in_any_cache(tmp_path):
     """One collects, one library is published, and each has a run of its own."""
     (tmp_path / "suite.yaml").write_text("- clean\n")
@@ -70,7 +71,7 @@ def test_two_fits_at_once_with_nothing_in_any_cache(tmp_path):
         )
         for _ in range(2)
     ]
-    said = [process.communicate(timeout=250) for process in running]
+    said = [process.communicate(timeout=1500) for process in running]
     assert [process.returncode for process in running] == [0, 0], said
     assert sum(out.count("collecting 2 episodes") for out, _ in said) == 1
     runs = sorted((tmp_path / "runs" / "HalfCheetah-v5").iterdir())
