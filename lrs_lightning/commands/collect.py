@@ -48,7 +48,7 @@ def collect(
     store = collect_store(env, out, expert, episodes, noise, seed, on_episode=show)
     manifest = store.manifest
     mean = sum(manifest["returns"]) / len(store)
-    size = sum(f.stat().st_size for f in store.folder.iterdir()) / 1e6
+    size = store.bytes_on_disk / 1e6
     print(
         f"{len(store)} episodes, {manifest['steps']} steps, mean return {mean:.1f} "
         f"with noise {manifest['noise'][0]:g} to {manifest['noise'][-1]:g}: "

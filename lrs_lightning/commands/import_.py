@@ -44,7 +44,7 @@ def import_(
             print(f"\r{done} episodes", end="", file=sys.stderr, flush=True)
 
     store = import_demonstrations(source, out, format, env, _options(option), show)
-    size = sum(f.stat().st_size for f in store.folder.iterdir()) / 1e6
+    size = store.bytes_on_disk / 1e6
     print(
         f"{len(store)} episodes of {store.task.env}, {store.manifest['steps']} steps: "
         f"{store.folder} ({size:.1f} MB)"

@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -123,6 +124,15 @@ class DemonstrationStore:
                     f"{file.path}, episode {number}: {name} have {steps} steps and the manifest "
                     f"says {length}: collect the demonstrations anew"
                 )
+
+    @property
+    def bytes_on_disk(self) -> int:
+        """Of its folder, as far as no later writer has replaced what was there."""
+        total = 0
+        for file in self.folder.iterdir():
+            with suppress(FileNotFoundError):
+                total += file.stat().st_size
+        return total
 
     def __iter__(self) -> Iterator[Demonstration]:
         return (self[i] for i in range(len(self)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import gymnasium as gym
@@ -49,6 +50,17 @@ class Constant:
         if self.calls is not None:
             self.calls.append(len(observations))
         return np.full((len(observations), 1), self.action, np.float32), None
+
+
+class Slow(Constant):
+    """One that takes its time, so that others come while it plays."""
+
+    def __init__(self) -> None:
+        super().__init__(1.0)
+
+    def step(self, *arguments: Any) -> tuple[Any, None]:
+        time.sleep(0.02)
+        return super().step(*arguments)
 
 
 def register() -> None:

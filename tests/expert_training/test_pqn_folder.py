@@ -194,3 +194,11 @@ def test_what_lacks_a_part_is_no_checkpoint(tmp_path: Path) -> None:
         torch.save(content, tmp_path / CHECKPOINT)
         with pytest.raises(DataError, match=told):
             read_checkpoint(tmp_path / CHECKPOINT)
+
+
+@pytest.mark.parametrize("row", ["3x,12,1,1,1,1,1", "\\x00", "", "seven"])
+def test_a_damaged_curve_is_named(tmp_path, row):
+    path = tmp_path / CURVE
+    path.write_text(f"decisions,frames\n{row}\n" if row else "other,columns\n1,2\n")
+    with pytest.raises(DataError, match=r"curve.csv is damaged .*: delete it"):
+        pqn_run._rows_until(path, 100)

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
+import signal
 import sys
 from dataclasses import asdict
 from types import SimpleNamespace
@@ -15,6 +17,7 @@ from lrs_lightning.expert_training import sac
 from lrs_lightning.expert_training.sac import EXPERT, actor_layers
 from lrs_lightning.expert_training.sac_config import SACConfig
 from lrs_lightning.experts import load_expert
+from lrs_lightning.stopping import Interrupted
 
 
 def actor(outputs=6):
@@ -121,9 +124,36 @@ def test_by_default_seed_0_and_twenty_episodes(seen):
 def test_an_expert_that_is_there_is_not_overwritten(seen):
     seen["folder"].mkdir()
     (seen["folder"] / EXPERT).write_bytes(b"mine")
-    with pytest.raises(ArgumentError, match="exists: choose another folder with --out"):
+    with pytest.raises(ArgumentError, match="exists, and this training cannot go on from it"):
         sac.train_sac("HalfCheetah-v5", seen["folder"], SACConfig(steps=10))
     assert (seen["folder"] / EXPERT).read_bytes() == b"mine" and "model" not in seen
+
+
+@pytest.mark.parametrize(
+    ("steps", "told"),
+    [(10, "nothing is saved, the same command begins anew"), (80_000, "the actor of 50,000 steps")],
+)
+def test_a_signal_is_told_what_is_left(seen, monkeypatch, steps, told):
+    learn = Library.learn
+
+    def cut(self, count, **options):
+        if count < 50_000:
+            raise Interrupted(signal.SIGTERM)
+        learn(self, count, **options)
+
+    monkeypatch.setattr(Library, "learn", cut)
+    with pytest.raises(Interrupted, match=told):
+        sac.train_sac("HalfCheetah-v5", seen["folder"], SACConfig(steps=steps))
+    assert not (seen["folder"] / EXPERT).with_suffix(".json").exists()
+
+
+def test_a_full_disk_of_the_librarys_events_is_named(seen, monkeypatch):
+    def full(self, *_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Library, "learn", full)
+    with pytest.raises(DataError, match=f"cannot write {seen['folder']} .No space left on device"):
+        sac.train_sac("HalfCheetah-v5", seen["folder"], SACConfig(steps=10))
 
 
 def test_a_task_of_another_kind_is_told(seen):

@@ -99,7 +99,7 @@ class Refusals:
 def refusing(folder: Path, first: int, number: int = errno.ENOSPC) -> Iterator[Refusals]:
     """Refuse in this block, as `Refusals` says."""
     refusals = Refusals(folder, first, number)
-    names = ["fsync", "replace", "rename", "mkdir", "chmod", "write"]
+    names = ["fsync", "replace", "rename", "mkdir", "chmod", "write", "pwrite"]
     opened, written, io_open = os.open, Path.write_bytes, io.open
     with pytest.MonkeyPatch.context() as patch:
         for name in names:

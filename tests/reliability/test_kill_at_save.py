@@ -34,7 +34,7 @@ def kill(folder: Path, temporary: str, kills: int) -> dict:
 
 
 @pytest.mark.parametrize(
-    "kills", [pytest.param(40, id="40"), pytest.param(200, id="200", marks=pytest.mark.long)]
+    "kills", [pytest.param(20, id="20"), pytest.param(200, id="200", marks=pytest.mark.long)]
 )
 @pytest.mark.parametrize("elsewhere", [False, True], ids=["beside", "TMPDIR-elsewhere"])
 def test_a_run_can_be_loaded_after_every_kill(tmp_path, kills, elsewhere):

@@ -101,7 +101,7 @@ def assert_cut_and_same(folder: Path, result: dict, name: str) -> int:
 def cut_runs(tmp_path_factory, fit_words):
     folder = tmp_path_factory.mktemp("cut")
     words = [*fit_words, *DROPOUT]
-    return folder, run_chains(folder, words, {"SIGKILL": 2, "SIGTERM": 1, "SIGINT": 1}, 1)
+    return folder, run_chains(folder, words, {"SIGKILL": 1, "SIGTERM": 1, "SIGINT": 1}, 1)
 
 
 @pytest.mark.parametrize("name", CODES)
