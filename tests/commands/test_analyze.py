@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from glob import glob
 from pathlib import Path
 
 import gymnasium as gym
@@ -11,15 +13,19 @@ import pytest
 import torch
 from matplotlib.figure import Figure
 
-from lrs_lightning.checkpoints import write_checkpoint
+from lrs_lightning.analysis import table
+from lrs_lightning.checkpoints import read_checkpoint, write_checkpoint
 from lrs_lightning.cli import main
 from lrs_lightning.commands import analyze_runs
+from lrs_lightning.commands.analyze_paths import distinct, run_folders
 from lrs_lightning.data import Task
+from lrs_lightning.envs import describe
 from lrs_lightning.nn import PolicyConfig
 from lrs_lightning.statistics import Summary
 from lrs_lightning.statistics.condition_summary import ConditionSummary
 from lrs_lightning.statistics.endings import endings
 from lrs_lightning.training import ImitationModule
+from tests.reading import ROOT, commands
 
 ENV_ID = "tests/Drift-v0"
 SMALL = ["--episodes", "2", "--steps", "60", "--burn_in", "5", "--threads", "1"]
@@ -51,14 +57,15 @@ def here(tmp_path, monkeypatch):
     return tmp_path
 
 
-def trained(folder, core="cfc", seed=0, initial=True, **sizes):
+def trained(folder, core="cfc", seed=0, initial=True, env_id=ENV_ID, **sizes):
     """A run folder with the checkpoints that `fit` leaves."""
     prior = {} if core == "mlp" else {"rank": 3}
     config = PolicyConfig.from_dict(
         {"core": {"name": core, "hidden_size": 6, **prior, **sizes}, "init_seed": seed}
     )
     module = ImitationModule(config)
-    task = Task.of(ENV_ID, Drift.observation_space, Drift.action_space)
+    info = describe(env_id)
+    task = Task.of(env_id, info.observation_space, info.action_space)
     module.build(task)
 
     def write(name, step):
@@ -139,7 +146,9 @@ def test_one_gate_at_a_time_reads_clean_sensors(here, capsys, undrawn):
 
 
 def test_several_runs_are_compared(here, capsys, random_expert, undrawn):
-    runs = [trained(here / f"run-{seed}", seed=seed) for seed in range(6)]
+    """A folder of runs, one of which was never evaluated."""
+    runs = [trained(here / "runs" / f"version_{seed}", seed=seed) for seed in range(6)]
+    trained(here / "runs" / "version_6", "rnn")
     for seed, run in enumerate(runs):
         conditions = [
             {
@@ -158,9 +167,13 @@ def test_several_runs_are_compared(here, capsys, random_expert, undrawn):
             for name, value in (("clean", 0.5 + 0.1 * seed), ("sensor_noise@2", 0.3 * seed % 0.7))
         ]
         Summary(ENV_ID, {"name": "policy"}, {}, conditions).write(run)
-    words = [*map(str, runs), "--trajectory", "common", "--out", "comparison", *SMALL]
-    assert main(["analyze", *words]) == 0
+    words = ["--trajectory", "common", "--out", "comparison", *SMALL]
+    assert main(["analyze", "runs", *words]) == 0
     shown = capsys.readouterr().out
+    assert (
+        "left out of proxies and robustness: runs/version_6 has no summary.json: play it" in shown
+    )
+    assert "The largest exponent on common trajectories, clean is" in shown
     assert "proxies: Over 6 runs, " in shown and "comparison, common, clean: comparison" in shown
     table = (here / "comparison" / "analysis.csv").read_text()
     assert '"rank correlation, partial"' in table
@@ -199,3 +212,63 @@ def test_theory_is_drawn_by_one_command(here, capsys, undrawn):
     assert capsys.readouterr().out.count("points") == 4
     assert main(["analyze", "--theory", "--draws", "1"]) == 2
     assert "draws is 1" in capsys.readouterr().err
+
+
+def test_a_folder_of_runs_stands_for_them_in_the_order_of_their_numbers(here):
+    for name in ("version_2", "version_10", "version_1"):
+        (here / "runs" / name / "checkpoints").mkdir(parents=True)
+    (here / "runs" / "analysis").mkdir()
+    expected = [f"runs/version_{number}" for number in (1, 2, 10)]
+    assert run_folders(["runs", "runs/version_2"]) == [*expected, "runs/version_2"]
+    assert run_folders(["gone", "gone.ckpt"]) == ["gone", "gone.ckpt"]
+
+
+def test_names_of_runs_differ(here):
+    for run in ("a/version_0", "a/version_1", "b/version_0"):
+        (here / run / "checkpoints").mkdir(parents=True)
+    assert distinct([Path("a/version_0"), Path("a/version_1")]) == ["version_0", "version_1"]
+    several = [Path("a/version_0"), Path("b/version_0"), Path("b/version_0/checkpoints/last.ckpt")]
+    assert distinct(several) == ["a/version_0", "b/version_0", "b/version_0-2"]
+
+
+def test_weights_that_are_no_numbers_are_one_sentence(here, capsys):
+    run = trained(here / "run")
+    state = read_checkpoint(run / "checkpoints" / "last.ckpt")
+    next(v for k, v in state["state_dict"].items() if "core" in k).fill_(torch.nan)
+    write_checkpoint(state, run / "checkpoints" / "last.ckpt")
+    assert main(["analyze", str(run), *SMALL]) == 2
+    told = capsys.readouterr().err.strip()
+    assert "are not finite: training diverged" in told and "\n" not in told
+
+
+PAGE = ROOT / "docs" / "analysis.md"
+TINY = ["--episodes", "1", "--steps", "60", "--burn_in", "5", "--threads", "1"]
+TINY_PLANE = ["--hidden_size", "6", "--draws", "2", "--jacobian_draws", "2"]
+
+
+@pytest.mark.long
+def test_the_commands_of_the_page_run(here, undrawn):
+    """In small: tests/test_docs.py knows that they are understood."""
+    for number in range(2):
+        trained(here / f"runs/HalfCheetah-v5/version_{number}", env_id="HalfCheetah-v5")
+    shown = [c.words for c in commands() if c.where == "docs/analysis.md"]
+    asked = [w for w in shown if w[0] in ("analyze", "evaluate") and len(w) > 1 and "RUN" not in w]
+    assert len(asked) >= 5
+    for verb, *words in asked:
+        spread = [path for word in words for path in (sorted(glob(word)) or [word])]
+        small = {"evaluate": ["--episodes", "1"], "theory": TINY_PLANE}.get(
+            verb if verb == "evaluate" else words[0], TINY
+        )
+        assert main([verb, *spread, *small]) == 0, (verb, words)
+
+
+@pytest.mark.slow
+def test_the_programs_of_the_page_run(here, undrawn):
+    row = table.row(quantity="memory span of the action", value=3.0)
+    table.write_table(here / "runs" / "HalfCheetah-v5" / "version_0" / "analysis", [row])
+    space: dict = {}
+    for block in re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL):
+        exec(compile(block, str(PAGE), "exec"), space)  # one program, from block to block
+    assert [one["value"] for one in space["rows"]] == ["3.0"]
+    assert set(space["found"].scenes) == {"own, clean", "common, clean"}
+    assert (here / "runs" / "mine" / "analysis" / "analysis.csv").is_file()

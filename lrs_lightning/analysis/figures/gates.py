@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from lrs_lightning.analysis.cells import Cell
-from lrs_lightning.analysis.figures.picture import Picture, label, listed, picture
+from lrs_lightning.analysis.figures.picture import Picture, episodes, label, listed, picture
 from lrs_lightning.analysis.gates import GateShift
 from lrs_lightning.analysis.scene import Scene
 from lrs_lightning.report.plots import style
@@ -37,7 +37,7 @@ def gates(scene: Scene, cell: Cell) -> Picture | None:
     effects = [f"{name} {found.held_ratio(name):.2f}" for name in found.names]
     caption = (
         f"{scene.condition} on {scene.kind} trajectories, the same {len(found.moved):,} states of "
-        f"{scene.episodes} episodes read with clean and shifted sensors: {which} moves by "
+        f"{episodes({scene.label: scene})} read with clean and shifted sensors: {which} moves by "
         f"{float(found.moved[:, found.names.index(which)].mean()):.3f} on average{share}; holding "
         f"one gate at its clean value leaves this share of the action's movement: "
         f"{listed(effects)} (points: means of {_BINS} groups of equal size)."
