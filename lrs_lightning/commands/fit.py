@@ -15,6 +15,7 @@ from lrs_lightning.options.menu import HELP
 
 _PAGE = re.compile(r"--(?:.*\.)?(?:help|print_config)(?:=.*)?")
 """Words after which the parser prints a page and exits."""
+STOPPED = 3  # exit code where members of a population stopped and the others went on
 _ABOUT = {
     "fit": "Train on demonstrations (collected on first use), then test in closed loop.",
     "validate": "Loss on the held-out episodes, and the closed-loop return in the clean world.",
@@ -44,7 +45,7 @@ def main(verb: str, arguments: list[str]) -> int:
     from lrs_lightning.training.trainer_cli import TrainerCLI
 
     try:
-        TrainerCLI([verb, *words])
+        stopped = TrainerCLI([verb, *words]).stopped
     except LrsError:
         raise
     except SIGTERMException:  # Lightning's own, which carries no code: a run of several processes
@@ -60,7 +61,10 @@ def main(verb: str, arguments: list[str]) -> int:
         raise DataError(
             f"cannot write{where} ({error.strerror or error}): the last whole checkpoint is kept"
         ) from error
-    return 0
+    for name, why in stopped.items():
+        print(f"error: member {name} stopped at {why}; its last good weights are kept",
+              file=sys.stderr)  # fmt: skip
+    return STOPPED if stopped else 0
 
 
 def _quieten() -> None:
