@@ -7,6 +7,7 @@ import os
 import re
 import sys
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 
 from jsonargparse import set_parsing_settings
@@ -15,6 +16,7 @@ from lrs_lightning.options.menu import HELP
 
 _PAGE = re.compile(r"--(?:.*\.)?(?:help|print_config)(?:=.*)?")
 """Words after which the parser prints a page and exits."""
+STOPPED = 3  # exit code where members of a population stopped and the others went on
 _ABOUT = {
     "fit": "Train on demonstrations (collected on first use), then test in closed loop.",
     "validate": "Loss on the held-out episodes, and the closed-loop return in the clean world.",
@@ -45,7 +47,7 @@ def main(verb: str, arguments: list[str]) -> int:
     from lrs_lightning.training.trainer_cli import TrainerCLI
 
     try:
-        TrainerCLI([verb, *words])
+        stopped = TrainerCLI([verb, *words]).stopped
     except LrsError:
         raise
     except SIGTERMException:  # Lightning's own, which carries no code: a run of several processes
@@ -60,7 +62,15 @@ def main(verb: str, arguments: list[str]) -> int:
         if error.filename:
             raise cannot_write(error.filename, error) from error
         raise DataError(f"cannot read or write ({error.strerror or error})") from error
-    return 0
+    return _tell_of_stopped(stopped)
+
+
+def _tell_of_stopped(members: Mapping[str, str]) -> int:
+    """A sentence for each member of a population that did not get to the end; the exit code."""
+    for name, why in members.items():
+        told = f"error: member {name} stopped at {why}; its last good weights are kept"
+        print(told, file=sys.stderr)
+    return STOPPED if members else 0
 
 
 def _quieten() -> None:

@@ -62,7 +62,16 @@ class LayerScans(LayerParameters):
         options = {"mask": mask, "timespans": timespans, "resets": resets}
         if self._projects_plainly(valid):
             given = {**self.extras(layer), **options}
-            return run_layer(self.cell, x, self.input_part(layer), weight, state, self.variant, self.backend, given)
+            return run_layer(
+                self.cell,
+                x,
+                self.input_part(layer),
+                weight,
+                state,
+                self.variant,
+                self.backend,
+                given,
+            )
         x_proj = self.hold(self.project_input(x, layer), valid)
         return self.run_cell(x_proj, weight, state, layer, **options)
 

@@ -271,6 +271,11 @@ def merge_results(paths: Iterable[str | Path], out: str | Path) -> list[Row]:
     return list(lines.values())
 
 
+def rewrite_results(path: str | Path, rows: Iterable[Row]) -> Path:
+    """Write rows in place of whatever the file has, whole or not at all."""
+    return write_whole(path, b"".join(map(_line, rows)))
+
+
 def _line(row: Row) -> bytes:
     marked = {**row, CHECKSUM: _checksum(row)}
     return json.dumps(marked, allow_nan=False).encode() + b"\n"

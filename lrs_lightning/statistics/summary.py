@@ -87,6 +87,10 @@ class Summary:
         alone = replace(self, others=[], differences=[], methods=[], method_differences=[])
         return [alone, *self.others]
 
+    def named(self, name: str) -> Summary:
+        """The same of a policy that is called otherwise."""
+        return replace(self, policy={**self.policy, "name": name})
+
     @property
     def failed(self) -> int:
         """Episodes that ended in an error."""

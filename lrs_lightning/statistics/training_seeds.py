@@ -65,11 +65,11 @@ def training_facts(folder: str | Path | None) -> dict[str, Any]:
 
 
 def with_own_seeds(facts: Mapping[str, Any], about: Mapping[str, Any]) -> dict[str, Any]:
-    """What is said of a policy and of its run, as one; members of a population have own seeds."""
+    """What is said of a policy and of its run, as one; members of a population have own facts."""
     own = {"mask": about.get("mask_seed"), "initialisation": about.get("init_seed")}
     seeds = {name: seed for name, seed in own.items() if type(seed) is int}
-    both = {**about, **facts}
-    return {**both, "seeds": {**facts["seeds"], **seeds}} if "seeds" in facts else both
+    both = {**facts, **about}
+    return {**both, "seeds": {**both["seeds"], **seeds}} if "seeds" in both else both
 
 
 def seeds_of(policy: Mapping[str, Any]) -> dict[str, int]:

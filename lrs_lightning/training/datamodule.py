@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
+import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader
 
@@ -106,6 +108,11 @@ class ExpertTrajectories(pl.LightningDataModule):
         return DemonstrationStore(self.folder, self.env)
 
     @property
+    def stores(self) -> list[DemonstrationStore]:
+        """All stores that are learned from: this one."""
+        return [self.store]
+
+    @property
     def demonstrator(self) -> str:
         """Who demonstrated: `"shipped"`, the path of an expert, or a name that nobody can load."""
         return str(self.store.manifest.get("expert", ""))
@@ -140,11 +147,14 @@ class ExpertTrajectories(pl.LightningDataModule):
         return FrameWindows(episodes, self.window, self.burn_in, stack, self.task.time_unit)
 
     @cached_property
-    def _train_batches(self) -> RandomBatches:
+    def _starts(self) -> NDArray[np.int64]:
         windows = self._train
-        starts = oversample(windows.window_starts, windows.episode_starts, self.start_share)
+        return oversample(windows.window_starts, windows.episode_starts, self.start_share)
+
+    def _train_batches(self, seed: int | None = None) -> RandomBatches:
+        seed = self.seed if seed is None else seed
         return RandomBatches(
-            starts, self.batch_size, self.batches, self.seed, self._batches_trained
+            self._starts, self.batch_size, self.batches, seed, self._batches_trained
         )
 
     @cached_property
@@ -154,7 +164,7 @@ class ExpertTrajectories(pl.LightningDataModule):
     def train_dataloader(self) -> Loader:
         """Random windows; an epoch is `batches` batches."""
         # A batch is one gather from memory: worker processes would only copy it once more.
-        return DataLoader(self._train, sampler=self._train_batches, batch_size=None)
+        return DataLoader(self._train, sampler=self._train_batches(), batch_size=None)
 
     def _batches_trained(self) -> int:
         """By all processes together, which share the batches out."""
@@ -169,11 +179,33 @@ class ExpertTrajectories(pl.LightningDataModule):
     test_dataloader = val_dataloader
     predict_dataloader = val_dataloader
 
-    def train_batch(self, number: int) -> WindowBatch:
-        """A batch of the training, counted from 0 over all epochs, once more."""
-        return self._train[self._train_batches.batch(number)]
+    def train_batch(self, number: int, seed: int | None = None) -> WindowBatch:
+        """A batch of the training, counted from 0 over all epochs, once more.
 
-    def place(self, batch: int, window: int, step: int, held_out: bool = False) -> str:
+        Args:
+            number: of the batch.
+            seed: of the order of the windows, where it is another than that of these data.
+        """
+        return self._train[self._train_batches(seed).batch(number)]
+
+    def held_out_batch(self, number: int) -> WindowBatch | None:
+        """A batch of the validation, counted from 0; None past the last one."""
+        batches = self._val_batches
+        return self._val[batches.batch(number)] if number < len(batches) else None
+
+    @property
+    def held_out_batches(self) -> int:
+        """How many batches a validation has."""
+        return len(self._val_batches)
+
+    def place(
+        self,
+        batch: int,
+        window: int,
+        step: int,
+        held_out: bool = False,
+        seed: int | None = None,
+    ) -> str:
         """Where a step of a batch comes from: file, episode and step.
 
         Args:
@@ -181,9 +213,10 @@ class ExpertTrajectories(pl.LightningDataModule):
             window: which of the windows of the batch.
             step: which step of the window.
             held_out: whether it is a batch of the validation.
+            seed: of the order of the windows, where it is another than that of these data.
         """
         windows = self._val if held_out else self._train
-        batches = self._val_batches if held_out else self._train_batches
+        batches = self._val_batches if held_out else self._train_batches(seed)
         episode, at = windows.index.locate(int(batches.batch(batch)[window]), step)
         numbers = split_numbers(self.store, self.val_fraction)[held_out]
         return f"{self.store.place(numbers[episode])}, step {at}"

@@ -48,8 +48,14 @@ def policy_of(checkpoint: dict[str, Any], file: Path) -> TrainedPolicy:
 
     Raises:
         DataError: it is no checkpoint of ours.
-        ArgumentError: it names a core, an encoder or a control that nobody has registered.
+        ArgumentError: it is of a whole population, or names a core, an encoder or a control that
+            nobody has registered.
     """
+    if "population" in checkpoint:
+        raise ArgumentError(
+            f"{file} is of a whole population: give the folder of one of its members, "
+            f"{file.parent.parent / 'members'}/NAME"
+        )
     try:
         hyper_parameters, task = checkpoint["hyper_parameters"], Task.from_dict(checkpoint["task"])
         config = read_config(hyper_parameters["policy"])

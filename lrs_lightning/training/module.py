@@ -24,6 +24,7 @@ from lrs_lightning.rollout import Policy
 from lrs_lightning.shifts import ShiftContext
 from lrs_lightning.training.callbacks.finite_guard import FiniteGuard
 from lrs_lightning.training.losses import imitation_loss
+from lrs_lightning.training.means import WeightedMeans
 from lrs_lightning.training.playable import as_played, context_of
 
 _DEFAULT_POLICY = PolicyConfig()
@@ -65,7 +66,7 @@ class ImitationModule(pl.LightningModule):
         self.policy: RecurrentPolicy | None = None
         # What is not finite must be seen (`FiniteGuard`), and by default a mean leaves it out.
         self.train_loss = MeanMetric(nan_strategy="disable")
-        self.val_loss = MeanMetric(nan_strategy="disable")
+        self.val_loss = WeightedMeans()
         self.agreement: Metric | None = None
 
     def build(self, task: Task) -> RecurrentPolicy:
@@ -103,14 +104,7 @@ class ImitationModule(pl.LightningModule):
 
     def on_train_start(self) -> None:
         """Refuse to go on with another number of updates than the cycle was made for."""
-        scheduler: Any = self.lr_schedulers()
-        wanted = int(self.trainer.estimated_stepping_batches)
-        if scheduler.total_steps != wanted:
-            raise ArgumentError(
-                f"the checkpoint was made for {scheduler.total_steps} updates and max_steps is now "
-                f"{wanted}: one cycle of the learning rate cannot be stretched; give "
-                f"--trainer.max_steps={scheduler.total_steps}, or train anew"
-            )
+        refuse_stretching(self)
 
     def training_step(self, batch: WindowBatch, batch_idx: int) -> Tensor:
         """Loss of a batch of windows."""
@@ -198,16 +192,8 @@ class ImitationModule(pl.LightningModule):
             lr=self.hparams["lr"],
             fused=True,
         )
-        scheduler = torch.optim.lr_scheduler.OneCycleLR(
-            optimizer,
-            max_lr=self.hparams["lr"],
-            total_steps=int(self.trainer.estimated_stepping_batches),
-            pct_start=self.hparams["warmup"],
-        )
-        return {
-            "optimizer": optimizer,
-            "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
-        }
+        updates = int(self.trainer.estimated_stepping_batches)
+        return one_cycle(optimizer, updates, self.hparams["warmup"])
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add the description of the task."""
@@ -237,3 +223,34 @@ class ImitationModule(pl.LightningModule):
         if self.policy is None:
             raise RuntimeError("the policy is built in setup(): run it through a Trainer")
         return self.policy
+
+
+def one_cycle(optimizer: torch.optim.Optimizer, updates: int, warmup: float) -> dict[str, Any]:
+    """What `configure_optimizers` returns: one cycle of the learning rate of each group.
+
+    Args:
+        optimizer: whose rates are the peaks.
+        updates: length of the cycle.
+        warmup: share of the updates until the peak.
+    """
+    peaks = [group["lr"] for group in optimizer.param_groups]
+    scheduler = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, max_lr=peaks, total_steps=updates, pct_start=warmup
+    )
+    return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+
+def refuse_stretching(module: pl.LightningModule) -> None:
+    """Refuse to go on with another number of updates than the cycle was made for.
+
+    Raises:
+        ArgumentError: the checkpoint was made for another number.
+    """
+    scheduler: Any = module.lr_schedulers()
+    wanted = int(module.trainer.estimated_stepping_batches)
+    if scheduler.total_steps != wanted:
+        raise ArgumentError(
+            f"the checkpoint was made for {scheduler.total_steps} updates and max_steps is now "
+            f"{wanted}: one cycle of the learning rate cannot be stretched; give "
+            f"--trainer.max_steps={scheduler.total_steps}, or train anew"
+        )

@@ -20,9 +20,10 @@ def recipe(trainer: pl.Trainer) -> dict[str, Any]:
     data = trainer.datamodule  # type: ignore[attr-defined]
     options = {f"data.{name}": getattr(data, name) for name in _DATA if hasattr(data, name)}
     options |= {f"trainer.{name}": getattr(trainer, name) for name in _TRAINER}
-    store = getattr(data, "store", None)
-    if store is not None:
-        options[_STORE] = " ".join(part.sha256 for part in parts_of(store.manifest))
+    stores = getattr(data, "stores", None)  # of a population there may be several
+    if stores:
+        parts = [part for store in stores for part in parts_of(store.manifest)]
+        options[_STORE] = " ".join(part.sha256 for part in parts)
     return {k: v if v is None or isinstance(v, int | float) else str(v) for k, v in options.items()}
 
 

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import yaml
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.callbacks import ProgressBar
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
@@ -28,6 +29,9 @@ from lrs_lightning.training.fit_loop import FitLoop
 from lrs_lightning.training.loading import policy_of
 from lrs_lightning.training.module import ImitationModule
 from lrs_lightning.training.policy_arguments import about_choice, old_key, with_classes
+from lrs_lightning.training.population.assembly import Assembly, assemble, declared_in
+from lrs_lightning.training.population.module import KEY as POPULATION
+from lrs_lightning.training.population.section import Population
 from lrs_lightning.training.run_folder import folder_of, own_folder
 
 
@@ -57,6 +61,7 @@ class TrainerCLI(LightningCLI):
 
     def __init__(self, arguments: list[str]) -> None:
         self._verb = arguments[0]
+        self.population: Assembly | None = None
         super().__init__(
             ImitationModule,
             ExpertTrajectories,
@@ -91,6 +96,12 @@ class TrainerCLI(LightningCLI):
         parser.add_argument(
             "--quiet", action="store_true", help="show no progress, only what came out"
         )
+        parser.add_argument(
+            "--population",
+            type=Population | None,
+            default=None,
+            help="members that are trained side by side instead of one policy: docs/populations.md",
+        )
         parser.add_lightning_class_args(Checkpoints, "checkpoint")
         parser.add_lightning_class_args(FiniteGuard, "guard")
         parser.add_lightning_class_args(ShiftedEvaluation, "evaluation")
@@ -119,6 +130,17 @@ class TrainerCLI(LightningCLI):
         if settings is not None and getattr(settings, "name", "") is None:
             settings.name = _run_name(config)
 
+    @property
+    def stopped(self) -> dict[str, str]:
+        """Members of a population that have stopped, and why."""
+        return {} if self.population is None else self.population.module.guard.stopped
+
+    def instantiate_classes(self) -> None:
+        """Lightning's parts, with those of a population in place of a single policy's."""
+        super().instantiate_classes()
+        if self.population is not None:
+            self.model, self.datamodule = self.population.module, self.population.data
+
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Lightning's trainer with our files and a loop that ends what it began."""
         settings = self._get(self.config_init, "trainer")
@@ -138,6 +160,11 @@ class TrainerCLI(LightningCLI):
             isinstance(callback, ProgressBar) for callback in given
         ):
             callbacks = [*callbacks, RunProgress()]
+        run = self.config[self.subcommand]
+        if self.subcommand == "fit" and run.population is not None:
+            plain = yaml.safe_load(self._parser("fit").dump(run, skip_none=False))
+            self.population = assemble(plain, self.model, callbacks)
+            callbacks = self.population.callbacks
         return super()._instantiate_trainer(config, [*callbacks, Predictions()])
 
     def _parse_ckpt_path(self) -> None:
@@ -152,12 +179,18 @@ class TrainerCLI(LightningCLI):
             if verb == "fit":
                 config.trainer.logger.init_args.version = path.parent.parent.name
         checkpoint, file = load_checkpoint(path)
-        policy_of(checkpoint, file)  # whatever is wrong with it is told here, in a sentence
+        if verb == "fit" and POPULATION in checkpoint:
+            asked_of = None if config.population is None else config.population.as_dict()
+            trained = declared_in(checkpoint, asked_of)
+        else:
+            policy_of(checkpoint, file)  # whatever is wrong with it is told here, in a sentence
+            trained = {"model": checkpoint["hyper_parameters"]}
+            if config.population is not None and verb == "fit":
+                raise ArgumentError(f"{file} is of a single policy, and of no population")
         config.ckpt_path = str(file)
         asked = config.model.clone()
         default = self._parser(verb).get_defaults().model
-        model = {verb: {"model": checkpoint["hyper_parameters"]}}
-        self.config = self.parser.parse_object(model, self.config)
+        self.config = self.parser.parse_object({verb: trained}, self.config)
         _refuse_changes(asked, default, self.config[verb].model)
 
     def _run_subcommand(self, subcommand: str) -> None:

@@ -1,0 +1,142 @@
+"""The demonstrations of a population: each member has its own order, and may have its own store.
+
+A *source* is a store of demonstrations, a *stream* one order of its windows. Members of one stream
+see the very same batches, which are gathered once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import lightning.pytorch as pl
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from lrs_lightning.data import DemonstrationStore, Task, WindowBatch
+from lrs_lightning.errors import DataError
+from lrs_lightning.training.datamodule import ExpertTrajectories, Loader
+
+Batches = tuple[WindowBatch, ...]
+
+
+class PopulationTrajectories(pl.LightningDataModule):
+    """Windows for all members at once.
+
+    Args:
+        make: makes the data of a single `fit` from its data seed.
+        seeds: data seed of each member, `(P,)`.
+    """
+
+    def __init__(self, make: Callable[[int], ExpertTrajectories], seeds: Sequence[int]) -> None:
+        super().__init__()
+        sources: dict[str, ExpertTrajectories] = {}
+        streams: dict[tuple[str, int], int] = {}
+        self.source_of: list[int] = []
+        """Member -> its source, the place of its batch in those of a validation."""
+        self.stream_of: list[int] = []
+        """Member -> its stream, the place of its batch in those of an update."""
+        for seed in seeds:
+            data = make(seed)
+            folder = str(data.folder)
+            sources.setdefault(folder, data)
+            self.source_of.append(list(sources).index(folder))
+            self.stream_of.append(streams.setdefault((folder, seed), len(streams)))
+        self.sources = list(sources.values())
+        self.streams = [(sources[folder], seed) for folder, seed in streams]
+        first = self.sources[0]
+        for name in ("window", "burn_in", "batch_size", "batches", "start_share", "val_fraction"):
+            setattr(self, name, getattr(first, name))  # what a resumed run must share
+        self.env, self.batches = first.env, first.batches
+
+    def prepare_data(self) -> None:
+        """Collect the demonstrations where there are none yet."""
+        for source in self.sources:
+            source.trainer = self.trainer
+            source.prepare_data()
+            if source.task.time_unit is not None:
+                raise DataError(
+                    f"steps of {source.folder} are uneven in time, which a population does not "
+                    "take: train its members one by one, or resample the recordings"
+                )
+
+    @property
+    def stores(self) -> list[DemonstrationStore]:
+        """All stores that are learned from."""
+        return [source.store for source in self.sources]
+
+    @property
+    def task(self) -> Task:
+        """Spaces of the task, the same in all stores."""
+        return self.sources[0].task
+
+    @property
+    def demonstrator(self) -> str:
+        """Who demonstrated; see `ExpertTrajectories.demonstrator`."""
+        return self.sources[0].demonstrator
+
+    def statistics(self, member: int) -> tuple[Tensor, Tensor]:
+        """Mean and standard deviation of what a member learns from."""
+        return self.sources[self.source_of[member]].statistics
+
+    def place(self, member: int, batch: int, window: int, step: int) -> str:
+        """Where a step of a member's batch comes from: file, episode and step."""
+        source, seed = self.streams[self.stream_of[member]]
+        return source.place(batch, window, step, seed=seed)
+
+    def train_dataloader(self) -> Loader:
+        """A batch of each stream; an epoch is `batches` of them."""
+        numbers = _Numbers(self.batches, self._batches_trained)
+        return DataLoader(_SideBySide(self._train_batch), sampler=numbers, batch_size=None)
+
+    def val_dataloader(self) -> Loader:
+        """A batch of each source; the held-out episodes, each window once."""
+        numbers = _Numbers(max(source.held_out_batches for source in self.sources))
+        return DataLoader(_SideBySide(self._held_out_batch), sampler=numbers, batch_size=None)
+
+    def _batches_trained(self) -> int:
+        return 0 if self.trainer is None else self.trainer.fit_loop.total_batch_idx + 1
+
+    def _train_batch(self, number: int) -> Batches:
+        return tuple(source.train_batch(number, seed) for source, seed in self.streams)
+
+    def _held_out_batch(self, number: int) -> Batches:
+        found = [source.held_out_batch(number) for source in self.sources]
+        whole = [batch for batch in found if batch is not None]
+        rows = max(len(batch.loss_mask) for batch in whole)
+        return tuple(_filled_up(batch, rows, whole[0]) for batch in found)
+
+
+class _SideBySide(Dataset[Batches]):
+    """Batches by their numbers."""
+
+    def __init__(self, get: Callable[[int], Batches]) -> None:
+        self._get = get
+
+    def __getitem__(self, number: int) -> Batches:
+        return self._get(number)
+
+
+class _Numbers(Sampler[int]):
+    """The numbers of the batches of an epoch, which begins where the last one ended."""
+
+    def __init__(self, count: int, position: Callable[[], int] = lambda: 0) -> None:
+        self._count, self._position = count, position
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[int]:
+        first = self._position()
+        return iter(range(first, first + self._count))
+
+
+def _filled_up(batch: WindowBatch | None, rows: int, like: WindowBatch) -> WindowBatch:
+    """The batch with windows that do not count, so that all sources have as many."""
+    counted = 0 if batch is None else len(batch.loss_mask)
+    source = like if batch is None else batch
+    which = torch.arange(rows).clamp(max=len(source.loss_mask) - 1)  # what is repeated is a window
+    inside = (torch.arange(rows) < counted).to(source.loss_mask.dtype)
+    return WindowBatch(
+        source.observations[which], source.labels[which], source.loss_mask[which] * inside[:, None]
+    )
