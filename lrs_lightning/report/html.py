@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+
+from lrs_lightning.report.palette import SERIES, marker_place
 
 
 @dataclass(frozen=True)
@@ -12,6 +15,14 @@ class Markup:
     """HTML that is safe as it stands."""
 
     text: str
+
+
+@dataclass(frozen=True)
+class Section(Markup):
+    """A part of the page with a heading, to which an address with `#anchor` leads."""
+
+    title: str = ""
+    anchor: str = ""
 
 
 Cell = Markup | str | int | float | None
@@ -42,7 +53,7 @@ def table(
         head: names of the columns.
         rows: the cells; the first one of a row is its heading.
         text_columns: how many columns are words, set left; the others are numbers, set right.
-        class_: of the table.
+        class_: of the table; one that has `sortable` is given sorting and a filter by the script.
     """
 
     def kind(column: int) -> str:
@@ -66,21 +77,37 @@ def table(
     return element("div", whole, class_="scroll", tabindex="0")
 
 
-def section(title: str, *children: Cell, note: str = "") -> Markup:
+def section(title: str, *children: Cell, note: str = "") -> Section:
     """A heading with what belongs to it."""
+    anchor = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")
     about = [element("p", note, class_="note")] if note else []
-    return element("section", element("h2", title), *about, *children)
+    to_itself = element("a", "#", class_="anchor", href=f"#{anchor}", aria_label=f"to {title}")
+    whole = element("section", element("h2", title, to_itself), *about, *children, id=anchor)
+    return Section(whole.text, title, anchor)
 
 
-def figure(drawn: str, caption: str = "") -> Markup:
-    """An SVG in a frame that scrolls where the page is narrow."""
+def figure(drawn: Markup, caption: str = "") -> Markup:
+    """A drawing with the sentence below it."""
     below = element("figcaption", caption).text if caption else ""
-    return Markup(f'<figure><div class="scroll" tabindex="0">{drawn}</div>{below}</figure>')
+    return Markup(f"<figure>{drawn.text}{below}</figure>")
+
+
+def hue(index: int) -> str:
+    """The class that gives the colour of the policy or method at this place."""
+    return f"s{index % len(SERIES)}"
 
 
 def dot(index: int) -> Markup:
-    """The colour of a policy in the figures."""
-    return Markup(f'<i class="dot" style="background:var(--series-{index % 8})"></i>')
+    """Colour and marker of a policy or a method, as in the figures."""
+    return Markup(
+        f'<svg class="dot {hue(index)}" viewBox="-6 -6 12 12" aria-hidden="true">'
+        f'<use href="#mark-{marker_place(index)}"/></svg>'
+    )
+
+
+def named(index: int, name: str) -> Markup:
+    """A name behind its colour and marker."""
+    return Markup(dot(index).text + element("bdi", name).text)
 
 
 def bar(share: float | None) -> Markup:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from lrs_lightning.report.html import Cell, bar, element, folded, section, table
+from lrs_lightning.report.html import Cell, bar, element, folded, named, section, table
 from lrs_lightning.report.runs import Comparison
-from lrs_lightning.report.sections import LONG, Part, signed
+from lrs_lightning.report.sections import LONG, Part, long_table, signed
 from lrs_lightning.report.wording import (
     between,
     between_shares,
@@ -15,27 +15,25 @@ from lrs_lightning.report.wording import (
     number,
     overall_first,
     p_value,
-    verdicts,
 )
 from lrs_lightning.statistics.comparison import OVERALL
-from lrs_lightning.statistics.method_summary import MethodCondition, MethodSummary
+from lrs_lightning.statistics.method_summary import MethodCondition
 
 
 def methods(comparison: Comparison) -> Part:
     """What may be said of the methods that were trained more than once."""
     if all(len(method.policies) < 2 for method in comparison.methods):
         return None
-    told = [*verdicts(comparison.method_differences)]
-    told += [method_sentence(method.to_dict()) for method in comparison.methods]
+    told = [method_sentence(method.to_dict()) for method in comparison.methods]
     told += [
         f"{name} has the training seeds of {first}, is no second draw, and does not count"
         for name, first in comparison.repeats.items()
     ]
     sentences = [element("p", f"{sentence}.") for sentence in told]
     names = dict.fromkeys(c.condition for m in comparison.methods for c in m.conditions)
-    rows = [row for name in names for row in _rows(name, comparison.methods)]
+    rows = _rows(comparison)
     head = ["shift", "method", "return", "95 % over seeds", "IQM over seeds", "of expert"]
-    whole = table([*head, "of own clean", "each seed", "episodes"], rows, 2)
+    whole = long_table([*head, "of own clean", "each seed", "episodes"], rows, 2)
     shown = folded(f"All {len(names)} conditions", whole, len(rows), LONG)
     return section("Methods", *sentences, shown, note=METHODS)
 
@@ -60,15 +58,19 @@ def method_differences(comparison: Comparison) -> Part:
     head += ["95 % interval", "chance to be better", "95 % interval", "seeds"]
     overall = [row for row, d in zip(rows, found, strict=True) if d.condition == OVERALL]
     short = [] if len(rows) <= LONG or not overall else [table(head, overall, 2, "striped")]
-    whole = folded(f"All {len(rows)} differences", table(head, rows, 2, "striped"), len(rows), LONG)
+    whole = folded(f"All {len(rows)} differences", long_table(head, rows, 2), len(rows), LONG)
     size = element("p", f"{how_many(len(rows))}.", class_="note")
     return section("Differences between methods", size, *short, whole, note=DIFFERENCES)
 
 
-def _rows(name: str, methods: list[MethodSummary]) -> list[list[Cell]]:
-    """The rows of a condition, one for each method."""
-    played = ((m, c) for m in methods for c in m.conditions if c.condition == name)
-    return [[name, method.name, *_numbers(condition)] for method, condition in played]
+def _rows(comparison: Comparison) -> list[list[Cell]]:
+    """By condition, and in each by method."""
+    of: dict[str, list[list[Cell]]] = {}
+    for place, method in enumerate(comparison.methods):
+        for c in method.conditions:
+            row: list[Cell] = [c.condition, named(place, method.name), *_numbers(c)]
+            of.setdefault(c.condition, []).append(row)
+    return [row for rows in of.values() for row in rows]
 
 
 def _numbers(c: MethodCondition) -> list[Cell]:

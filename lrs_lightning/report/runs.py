@@ -14,7 +14,7 @@ from lrs_lightning.statistics.comparison import Difference, compare
 from lrs_lightning.statistics.endings import Survival, survival
 from lrs_lightning.statistics.method_comparison import MethodDifference, compare_methods
 from lrs_lightning.statistics.method_summary import MethodSummary, summarize_method
-from lrs_lightning.statistics.methods import group
+from lrs_lightning.statistics.methods import Method, group
 from lrs_lightning.statistics.results import Row, condition_name, latest, read_results
 from lrs_lightning.statistics.returns import CLEAN, Returns
 from lrs_lightning.statistics.summary import Summary, summarize, summarize_each
@@ -60,8 +60,9 @@ class Comparison:
         methods: what each method earned over its training seeds.
         method_differences: of each pair of methods of several seeds.
         repeats: policy -> the one of the same training seeds that counts in its stead.
-        survival: (policy, condition) -> how long its episodes stayed up, for the conditions in
-            which any fell.
+        survival: (policy or method, condition) -> how long its episodes stayed up, for the
+            conditions in which any fell.
+        rows: the episodes, under the names that policies have here.
         runs: where they come from.
     """
 
@@ -75,6 +76,7 @@ class Comparison:
     method_differences: list[MethodDifference] = field(default_factory=list)
     repeats: dict[str, str] = field(default_factory=dict)
     survival: dict[tuple[str, str], Survival] = field(default_factory=dict)
+    rows: list[Row] = field(default_factory=list)
 
 
 def read_run(path: str | Path) -> Run:
@@ -108,7 +110,7 @@ def read_run(path: str | Path) -> Run:
     rows.sort(key=lambda row: row.get("condition") != CLEAN)
     order = {name: i for i, name in enumerate(known)}
     rows.sort(key=lambda row: order.get(row["policy"], len(order)))
-    summaries = summarize_each(rows, references, known, provenance)
+    summaries = summarize_each(rows, references, known, provenance, aggregate=False)
     if not provenance:
         own = {one.name: [r for r in rows if r["policy"] == one.name] for one in summaries}
         summaries = [replace(one, provenance=_of_rows(own[one.name])) for one in summaries]
@@ -176,16 +178,19 @@ def gather(runs: Sequence[Run], groups: Mapping[str, Sequence[str]] | None = Non
         [summarize_method(method, shared, references) for method in methods],
         compare_methods(methods, returns),
         repeats,
-        _survival(rows),
+        _survival(rows, methods if several else []),
+        rows,
     )
 
 
-def _survival(rows: Sequence[Row]) -> dict[tuple[str, str], Survival]:
-    """Curves of the conditions in which any policy fell."""
+def _survival(rows: Sequence[Row], methods: Sequence[Method]) -> dict[tuple[str, str], Survival]:
+    """Curves of the conditions in which any fell; the seeds of a method are taken together."""
+    method = {name: one.name for one in methods for name in one.policies}
     of: dict[tuple[str, str], list[Row]] = {}
     for row in rows:
         if row["status"] == "ok":
-            of.setdefault((row["policy"], condition_name(row)), []).append(row)
+            name: str = method.get(row["policy"]) or row["policy"]
+            of.setdefault((name, condition_name(row)), []).append(row)
     curves = {key: curve for key, own in of.items() if (curve := survival(own)) is not None}
     fallen = {condition for (_, condition), curve in curves.items() if len(curve.steps) > 1}
     return {key: curve for key, curve in curves.items() if key[1] in fallen}
@@ -215,9 +220,8 @@ def _over(summary: Summary, rows: list[Row], shared: Returns) -> Summary:
     names = {column.name for column in shared.conditions}
     own = [r for r in rows if r["policy"] == summary.name and condition_name(r) in names]
     if not own:
-        return replace(summary, aggregate={}, headline={})
-    found = summarize(own, summary.references)
-    return replace(summary, aggregate=found.aggregate, headline=found.headline)
+        return replace(summary, headline={})
+    return replace(summary, headline=summarize(own, summary.references, aggregate=False).headline)
 
 
 def _names(runs: Sequence[Run]) -> list[dict[str, str]]:

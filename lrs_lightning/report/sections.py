@@ -8,23 +8,20 @@ from typing import Any
 
 import numpy as np
 
-from lrs_lightning.report import plots
 from lrs_lightning.report.html import (
     Cell,
     Markup,
     bar,
-    dot,
     element,
     escape,
-    figure,
     folded,
+    named,
     section,
     table,
 )
-from lrs_lightning.report.plots.heat_map import MEANING, default_value
-from lrs_lightning.report.plots.style import NAMES, heat
+from lrs_lightning.report.palette import NAMES, heat
 from lrs_lightning.report.runs import Comparison
-from lrs_lightning.report.svg import inline
+from lrs_lightning.report.subjects import places
 from lrs_lightning.report.wording import (
     between,
     between_shares,
@@ -48,79 +45,53 @@ from lrs_lightning.statistics.summary import Summary
 
 FILM_BYTES = 24_000_000  # a page above this opens slowly everywhere
 LONG = 30  # rows of a table beyond which it is folded away
+LONGEST = 600  # rows beyond which the page has the first ones, and the CSV all of them
+MANY = 6  # policies beyond which their cards are folded away
 Part = Markup | None
 
 
 def cards(comparison: Comparison) -> Part:
     """What most readers want to know, for each policy."""
-    found = [_card(s, i) for i, s in enumerate(comparison.summaries)]
+    place = places(comparison)
+    found = [_card(s, place[s.name]) for s in comparison.summaries]
     kind = "cards" if len(found) > 1 else "cards single"
     shared, played = len(comparison.shared.conditions), len(comparison.returns.conditions)
     note = (
         f"Totals, profiles and ranks are over the {shared} of {played} conditions that all played."
     )
-    return Markup(
-        element("div", *found, class_=kind).text
-        + (element("p", note, class_="note under").text if shared < played else "")
-    )
+    said = element("p", note, class_="note under").text if shared < played else ""
+    whole = Markup(element("div", *found, class_=kind).text + said)
+    label = f"All {len(found)} policies"
+    return section("Each policy", folded(label, whole, len(found), MANY))
 
 
 def headline(comparison: Comparison) -> Part:
     """Return, interval and shares of every condition."""
     several = len(comparison.summaries) > 1
-    rows, seen = [], set[str]()
+    rows: list[list[Cell]] = []
     names = dict.fromkeys(c["condition"] for s in comparison.summaries for c in s.conditions)
+    place = places(comparison)
     failed = any(s.failed for s in comparison.summaries)
     for name in names:
-        for i, summary in enumerate(comparison.summaries):
+        for summary in comparison.summaries:
             condition = _find(summary, name)
             if condition is not None:
-                who = [Markup(dot(i).text + escape(summary.name))] if several else []
-                shown = element("span", name, class_="again") if name in seen else name
-                rows.append([shown, *who, *_numbers(condition, failed)])
-                seen.add(name)
+                who = [named(place[summary.name], summary.name)] if several else []
+                rows.append([name, *who, *_numbers(condition, failed)])
     head = ["shift", *(["policy"] if several else []), "return", "95 % interval", "of expert"]
     head += ["of own clean", "episodes", *(["failed"] if failed else [])]
-    whole = table(head, rows, 2 if several else 1, "" if several else "striped")
+    whole = long_table(head, rows, 2 if several else 1)
     label = f"All {len(names)} conditions"
     return section("Every condition", folded(label, whole, len(rows), LONG), note=_HEADLINE)
 
 
-def curves(comparison: Comparison) -> Part:
-    """Figures of returns: by condition, and over severity where there is a curve."""
-    points = figure(inline(plots.conditions(comparison.summaries), "return by condition"))
-    drawn = [folded("By condition", points, len(comparison.returns.conditions), LONG // 2)]
-    if any(summary.severity_auc for summary in comparison.summaries):
-        picture = plots.severity_curves(comparison.summaries)
-        drawn.append(figure(inline(picture, "return over severity"), _CURVES))
-        drawn.append(_areas(comparison.summaries))
-    return section("Returns", *drawn, note=_RETURNS)
-
-
-def heat_maps(comparison: Comparison) -> Part:
-    """Shift by severity, one map for each policy."""
-    if all(len(summary.conditions) < 2 for summary in comparison.summaries):
-        return None
-    maps = [
-        figure(inline(plots.heat_map(summary), f"heat map of {summary.name}"))
-        for summary in comparison.summaries
-    ]
-    meanings = {MEANING[default_value(summary)] for summary in comparison.summaries}
-    return section(
-        "Heat maps",
-        element("div", *maps, class_="row"),
-        note=f"Each cell is the {' or '.join(sorted(meanings))}.",
-    )
-
-
-def profiles(comparison: Comparison) -> Part:
-    """Share of episodes above each return."""
-    if not comparison.shared.conditions:
-        return None
-    picture = plots.profiles(comparison.shared, comparison.summaries[0].references)
-    return section(
-        "Performance profiles", figure(inline(picture, "performance profiles")), note=_PROFILES
-    )
+def long_table(head: Sequence[Cell], rows: Sequence[Sequence[Cell]], text_columns: int) -> Markup:
+    """A table that its reader sorts and filters; of a very long one the first rows."""
+    whole = table(head, rows[:LONGEST], text_columns, "striped sortable")
+    if len(rows) <= LONGEST:
+        return whole
+    told = f"The first {LONGEST} of {len(rows):,} rows; the CSV below has all of them."
+    return Markup(whole.text + element("p", told, class_="note under").text)
 
 
 def ranks(comparison: Comparison) -> Part:
@@ -130,15 +101,17 @@ def ranks(comparison: Comparison) -> Part:
         return None
     found = mean_ranks(shared)  # (P, C)
     shifted = [c.name != CLEAN for c in shared.conditions]
+    place = places(comparison)
     order = [shared.policies.index(s.name) for s in comparison.summaries]
     head = [c.name for c in shared.conditions]
     rows: list[list[Cell]] = []
-    for i, (summary, p) in enumerate(zip(comparison.summaries, order, strict=True)):
+    for summary, p in zip(comparison.summaries, order, strict=True):
         known = found[p][np.isfinite(found[p]) & shifted]
-        name = Markup(dot(i).text + escape(summary.name))
+        name = named(place[summary.name], summary.name)
         mean = f"{known.mean():.2f}" if known.size else None
         rows.append([name, mean, *(_rank(r, len(order)) for r in found[p])])
-    return section("Ranks", table(["policy", "mean over shifts", *head], rows), note=_RANKS)
+    whole = table(["policy", "mean over shifts", *head], rows, class_="sortable")
+    return section("Ranks", folded(f"All {len(rows)} ranks", whole, len(rows), MANY), note=_RANKS)
 
 
 def differences(comparison: Comparison) -> Part:
@@ -155,7 +128,7 @@ def differences(comparison: Comparison) -> Part:
         rows[-1].append(counted(d.episodes, d.outcomes))
     head = ["shift", "policies", "difference", "95 % interval", "p (Holm)", "chance to be better"]
     head += ["95 % interval", "pairs"]
-    whole = table(head, rows, 2, "striped")
+    whole = long_table(head, rows, 2)
     label = f"All {len(rows)} differences"
     overall = [row for row, d in zip(rows, ordered, strict=True) if d.condition == OVERALL]
     short = [] if len(rows) <= LONG or not overall else [table(head, overall, 2, "striped")]
@@ -212,7 +185,7 @@ def provenance(comparison: Comparison) -> Part:
                 if key not in ("name", "configuration") and value is not None
             ]
         whole = table(["", ""], rows, 2, "facts")
-        blocks.append(element("details", element("summary", run.name), whole, open="open"))
+        blocks.append(element("details", element("summary", run.name), whole))
     return section("Provenance", *blocks)
 
 
@@ -234,7 +207,7 @@ def _card(summary: Summary, index: int) -> Markup:
         element("div", element("dt", name), element("dd", value, element("small", note)))
         for name, value, note in lines
     ]
-    head = element("h3", dot(index), summary.name)
+    head = element("h3", named(index, summary.name))
     notes = [element("p", f"{note}.", class_="note under") for note in caveats(summary)]
     return element("article", head, element("p", _what(summary)), element("dl", *facts), *notes)
 
@@ -260,20 +233,6 @@ def _numbers(condition: ConditionSummary, failed: bool) -> list[Cell]:
         counted(condition["episodes"], condition.get("outcomes")),
     ]
     return [*numbers, condition["failed"] or None] if failed else numbers
-
-
-def _areas(summaries: Sequence[Summary]) -> Markup:
-    shifts = dict.fromkeys(shift for s in summaries for shift in s.severity_auc)
-    key = "expert_normalized"
-    if any(area[key] is None for s in summaries for area in s.severity_auc.values()):
-        key = "return_mean"
-    rows = []
-    for shift in shifts:
-        heights = [s.severity_auc.get(shift, {}).get(key) for s in summaries]
-        rows.append([shift, *(bar(h) if key != "return_mean" else number(h) for h in heights)])
-    head = [Markup(dot(i).text + escape(s.name)) for i, s in enumerate(summaries)]
-    caption = element("h3", "Area under the severity curve")
-    return element("div", caption, table(["shift", *head], rows, class_="striped"))
 
 
 def _rank(rank: float, policies: int) -> Markup | None:
@@ -305,12 +264,6 @@ _HEADLINE = (
     "random policy, 1 the expert in the clean world. Of own clean: the share that is left of the "
     "policy's own clean return, where that is half of the expert's or more."
 )
-_RETURNS = (
-    "Points are means, lines and bands 95 % intervals over episodes; dotted: expert and random "
-    "policy."
-)
-_CURVES = "Severity 0 is the clean world."
-_PROFILES = "Share of shifted episodes that earn more than the value below; bands hold 95 %."
 _RANKS = "By mean return, 1 is the best; equal returns share a rank."
 _DIFFERENCES = (
     "Of these very runs, on more episodes: the same seed starts the same episode for both, so the "

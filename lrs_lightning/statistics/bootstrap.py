@@ -27,6 +27,7 @@ from lrs_lightning.statistics.student import CONFIDENCE, quantile
 RESAMPLES = 2000
 FEW = 8  # degrees of freedom below which percentiles do not reach far enough
 _CHUNK = 4_000_000  # numbers of a (R, N) matrix held at once: 32 MB
+_SMALL = 256  # values whose draws are kept
 
 
 def interval(
@@ -74,10 +75,23 @@ def replicate(
     seed: int = 0,
 ) -> Array:
     """`statistic` of R resamples of `values (N,)`, whose strata follow one another: `(R, ...)`."""
+    if values.size <= _SMALL:
+        return np.asarray(statistic(values, draws(tuple(sizes), resamples, seed)))
     rng = np.random.default_rng(seed)
     chunk = max(1, _CHUNK // max(1, values.size))
     rounds = [min(chunk, resamples - start) for start in range(0, resamples, chunk)]
     return np.concatenate([statistic(values, counts(sizes, r, rng)) for r in rounds])
+
+
+@lru_cache(maxsize=8)
+def draws(sizes: tuple[int, ...], resamples: int, seed: int) -> Array:
+    """`counts` of a new generator; kept, since most conditions have as many episodes.
+
+    For few values: `(R, N)` is not cut into pieces.
+    """
+    found = counts(sizes, resamples, np.random.default_rng(seed))
+    found.setflags(write=False)
+    return found
 
 
 def counts(sizes: Sequence[int], resamples: int, rng: np.random.Generator) -> Array:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from lrs_lightning.statistics.bootstrap import RESAMPLES, counts, percentile_interval
+from lrs_lightning.statistics.bootstrap import RESAMPLES, draws, percentile_interval
 from lrs_lightning.statistics.chances import FEW, better_interval
 from lrs_lightning.statistics.estimates import Array, ranks, retention
 from lrs_lightning.statistics.multiplicity import holm
@@ -111,7 +111,7 @@ def paired_retention(
     x, y = shifted[both], clean[both]
     if not x.size or y.mean() <= 0:
         return np.nan, (np.nan, np.nan)
-    w = counts([x.size], RESAMPLES, np.random.default_rng(seed))
+    w = draws((x.size,), RESAMPLES, seed)
     ratios = retention(w @ x, w @ y)
     if np.isnan(ratios).any():  # the clean return may as well be zero: no share has bounds
         return float(x.mean() / y.mean()), (np.nan, np.nan)

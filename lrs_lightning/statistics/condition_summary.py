@@ -13,7 +13,7 @@ from lrs_lightning.statistics.comparison import paired_retention, plain
 from lrs_lightning.statistics.endings import Endings, endings
 from lrs_lightning.statistics.estimates import Array
 from lrs_lightning.statistics.headline import Ends
-from lrs_lightning.statistics.results import Row, condition_name
+from lrs_lightning.statistics.results import Row
 from lrs_lightning.statistics.returns import CLEAN, Column, Places, finite
 from lrs_lightning.statistics.scale import Interval, Scale, is_yardstick
 
@@ -83,23 +83,22 @@ def summarize_condition(
         outcomes: which of them went exactly alike, `(E,)`; see `Returns`.
         clean: returns of the clean world on the same seeds, `(E,)`; None where they are missing, or
             are no yardstick.
-        rows: lines of `results.jsonl` of this policy.
+        rows: lines of `results.jsonl` of this policy in this condition.
         references: mean clean returns `expert` and `random`, where known.
     """
     scale = Scale.of(references)
-    played = [row for row in rows if _is(row, column)]
     x, often = distinct(values, outcomes)
     ends = _mean_interval(x, often)
     found: dict[str, Any] = {
         "shift": column.shift,
         "severity": column.severity,
         "condition": column.name,
-        "failed": sum(row["status"] != "ok" for row in played),
+        "failed": sum(row["status"] != "ok" for row in rows),
         "outcomes": x.size,
         **_returns(finite(values), ends),
         **_of_expert(finite(values), ends, scale),
         **_of_own_clean(column, values, clean, scale),
-        "endings": endings([row for row in played if row["status"] == "ok"]),
+        "endings": endings([row for row in rows if row["status"] == "ok"]),
     }
     found["length_mean"] = found["endings"]["length_mean"]
     summary: ConditionSummary = plain(found)
@@ -120,11 +119,6 @@ def distinct(values: Array, outcomes: Places) -> tuple[Array, Array]:
     have = np.isfinite(values)
     first, often = np.unique(outcomes[have], return_counts=True)
     return values[first], often.astype(np.float64)
-
-
-def _is(row: Row, column: Column) -> bool:
-    same = (row["shift"], row["severity"]) == (column.shift, column.severity)
-    return same and condition_name(row) == column.name
 
 
 def _mean_interval(x: Array, often: Array) -> Interval:

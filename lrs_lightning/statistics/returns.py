@@ -58,7 +58,7 @@ class Returns:
         """Gather rows in order of appearance; the clean condition comes first."""
         kept = latest(rows)
         policies = tuple(dict.fromkeys(row["policy"] for row in kept))
-        found = dict.fromkeys(_column(row) for row in kept)
+        found = dict.fromkeys(column_of(row) for row in kept)
         conditions = tuple(sorted(found, key=lambda c: c.name != CLEAN))
         seeds = tuple(sorted({row["seed"] for row in kept}))
         place = [{x: i for i, x in enumerate(axis)} for axis in (policies, conditions, seeds)]
@@ -67,7 +67,7 @@ class Returns:
         first: dict[tuple[Any, ...], int] = {}
         for row in kept:
             if row["status"] == "ok" and row["return"] is not None:
-                p, c, e = place[0][row["policy"]], place[1][_column(row)], place[2][row["seed"]]
+                p, c, e = place[0][row["policy"]], place[1][column_of(row)], place[2][row["seed"]]
                 values[p, c, e] = row["return"]
                 outcomes[p, c, e] = first.setdefault((p, c, *outcome(row)), e)
         return cls(policies, conditions, seeds, values, outcomes)
@@ -119,5 +119,6 @@ def outcome(row: Row) -> tuple[Any, ...]:
     return (told,) if isinstance(told, str) and told else (row["return"], row["length"])
 
 
-def _column(row: Row) -> Column:
+def column_of(row: Row) -> Column:
+    """The condition in which an episode was played."""
     return Column(condition_name(row), str(row["shift"]), int(row["severity"]))

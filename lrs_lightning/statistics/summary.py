@@ -25,7 +25,14 @@ from lrs_lightning.statistics.method_comparison import compare_methods
 from lrs_lightning.statistics.method_summary import summarize_method
 from lrs_lightning.statistics.methods import group
 from lrs_lightning.statistics.results import SCHEMA, Row, latest
-from lrs_lightning.statistics.returns import CLEAN, Column, Returns, different_labels, finite
+from lrs_lightning.statistics.returns import (
+    CLEAN,
+    Column,
+    Returns,
+    column_of,
+    different_labels,
+    finite,
+)
 from lrs_lightning.statistics.scale import Scale
 from lrs_lightning.statistics.summary_file import read_content, write_content
 from lrs_lightning.statistics.within_run import mean_of_clusters, mean_of_conditions
@@ -126,6 +133,7 @@ def summarize(
     references: Mapping[str, float | None] | None = None,
     policy: Mapping[str, Any] | None = None,
     provenance: Mapping[str, Any] | None = None,
+    aggregate: bool = True,
 ) -> Summary:
     """Summarise the episodes of one policy.
 
@@ -134,6 +142,7 @@ def summarize(
         references: `{"expert": mean return, "random": mean return}`; either may be missing.
         policy: what describes the policy; `name` is added.
         provenance: of these rows.
+        aggregate: whether `aggregate` is found too, whose intervals take most of the time.
 
     Raises:
         ArgumentError: no rows, or rows of several policies or environments.
@@ -148,18 +157,21 @@ def summarize(
     known = {k: float(v) for k, v in (references or {}).items() if v is not None}
     returns, scale = Returns.from_rows(rows), Scale.of(known)
     clean = _clean(returns, known)
+    played: dict[Column, list[Row]] = {}
+    for row in rows:
+        played.setdefault(column_of(row), []).append(row)
     return Summary(
         env=envs.pop(),
         policy={"name": names.pop(), **(policy or {})},
         references=known,
         conditions=[
-            summarize_condition(column, values, outcomes, clean, rows, known)
+            summarize_condition(column, values, outcomes, clean, played[column], known)
             for column, values, outcomes in zip(
                 returns.conditions, returns.values[0], returns.outcomes[0], strict=True
             )
         ],
         headline=plain(_headline(returns.shifted(), scale)),
-        aggregate=plain(_aggregate(returns.shifted(), scale)),
+        aggregate=plain(_aggregate(returns.shifted(), scale)) if aggregate else {},
         severity_auc=plain(_severity_auc(returns, scale)),
         provenance=dict(provenance or {}),
     )
@@ -170,6 +182,7 @@ def summarize_each(
     references: Mapping[str, float | None] | None = None,
     about: Mapping[str, Mapping[str, Any]] | None = None,
     provenance: Mapping[str, Any] | None = None,
+    aggregate: bool = True,
 ) -> list[Summary]:
     """A summary of each policy, in the order in which they first appear.
 
@@ -178,12 +191,13 @@ def summarize_each(
         references: as `summarize` takes them.
         about: policy name -> what describes it.
         provenance: of these rows.
+        aggregate: as `summarize` takes it.
     """
     by_policy: dict[str, list[Row]] = {}
     for row in rows:
         by_policy.setdefault(row["policy"], []).append(row)
     return [
-        summarize(own, references, (about or {}).get(name), provenance)
+        summarize(own, references, (about or {}).get(name), provenance, aggregate)
         for name, own in by_policy.items()
     ]
 

@@ -35,7 +35,7 @@ def test_listed_figures_are_shown_with_their_sentence(tmp_path):
     )
     shown, text = images(tmp_path, analysed(tmp_path / "run", *figures))
     assert [a["alt"] for a in shown] == ["It <b>forgets</b>.", ""]
-    assert "Why it holds up" in text and "<script" not in text
+    assert "Why it holds up" in text and text.count("<script") == 1
 
 
 def test_a_run_that_was_not_analysed_has_no_such_section(tmp_path):

@@ -12,6 +12,7 @@ from lrs_lightning.report.html import (
     escape,
     figure,
     folded,
+    named,
     section,
     table,
 )
@@ -55,18 +56,27 @@ def test_by_default_one_column_is_words() -> None:
 
 
 def test_sections_and_figures_have_their_notes_or_none() -> None:
-    assert section("T<", "x").text == "<section><h2>T&lt;</h2>x</section>"
+    plain = section("To be < read", "x")
+    assert (plain.title, plain.anchor) == ("To be < read", "to-be-read")
+    to_itself = '<a class="anchor" href="#to-be-read" aria-label="to To be &lt; read">#</a>'
+    assert plain.text == (
+        f'<section id="to-be-read"><h2>To be &lt; read{to_itself}</h2>x</section>'
+    )
     noted = section("T", "x", Markup("<hr>"), note="n<").text
-    assert noted == '<section><h2>T</h2><p class="note">n&lt;</p>x<hr></section>'
-    plain = '<figure><div class="scroll" tabindex="0"><svg/></div>'
-    assert figure("<svg/>").text == f"{plain}</figure>"
-    assert figure("<svg/>", "c<").text == f"{plain}<figcaption>c&lt;</figcaption></figure>"
+    assert noted.endswith('</h2><p class="note">n&lt;</p>x<hr></section>')
+    assert figure(Markup("<svg/>")).text == "<figure><svg/></figure>"
+    captioned = figure(Markup("<svg/>"), "c<").text
+    assert captioned == "<figure><svg/><figcaption>c&lt;</figcaption></figure>"
 
 
-def test_the_colours_of_policies_repeat_after_eight() -> None:
-    assert dot(0).text == '<i class="dot" style="background:var(--series-0)"></i>'
-    assert dot(7) == Markup(dot(0).text.replace("series-0", "series-7"))
-    assert (dot(8), dot(17)) == (dot(0), dot(1))
+def test_colours_repeat_after_twelve_with_another_marker() -> None:
+    assert dot(0).text == (
+        '<svg class="dot s0" viewBox="-6 -6 12 12" aria-hidden="true"><use href="#mark-0"/></svg>'
+    )
+    assert dot(11) == Markup(dot(0).text.replace("s0", "s11").replace("mark-0", "mark-11"))
+    assert dot(12) == Markup(dot(0).text.replace("mark-0", "mark-1"))
+    assert len({dot(k).text for k in range(144)}) == 144
+    assert named(0, "<b>").text == f"{dot(0).text}<bdi>&lt;b&gt;</bdi>"
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -29,7 +30,7 @@ def test_a_run_is_read_with_its_summary(tmp_path: Path) -> None:
     told.write(folder)
     run = read_run(folder)
     assert (run.folder, run.name, run.films) == (folder, "mine", [])
-    assert run.summaries == [told]
+    assert run.summaries == [replace(told, aggregate={})]
     assert [row["condition"] for row in run.rows] == ["clean"] * 20 + ["mass@3"] * 20
 
 
@@ -113,8 +114,9 @@ def test_totals_are_over_the_conditions_that_all_played() -> None:
     assert len(found.returns.conditions) == 3
     for summary in found.summaries:
         (friction,) = [c for c in summary.conditions if c["shift"] == "friction"]
-        assert summary.aggregate["mean"] == pytest.approx(friction["expert_normalized"])
-        assert summary.aggregate["conditions"] == 1
+        told = summary.headline
+        assert told["mean_over_shifts"] == pytest.approx(friction["expert_normalized"])
+        assert told["worst_shift"] == "friction@1"
 
 
 def test_runs_that_share_nothing_have_no_totals() -> None:
@@ -124,7 +126,7 @@ def test_runs_that_share_nothing_have_no_totals() -> None:
         for name, played in (("a", clean), ("b", shifted))
     ]
     found = gather(runs)
-    assert found.shared.conditions == () and [s.aggregate for s in found.summaries] == [{}, {}]
+    assert found.shared.conditions == () and [s.headline for s in found.summaries] == [{}, {}]
 
 
 def test_what_cannot_be_brought_together_is_told() -> None:

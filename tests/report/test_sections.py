@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -11,8 +12,11 @@ import numpy as np
 import pytest
 
 from lrs_lightning.report import sections
-from lrs_lightning.report.html import Markup, dot
+from lrs_lightning.report.html import Markup, named
+from lrs_lightning.report.matrix_section import matrix
+from lrs_lightning.report.profile_section import heat_maps
 from lrs_lightning.report.runs import Comparison, Run, gather
+from lrs_lightning.report.severity_section import severities
 from lrs_lightning.report.wording import between, between_shares, number, p_value, share
 from lrs_lightning.statistics.comparison import mean_ranks
 from lrs_lightning.statistics.results import Row
@@ -151,11 +155,11 @@ def test_totals_are_over_what_all_have_played() -> None:
 
 
 def test_areas_under_the_curves(two: Comparison) -> None:
-    ((head, *body),) = Tables(sections.curves(two)).tables
+    ((head, *body),) = Tables(severities(two)).tables
     areas = [s.severity_auc["mass"]["expert_normalized"] for s in two.summaries]
     assert head == ["shift", "good", "weak"] and body == [["mass", *map(share, areas)]]
     unknown = [summarize(rows(MEANS, name)) for name in "ab"]
-    ((_, row),) = Tables(sections.curves(replace(two, summaries=unknown))).tables
+    ((_, row),) = Tables(severities(replace(two, summaries=unknown))).tables
     assert row[1:] == [number(s.severity_auc["mass"]["return_mean"]) for s in unknown]
 
 
@@ -198,9 +202,9 @@ def test_long_differences_are_folded_and_the_overall_ones_stay(
 
 
 def test_heat_maps_say_what_a_cell_is(one: Comparison) -> None:
-    assert "Each cell is the share of the expert's return" in Tables(sections.heat_maps(one)).text
+    assert "Each cell is the share of the expert's return" in Tables(heat_maps(one)).text
     clean = alone(rows({"clean": 5.0}))
-    assert sections.heat_maps(clean) is None
+    assert heat_maps(clean) is None
 
 
 def test_where_the_numbers_come_from() -> None:
@@ -233,8 +237,9 @@ def test_episodes_that_never_were_are_told_by_a_dash() -> None:
 
 
 def test_every_policy_has_its_colour_wherever_it_is_named(two: Comparison) -> None:
-    for part in (sections.cards, sections.headline, sections.curves, sections.ranks):
+    for part in (sections.cards, sections.headline, severities, sections.ranks, matrix):
         made = part(two)
         assert made is not None
         for i, name in enumerate(("good", "weak")):
-            assert f"{dot(i).text}{name}<" in made.text, (part.__name__, name)
+            shown = re.sub(' class="clamp"', "", made.text)
+            assert named(i, name).text in shown, (part.__name__, name)

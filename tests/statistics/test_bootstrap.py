@@ -79,6 +79,7 @@ def test_same_seed_same_interval_and_chunks_change_nothing_but_the_draw() -> Non
 
 def test_large_data_are_resampled_in_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bootstrap, "_CHUNK", 500)
+    monkeypatch.setattr(bootstrap, "_SMALL", 99)
     seen: list[int] = []
 
     def spy(values: Any, weights: Any) -> Any:
@@ -87,6 +88,16 @@ def test_large_data_are_resampled_in_chunks(monkeypatch: pytest.MonkeyPatch) -> 
 
     replicates = bootstrap.replicate(np.arange(100.0), [60, 40], spy, 23)
     assert replicates.shape == (23,) and seen == [5, 5, 5, 5, 3]
+
+
+def test_draws_that_are_kept_are_those_of_a_new_generator() -> None:
+    values = np.random.default_rng(0).normal(size=20)
+    kept = bootstrap.replicate(values, [20], estimates.mean, 300, seed=4)
+    np.testing.assert_array_equal(kept, bootstrap.replicate(values, [20], estimates.mean, 300, 4))
+    weights = bootstrap.counts([20], 300, np.random.default_rng(4))
+    np.testing.assert_array_equal(kept, estimates.mean(values, weights))
+    with pytest.raises(ValueError, match="read-only"):
+        bootstrap.draws((20,), 300, 4)[0, 0] = 1.0
 
 
 def test_every_stratum_keeps_its_size() -> None:

@@ -34,7 +34,7 @@ def conditions(summaries: Sequence[Summary]) -> Figure:
         color = style.series(k)
         if len(shown):
             axes.hlines(y, ends[:, 0], ends[:, 1], color=color, linewidth=2.5, alpha=0.55)
-        handles.append(axes.plot(mean, y, "o", color=color, markersize=5.5)[0])
+        handles.append(axes.plot(mean, y, style.marker(k), color=color, markersize=5.5)[0])
     _references(summaries[0], axes)
     axes.set_yticks(range(len(names)), names, color=style.INK)
     axes.set_ylim(len(names) - 0.4, -0.6)

@@ -18,7 +18,9 @@ COLUMNS = 4
 
 
 def severity_curves(summaries: Sequence[Summary]) -> Figure:
-    """Mean return over severity with a 95 % band, from clean (0) on.
+    """Mean return over severity with 95 % intervals, from clean (0) on.
+
+    Points are what was measured; only neighbouring severities are joined. All panels have one axis.
 
     Args:
         summaries: of policies that played the same suite.
@@ -27,7 +29,7 @@ def severity_curves(summaries: Sequence[Summary]) -> Figure:
     across = min(COLUMNS, max(len(shifts), 1))
     down = -(-max(len(shifts), 1) // across)
     figure = style.figure(max(2.35 * across, 4.0), 1.9 * down + 0.5)
-    panels = figure.subplots(down, across, sharey=True, squeeze=False).ravel()
+    panels = figure.subplots(down, across, sharex=True, sharey=True, squeeze=False).ravel()
     handles: list[Artist] = []
     for panel, shift in zip(panels, shifts, strict=False):
         style.tidy(panel)
@@ -62,8 +64,11 @@ def _line(axes: Axes, summary: Summary, shift: str, index: int) -> Artist:
     severity = np.array([p["severity"] for p in points], np.float64)
     mean = np.array([p["return_mean"] for p in points], np.float64)
     ends = np.array([p["return_ci95"] for p in points], np.float64).reshape(-1, 2)  # None is NaN
-    axes.fill_between(severity, ends[:, 0], ends[:, 1], color=color, alpha=0.18, linewidth=0)
-    return axes.plot(severity, mean, "-o", color=color, linewidth=1.8, markersize=3.5)[0]
+    axes.vlines(severity, ends[:, 0], ends[:, 1], color=color, linewidth=1.6, alpha=0.5)
+    for k in np.flatnonzero(np.diff(severity) == 1):
+        axes.plot(severity[k : k + 2], mean[k : k + 2], color=color, linewidth=1.2, alpha=0.6)
+    marker = style.marker(index)
+    return axes.plot(severity, mean, marker, color=color, markersize=4.5)[0]
 
 
 def _references(axes: Axes, summary: Summary) -> None:

@@ -1,7 +1,6 @@
-"""One look for all figures: quiet axes, and colours that a page can exchange for its dark ones.
+"""One look for all figures: quiet axes, and the colours of the palette.
 
 Figures are made of `matplotlib.figure.Figure` directly: no global state, no window, no backend.
-Each colour is used for one purpose only, so that an SVG's colours can be replaced by name.
 """
 
 from __future__ import annotations
@@ -12,41 +11,27 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-INK, MUTED, GRID, PAPER = "#1f2430", "#6b7280", "#dfe3ea", "#fefefe"
-SERIES = ("#2f6fde", "#d9660f", "#178a5b", "#8a4fd6", "#c7377f", "#0d8797", "#8b6a1f", "#596579")
-# Ten steps from "nothing left" to "all of it".
-HEAT = (
-    "#f3f5f9", "#e4ebf6", "#d1dff2", "#b9d0ed", "#9cbde6",
-    "#7ba7de", "#5a8fd3", "#3a72be", "#275fae", "#174890",
-)  # fmt: skip
-HEAT_DARK_TEXT, HEAT_LIGHT_TEXT = "#1c2533", "#fdfdff"
-LIGHT_TEXT_FROM = 7  # either text has a contrast of 4.5 on its side of this step
+from lrs_lightning.report.palette import (
+    GRID,
+    HEAT,
+    INK,
+    MARKERS,
+    MUTED,
+    NAMES,
+    PAPER,
+    SERIES,
+    heat,
+    marker,
+    series,
+)
 
-NAMES: dict[str, str] = {
-    INK: "ink",
-    MUTED: "muted",
-    GRID: "grid",
-    PAPER: "paper",
-    HEAT_DARK_TEXT: "heat-text-low",
-    HEAT_LIGHT_TEXT: "heat-text-high",
-    **{color: f"series-{i}" for i, color in enumerate(SERIES)},
-    **{color: f"heat-{i}" for i, color in enumerate(HEAT)},
-}
-"""Colour in a figure -> name of the CSS variable that stands for it in a page."""
+__all__ = [
+    "GRID", "HEAT", "INK", "MARKERS", "MUTED", "NAMES", "PAPER", "SERIES",
+    "figure", "heat", "label", "legend", "marker", "series", "tidy", "title",
+]  # fmt: skip
 
 LONGEST_LABEL = 40
 """Characters of a name in a figure, which must leave room for what it names."""
-
-
-def series(index: int) -> str:
-    """Colour of the policy at this place; they repeat after eight."""
-    return SERIES[index % len(SERIES)]
-
-
-def heat(share: float) -> tuple[str, str]:
-    """Colours of a cell and of its text; shares outside [0, 1] look like the nearest one."""
-    step = min(max(int(share * len(HEAT)), 0), len(HEAT) - 1)
-    return HEAT[step], HEAT_DARK_TEXT if step < LIGHT_TEXT_FROM else HEAT_LIGHT_TEXT
 
 
 def figure(width: float, height: float) -> Figure:

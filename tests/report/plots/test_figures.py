@@ -12,6 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.text import Text
 
 from lrs_lightning.report import plots
+from lrs_lightning.report.palette import HEAT_DARK_TEXT, HEAT_LIGHT_TEXT
 from lrs_lightning.report.plots import style
 from lrs_lightning.report.plots.heat_map import MEANING, default_value
 from lrs_lightning.statistics.estimates import expert_normalized, performance_profile
@@ -25,6 +26,11 @@ REFERENCES = {"expert": 10_000.0, "random": 0.0}
 
 def summary(policy: str = "a", references: dict[str, float] | None = REFERENCES) -> Summary:
     return summarize(rows(MEANS, policy), references)
+
+
+def marked(lines: Any) -> list[Line2D]:
+    """Those with markers, which are of policies."""
+    return [line for line in lines if line.get_marker() in style.MARKERS]
 
 
 def texts(items: Any) -> list[str]:
@@ -43,7 +49,7 @@ def test_points_and_intervals_of_conditions() -> None:
     assert legend(figure) == ["a", "bb"]
     heights = []
     for k, (one, bars) in enumerate(zip(both, axes.collections, strict=True)):
-        points = [line for line in axes.lines if line.get_marker() == "o"][k]
+        points = marked(axes.lines)[k]
         means = [c["return_mean"] for c in one.conditions]
         np.testing.assert_allclose(points.get_xdata(), means)
         ends = [[x for x, _ in segment] for segment in bars.get_segments()]
@@ -62,7 +68,7 @@ def test_points_and_intervals_of_conditions() -> None:
 @pytest.mark.parametrize("policies", [1, 3, 8])
 def test_policies_never_reach_into_the_next_condition(policies: int) -> None:
     figure = plots.conditions([summary(f"p{k}") for k in range(policies)])
-    places = [line.get_ydata()[0] for line in figure.axes[0].lines if line.get_marker() == "o"]
+    places = [line.get_ydata()[0] for line in marked(figure.axes[0].lines)]
     assert max(places) - min(places) < 0.75 and max(places) == pytest.approx(-min(places))
     assert (np.diff(sorted(places)) > 0.05).all()
     per_row = (figure.get_figheight() - 0.9) / len(MEANS)
@@ -71,17 +77,17 @@ def test_policies_never_reach_into_the_next_condition(policies: int) -> None:
 
 def test_references_are_named_lines() -> None:
     (axes,) = plots.conditions([summary()]).axes
-    lines = [line.get_xdata()[0] for line in axes.lines if line.get_marker() != "o"]
+    lines = [line.get_xdata()[0] for line in axes.lines if line not in marked(axes.lines)]
     assert lines == [10_000.0, 0.0]
     assert {t.get_text(): t.xy[0] for t in axes.texts} == REFERENCES  # type: ignore[attr-defined]
     (panel, *_) = plots.severity_curves([summary()]).axes
-    levels = [line.get_ydata()[0] for line in panel.lines if line.get_marker() != "o"]
+    levels = [x.get_ydata()[0] for x in panel.lines if x.get_linestyle() == "--"]
     assert levels == [10_000.0, 0.0]
     unknown = summary(references=None)
     assert len(plots.conditions([unknown]).axes[0].lines) == 1
 
 
-def test_a_panel_for_each_shift_with_band_and_line_of_every_policy() -> None:
+def test_a_panel_for_each_shift_with_points_and_intervals_of_every_policy() -> None:
     both = [summary("a"), summary("bb")]
     figure = plots.severity_curves(both)
     named = [axes.get_title(loc="left") for axes in figure.axes]
@@ -89,12 +95,15 @@ def test_a_panel_for_each_shift_with_band_and_line_of_every_policy() -> None:
     assert legend(figure) == ["a", "bb"]
     for k, one in enumerate(both):
         ends = np.array([c["return_ci95"] for c in one.conditions])[:3]
-        band = figure.axes[0].collections[k].get_paths()[0].vertices
-        for severity, (low, high) in zip((0, 1, 3), ends, strict=True):
-            found = band[band[:, 0] == severity, 1]
-            np.testing.assert_allclose([found.min(), found.max()], [low, high])
-        line = [x for x in figure.axes[0].lines if x.get_marker() == "o"][k]
+        bars = figure.axes[0].collections[k].get_segments()  # type: ignore[attr-defined]
+        for severity, (low, high), bar in zip((0, 1, 3), ends, bars, strict=True):
+            np.testing.assert_allclose(bar, [[severity, low], [severity, high]])
+        line = marked(figure.axes[0].lines)[k]
         assert to_hex(line.get_color()) == style.series(k)
+    lines = [x for x in figure.axes[0].lines if to_hex(x.get_color()) in style.SERIES]
+    joints = [x for x in lines if list(x.get_xdata()) == [0, 1]]
+    assert len(joints) == 2  # 1 and 3 are no neighbours
+    assert figure.axes[0].get_xlim() == figure.axes[1].get_xlim()
     ticks = figure.axes[0].get_xticks()
     assert (ticks == np.round(ticks)).all()
 
@@ -210,9 +219,9 @@ def test_figures_are_named_and_profiles_need_episodes() -> None:
 
 def test_colours_are_those_a_page_can_exchange() -> None:
     assert len(set(style.NAMES)) == len(style.SERIES) + len(style.HEAT) + 6
-    assert style.NAMES[style.series(9)] == "series-1" and style.series(0) == style.SERIES[0]
-    assert style.heat(0.69)[1] == style.HEAT_DARK_TEXT
-    assert style.heat(0.71)[1] == style.HEAT_LIGHT_TEXT
+    assert style.NAMES[style.series(13)] == "series-1" and style.series(0) == style.SERIES[0]
+    assert style.heat(0.69)[1] == HEAT_DARK_TEXT
+    assert style.heat(0.71)[1] == HEAT_LIGHT_TEXT
 
 
 def drawn() -> dict[str, Figure]:
