@@ -26,7 +26,7 @@ def test_a_folder_becomes_a_store(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--format", "minari", "--source", ".", "--out", "x"], "unknown format 'minari'"),
+        (["--format", "minarii", "--source", ".", "--out", "x"], "unknown format 'minarii'"),
         (["--format", "ncps-npz", "--source", ".", "--out", "x"], "has no train_*.npz"),
         (["--format", "ncps-npz", "--out", "x"], "--source"),
         (

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from lrs_lightning.data.demonstration import Demonstration
+from lrs_lightning.data.findings import Finding, Survey, warn_of
 from lrs_lightning.data.importers.base import Importer
+from lrs_lightning.data.importers.file_map import FileMap, read_map
 from lrs_lightning.data.importers.registry import AUTO, choose
+from lrs_lightning.data.importers.table_importer import TableImporter
 from lrs_lightning.data.store import DemonstrationStore
 from lrs_lightning.data.task import Task
 from lrs_lightning.data.writing import write_store
-from lrs_lightning.envs import describe
 from lrs_lightning.errors import ArgumentError, did_you_mean
+
+_LOOKED_AT = 20  # episodes of a source that is only looked at
 
 
 def import_demonstrations(
@@ -24,33 +29,105 @@ def import_demonstrations(
     env: str | None = None,
     options: Mapping[str, Any] | None = None,
     on_episode: Callable[[int], None] | None = None,
+    map: str | Path | None = None,
 ) -> DemonstrationStore:
     """Turn demonstrations of a known format into a store.
+
+    What looks wrong about them is given as a `DataWarning`.
 
     Args:
         source: file or folder.
         out: folder of the store.
         format: a name of `importers()`, or `"auto"`: the one that recognises the source.
-        env: the task they are of; the format's own where it has one.
+        env: the task they are of; the format's own where it has one, `"none"` without a simulator.
         options: of the format: the fields of its class.
         on_episode: called with the number of episodes read so far.
+        map: a file that says what the columns mean; see `file_map.py`.
 
     Raises:
         ArgumentError: an unknown format or option, no such source, or no task.
         DataError: a file is damaged, or an episode is not of the task; the store is not written.
     """
-    source = Path(source)
+    given = Path(source)
+    importer, source = prepared(given, format, options, map)
+    task = importer.task(source, env or importer.env)
+    about = {"expert": importer.name, "expert_card": {}, "format": importer.name}
+    about |= {"source": str(given), **importer.about(), **importer.about_source(source)}
+    survey = Survey(task)
+    episodes = _counted(survey.watch(importer.episodes(source, task)), on_episode)
+    store = write_store(out, task, episodes, about, importer.exact)
+    warn_of([*_told(importer), *survey.findings()], str(out))
+    return store
+
+
+@dataclass(frozen=True)
+class Understood:
+    """What a source was taken for, before anything is written.
+
+    Args:
+        format: name of the format.
+        columns: name -> shape of one entry, of formats with columns.
+        map: what they mean.
+        task: what the episodes are of.
+        episodes: the first ones.
+        findings: what looks wrong about them.
+    """
+
+    format: str
+    columns: Mapping[str, tuple[int, ...]]
+    map: FileMap | None
+    task: Task
+    episodes: list[Demonstration]
+    findings: list[Finding]
+
+
+def understand(
+    source: str | Path,
+    format: str = AUTO,
+    env: str | None = None,
+    options: Mapping[str, Any] | None = None,
+    map: str | Path | None = None,
+) -> Understood:
+    """Look at the first episodes of a source; nothing is written.
+
+    Args:
+        source: as in `import_demonstrations`, like all others.
+        format: see there.
+        env: see there.
+        options: see there.
+        map: see there.
+
+    Raises:
+        LrsError: as in `import_demonstrations`.
+    """
+    importer, source = prepared(Path(source), format, options, map)
+    columns: Mapping[str, tuple[int, ...]] = {}
+    meant = None
+    if isinstance(importer, TableImporter):
+        columns, meant = importer.columns(source), importer.read_map(source, env)
+    task = importer.task(source, env or importer.env)
+    survey = Survey(task)
+    first = list(islice(survey.watch(importer.episodes(source, task)), _LOOKED_AT))
+    findings = [*_told(importer), *survey.findings()]
+    return Understood(importer.name, columns, meant, task, first, findings)
+
+
+def prepared(
+    source: Path, format: str, options: Mapping[str, Any] | None, map: str | Path | None
+) -> tuple[Importer, Path]:
+    """The importer with its options, and where the source is.
+
+    Raises:
+        ArgumentError: an unknown format or option, no such source, or a map for a format that has
+            no columns.
+    """
     kind = choose(format, source)
-    importer = configured(kind, options or {})
-    if env is None and kind.env is None:
-        raise ArgumentError(
-            f"format {kind.name!r} does not say which task its files are of: name it with --env"
-        )
-    info = describe(env or str(kind.env))
-    task = Task.of(info.env_id, info.observation_space, info.action_space)
-    about = {"expert": kind.name, "expert_card": {}, "format": kind.name, "source": str(source)}
-    episodes = _counted(importer.episodes(source, task), on_episode)
-    return write_store(out, task, episodes, about | importer.about())
+    chosen: dict[str, Any] = dict(options or {})
+    if map is not None:
+        if not issubclass(kind, TableImporter):
+            raise ArgumentError(f"format {kind.name!r} has no columns to map: leave --map out")
+        chosen["map"] = read_map(Path(map))
+    return configured(kind, chosen), kind.locate(source)
 
 
 def configured(kind: type[Importer], options: Mapping[str, Any]) -> Importer:
@@ -68,6 +145,22 @@ def configured(kind: type[Importer], options: Mapping[str, Any]) -> Importer:
                 f"There is {listed}"
             )
     return kind(**options)
+
+
+def _told(importer: Importer) -> list[Finding]:
+    """What the map itself says is wrong."""
+    image = importer.map.image if isinstance(importer, TableImporter) and importer.map else None
+    if image is None or not image.lossy:
+        return []
+    return [
+        Finding(
+            "lossy images",
+            "all episodes",
+            "the map says so",
+            "in closed loop the policy sees frames without the traces of the codec: pass what it "
+            "sees through the same codec",
+        )
+    ]
 
 
 def _counted(

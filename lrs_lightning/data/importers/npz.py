@@ -19,9 +19,13 @@ from numpy.typing import NDArray
 from lrs_lightning.data.checks import check_episode
 from lrs_lightning.data.demonstration import Demonstration, Origin
 from lrs_lightning.data.importers._arrays import names_of, read_arrays
-from lrs_lightning.data.importers.base import Importer
+from lrs_lightning.data.importers._files import files_of, needed
+from lrs_lightning.data.importers.assembling import Table
+from lrs_lightning.data.importers.columns import needed_columns
+from lrs_lightning.data.importers.file_map import FileMap
 from lrs_lightning.data.importers.registry import register
-from lrs_lightning.data.task import Task
+from lrs_lightning.data.importers.table_importer import TableImporter
+from lrs_lightning.data.task import NO_ENV, Task
 from lrs_lightning.errors import ArgumentError, DataError
 
 Arrays = dict[str, NDArray[Any]]
@@ -29,7 +33,7 @@ Arrays = dict[str, NDArray[Any]]
 
 @register
 @dataclass(frozen=True)
-class Npz(Importer):
+class Npz(TableImporter):
     """NumPy archives.
 
     Args:
@@ -40,6 +44,7 @@ class Npz(Importer):
         episode: name of the array `(T,)` that numbers the episodes of a file; None if a file is one
             episode.
         outside: what becomes of actions beyond the task's bounds: `"error"` or `"clip"`.
+        map: says all this instead, and more.
     """
 
     name: ClassVar[str] = "npz"
@@ -60,24 +65,35 @@ class Npz(Importer):
 
     @classmethod
     def recognises(cls, source: Path) -> bool:
-        """A file or folder of files with arrays `observations` and `actions`."""
+        """A file or folder of files with arrays, whose names do not say that they are ncps'."""
         files = _files(source)
-        return bool(files) and {"observations", "actions"} <= names_of(files[0])
+        names = names_of(files[0]) if files else set()
+        theirs = {"obs", "actions"} <= names and files[0].name.startswith("train_")
+        return bool(names) and not theirs
 
     def episodes(self, source: Path, task: Task) -> Iterator[Demonstration]:
         """Read file after file, in the order of their names."""
-        files = _files(source)
-        if not files:
-            raise ArgumentError(f"{source} has no .npz files: give a file, or a folder of files")
-        for file in files:
+        if self.map is not None or task.env == NO_ENV:
+            yield from super().episodes(source, task)
+            return
+        for file in needed(_files(source), source, ".npz"):
             for where, arrays in self._apart(file):
                 episode = self._episode(arrays, task, where)
                 check_episode(episode, task, where)
                 yield episode
 
+    def tables(self, source: Path, map: FileMap | None) -> Iterator[Table]:
+        """All arrays of a file, or those that the map reads."""
+        for file in needed(_files(source), source, ".npz"):
+            names = sorted(names_of(file))
+            wanted = names if map is None else needed_columns(map, names, str(file))
+            arrays = read_arrays(file, wanted)
+            yield Table(str(file), {n: a for n, a in arrays.items() if a.ndim})
+
     def about(self) -> dict[str, Any]:
         """Which array is what."""
-        return {"options": dict(vars(self))}
+        options = {name: value for name, value in vars(self).items() if name != "map"}
+        return {**super().about(), "options": options}
 
     def _apart(self, file: Path) -> Iterator[tuple[str, Arrays]]:
         """The episodes of a file, and how errors name them."""
@@ -128,6 +144,4 @@ class Npz(Importer):
 
 
 def _files(source: Path) -> list[Path]:
-    if source.is_dir():
-        return sorted(source.glob("*.npz"))
-    return [source] if source.suffix == ".npz" else []
+    return files_of(source, ".npz")

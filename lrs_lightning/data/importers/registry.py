@@ -53,11 +53,12 @@ def choose(name: str, source: Path) -> type[Importer]:
     known = importers()
     if name != AUTO and name not in known:
         raise UnknownNameError("format", name, [*known, AUTO])
-    if not source.exists():
+    kinds = known.values() if name == AUTO else [known[name]]
+    if not any(kind.locate(source).exists() for kind in kinds):
         raise ArgumentError(f"no file or folder at {source}: give the demonstrations to import")
     if name != AUTO:
         return known[name]
-    found = [importer for importer in known.values() if importer.recognises(source)]
+    found = [kind for kind in known.values() if kind.recognises(kind.locate(source))]
     if len(found) != 1:
         who = " and ".join(importer.name for importer in found) or "no format"
         raise ArgumentError(

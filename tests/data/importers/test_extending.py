@@ -29,12 +29,12 @@ def test_an_importer_of_your_own(tmp_path, monkeypatch):
     for number in range(2):
         rows = rng.uniform(-1, 1, (10, 5))  # three observations, an action, a reward
         lines = ["cos,sin,speed,torque,reward", *(",".join(map(str, row)) for row in rows)]
-        Path(f"recordings/{number}.csv").write_text("\n".join(lines))
+        Path(f"recordings/{number}.log").write_text("\n".join(lines))
     names: dict[str, object] = {"__name__": __name__}
     exec(compile(section("An importer of your own"), str(PAGE), "exec"), names)
     store = names["store"]
     np.testing.assert_allclose(store[1].rewards, rows[:, -1], rtol=1e-6)
-    Path("recordings/1.csv").write_text("a,b,c,d,e\n1,2,3,x,5\n")
-    with pytest.raises(names["DataError"], match=r"1.csv is no table of numbers"):
+    Path("recordings/1.log").write_text("a,b,c,d,e\n1,2,3,x,5\n")
+    with pytest.raises(names["DataError"], match=r"1.log is no table of numbers"):
         names["import_demonstrations"]("recordings", "other", env="Pendulum-v1")
     assert not Path("other").exists()
