@@ -65,7 +65,7 @@ def _survival(comparison: Comparison) -> list[Markup]:
 
 
 def _steps(curve: Survival) -> list[tuple[float, float]]:
-    """Corners of the stairs, from the start to the last step that any episode of its was watched."""
+    """Corners of the stairs, up to the last step in which any of its episodes was watched."""
     corners = [(0.0, 1.0)]
     for step, share_ in zip(curve.steps, curve.share, strict=True):
         corners += [(float(step), corners[-1][1]), (float(step), float(share_))]
