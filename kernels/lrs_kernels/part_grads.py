@@ -29,7 +29,11 @@ def part_grads(
     found = PartGrads()
     if wanted.weights:
         found = recurrent_grads(inputs, states, grads)
-    if inputs.x is not None and inputs.w_ih is not None and (wanted.projection or wanted.x):
+    if (
+        inputs.x is not None
+        and inputs.w_ih is not None
+        and (wanted.projection or wanted.layer_input)
+    ):
         x, w_ih, b_ih = projection_grads(grads.dz, inputs.x, inputs.w_ih, wanted)
         found = found._replace(x=x, w_ih=w_ih, b_ih=None if inputs.b_ih is None else b_ih)
     return found

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, cast
 
 from torch import Tensor
 
 from lrs_kernels.cell import Cell, Variant
 from lrs_kernels.recurrent import Recurrent
+
 
 @dataclass(frozen=True)
 class Recurrence:
@@ -91,7 +92,12 @@ class Inputs(NamedTuple):
 
     def of_layer(self, entry: Entry) -> Inputs:
         """The same for a layer that projects its input itself."""
-        return self._replace(x_proj=None, x=entry.first, w_ih=entry.w_ih, b_ih=entry.b_ih)
+        x, w_ih, b_ih = entry
+        return self._replace(x=x, w_ih=w_ih, b_ih=b_ih).without_x_proj()
+
+    def without_x_proj(self) -> Inputs:
+        """The same without what a forward pass uses up."""
+        return self._replace(x_proj=cast(Tensor, None))
 
     @property
     def sequence(self) -> Tensor:
@@ -158,13 +164,13 @@ class Wanted:
     Attributes:
         weights: of the recurrent weights, or of `bias_n`.
         projection: of `w_ih` or `b_ih`.
-        x: of a layer's input.
+        layer_input: of `x`.
 
     """
 
     weights: bool = True
     projection: bool = True
-    x: bool = True
+    layer_input: bool = True
 
     @classmethod
     def by(cls, needed: Sequence[bool]) -> Wanted:
@@ -172,6 +178,9 @@ class Wanted:
         of = Inputs(*needed)  # type: ignore[arg-type]
         weights = of.dense or of.w1 or of.w2 or of.bias_n
         return cls(bool(weights), bool(of.w_ih or of.b_ih), bool(of.x))
+
+
+EVERYTHING = Wanted()
 
 
 class PartGrads(NamedTuple):

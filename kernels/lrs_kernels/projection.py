@@ -31,7 +31,7 @@ def project(x: Tensor, w_ih: Tensor, b_ih: Tensor | None) -> Tensor:
         projected = torch.bmm(rows, w_ih.mT)
     else:
         projected = torch.baddbmm(b_ih.unsqueeze(-2), rows, w_ih.mT)
-    return projected.unflatten(-2, x.shape[-3:-1])
+    return projected.view(*x.shape[:-1], -1)
 
 
 def projection_grads(
@@ -39,7 +39,7 @@ def projection_grads(
 ) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
     """Gradients of `x`, `w_ih` and `b_ih` from that of the projection, `(P, T, B, G*H)`."""
     rows = dz.flatten(-3, -2)  # (P, T*B, G*H)
-    d_x = (rows @ w_ih).view(x.shape) if wanted.x else None
+    d_x = (rows @ w_ih).view(x.shape) if wanted.layer_input else None
     if not wanted.projection:
         return d_x, None, None
     return d_x, rows.mT @ x.flatten(-3, -2), rows.sum(-2)

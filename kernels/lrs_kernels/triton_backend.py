@@ -6,9 +6,9 @@ from typing import Any
 
 from torch import Tensor
 
+from lrs_kernels.part_grads import part_grads
 from lrs_kernels.passes import Grads, Inputs, Recurrence, Trace, Upstream
 from lrs_kernels.triton import launch
-from lrs_kernels.part_grads import part_grads
 
 __all__ = ["backward", "forward", "part_grads", "takes_input"]
 

@@ -45,17 +45,21 @@ def run_layer(
     input_part: tuple[Tensor, Tensor | None],
     weight: Weight,
     states: tuple[Tensor, ...],
-    variant: str,
-    backend: str,
-    options: dict[str, Tensor | None],
+    **options: Any,
 ) -> tuple[Tensor, tuple[Tensor, ...]]:
-    """Call `recurrent_layer`; a layer of a low type projects in it, and then calls `run_scan`."""
+    """Call `recurrent_layer`; where `x` is of a low type, project in it, and call `run_scan`.
+
+    Args:
+        cell: which recurrence.
+        x: `(T, B, I)`.
+        input_part: W_ih `(G H, I)` and its bias `(G H,)`.
+        weight: dense, or a pair of factors.
+        states: initial ones.
+        **options: the others of `recurrent_layer`.
+    """
     if x.dtype in LOW:
-        x_proj = functional.linear(x, *input_part)
-        return run_scan(cell, x_proj, weight, states, variant=variant, backend=backend, **options)
-    return recurrent_layer(
-        cell, x, *input_part, weight, states, variant=variant, backend=backend, **options
-    )
+        return run_scan(cell, functional.linear(x, *input_part), weight, states, **options)
+    return recurrent_layer(cell, x, *input_part, weight, states, **options)
 
 
 def _to(value: Any, types: tuple[torch.dtype, ...], wanted: torch.dtype) -> Any:

@@ -61,17 +61,9 @@ class LayerScans(LayerParameters):
         weight, mask = self.weight_for_scan(layer)
         options = {"mask": mask, "timespans": timespans, "resets": resets}
         if self._projects_plainly(valid):
-            given = {**self.extras(layer), **options}
-            return run_layer(
-                self.cell,
-                x,
-                self.input_part(layer),
-                weight,
-                state,
-                self.variant,
-                self.backend,
-                given,
-            )
+            chosen = {"variant": self.variant, "backend": self.backend}
+            given = {**self.extras(layer), **options, **chosen}
+            return run_layer(self.cell, x, self.input_part(layer), weight, state, **given)
         x_proj = self.hold(self.project_input(x, layer), valid)
         return self.run_cell(x_proj, weight, state, layer, **options)
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
-from lrs_kernels import cfc_scan, find_cell, gru_scan, lstm_scan, rnn_scan
+from lrs_kernels import cfc_scan, find_cell, gru_scan, lstm_scan, recurrent_layer, rnn_scan
 from lrs_kernels.native import load_library
 
 CELLS = [
@@ -19,6 +20,73 @@ CELLS = [
     pytest.param(rnn_scan, 1, id="rnn"),
 ]
 """The function of a cell, and how many recurrent matrices it has."""
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A scan that projects its input itself, under the names of `scan` for all else."""
+
+    scan: Callable[..., Any]
+
+    @property
+    def __name__(self) -> str:
+        return self.scan.__name__
+
+    def __call__(
+        self,
+        x: Tensor,
+        weight_ih: Tensor,
+        bias: Tensor | None,
+        weight: Any,
+        state: Any = None,
+        **options: Any,
+    ) -> tuple[Tensor, Any]:
+        """As the scan of `torch.nn.functional.linear(x, weight_ih, bias)`."""
+        state = options.pop("h0", state)
+        states = state if isinstance(state, tuple | None) else (state,)
+        variant = options.pop("mode", None) or options.pop("nonlinearity", None)
+        cell = self.scan.__name__.removesuffix("_scan")
+        y, final = recurrent_layer(
+            cell, x, weight_ih, bias, weight, states, variant=variant, **options
+        )
+        return y, final if len(final) > 1 else final[0]
+
+
+LAYERS = [
+    pytest.param(Layer(cfc_scan), 3, id="cfc layer"),
+    pytest.param(Layer(lstm_scan), 4, id="lstm layer"),
+    pytest.param(Layer(gru_scan), 3, id="gru layer"),
+    pytest.param(Layer(rnn_scan), 1, id="rnn layer"),
+]
+FORMS = [
+    pytest.param(cfc_scan, 3, {}, id="cfc paper"),
+    pytest.param(cfc_scan, 4, {}, id="cfc default"),
+    pytest.param(cfc_scan, 3, {"mode": "no_gate"}, id="cfc no_gate of three"),
+    pytest.param(cfc_scan, 4, {"mode": "no_gate"}, id="cfc no_gate"),
+    pytest.param(lstm_scan, 4, {}, id="lstm"),
+    pytest.param(gru_scan, 3, {}, id="gru"),
+    pytest.param(rnn_scan, 1, {}, id="rnn tanh"),
+    pytest.param(rnn_scan, 1, {"nonlinearity": "relu"}, id="rnn relu"),
+]
+LAYER_FORMS = [
+    pytest.param(Layer(cfc_scan), 3, {}, id="cfc layer"),
+    pytest.param(Layer(cfc_scan), 4, {"mode": "no_gate"}, id="cfc no_gate layer"),
+    pytest.param(Layer(lstm_scan), 4, {}, id="lstm layer"),
+    pytest.param(Layer(gru_scan), 3, {}, id="gru layer"),
+    pytest.param(Layer(rnn_scan), 1, {"nonlinearity": "relu"}, id="rnn relu layer"),
+]
+
+
+def cell_of(scan: Callable[..., Any]) -> Callable[..., Any]:
+    """The scan that a layer stands for; any other function itself."""
+    return scan.scan if isinstance(scan, Layer) else scan
+
+
+def entry_of(arguments: dict[str, Any]) -> Tensor:
+    """What is read step by step: `x_proj`, or a layer's `x`."""
+    entry: Tensor = arguments["x" if "x" in arguments else "x_proj"]
+    return entry
+
 
 _LIBRARY = load_library(find_cell("cfc"))
 needs_native = pytest.mark.skipif(not _LIBRARY.functions, reason=_LIBRARY.reason)
@@ -67,8 +135,13 @@ def make_scan(
     return scan
 
 
-def make_arguments(scan: Callable[..., Any], *shape: Any, **options: Any) -> dict[str, Any]:
+def make_arguments(
+    scan: Callable[..., Any], *shape: Any, inputs: int = 3, **options: Any
+) -> dict[str, Any]:
     """`make_scan` under the names that this function has for its arguments."""
+    if isinstance(scan, Layer):
+        made = make_arguments(scan.scan, *shape, **options)
+        return _with_input(made.pop("x_proj"), inputs) | made
     made = make_scan(*shape, **options)
     h0 = made["h0"]
     if scan is lstm_scan:
@@ -76,6 +149,20 @@ def make_arguments(scan: Callable[..., Any], *shape: Any, **options: Any) -> dic
     if scan is gru_scan:
         made["bias_n"] = torch.randn_like(h0).select(-2, 0).clone().requires_grad_()
     return made
+
+
+def _with_input(x_proj: Tensor, inputs: int) -> dict[str, Tensor]:
+    """A layer's input and what makes of it a projection of this shape."""
+    *lead, steps, batch, width = x_proj.shape
+
+    def leaf(*shape: int, scale: float = 1.0) -> Tensor:
+        return (torch.randn(*lead, *shape, dtype=x_proj.dtype) * scale).requires_grad_()
+
+    return {
+        "x": leaf(steps, batch, inputs),
+        "weight_ih": leaf(width, inputs, scale=inputs**-0.5),
+        "bias": leaf(width),
+    }
 
 
 def leaves(arguments: dict[str, Any]) -> list[Tensor]:

@@ -8,7 +8,14 @@ import pytest
 import torch
 
 from lrs_kernels import cfc_scan, rnn_scan
-from tests.lrs_kernels.cases import CELLS, assert_same, make_arguments, make_scan, needs_native
+from tests.lrs_kernels.cases import (
+    CELLS,
+    LAYERS,
+    assert_same,
+    make_arguments,
+    make_scan,
+    needs_native,
+)
 
 BACKENDS = ["cpu", pytest.param("native", marks=needs_native)]
 FORMS = [(3, "paper"), (4, "default"), (3, "no_gate"), (4, "no_gate")]
@@ -16,7 +23,7 @@ SHAPES = [(1, 1, 1), (2, 3, 5), (7, 4, 8)]  # T, B, H
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-@pytest.mark.parametrize(("scan", "gates"), CELLS)
+@pytest.mark.parametrize(("scan", "gates"), [*CELLS, *LAYERS])
 @pytest.mark.parametrize(("steps", "batch", "hidden"), SHAPES)
 @pytest.mark.parametrize("members", [None, 1, 3])
 @pytest.mark.parametrize(("rank", "density"), [(None, None), (None, 0.5), (2, None), (3, 0.4)])
@@ -39,7 +46,7 @@ def test_cfc_options_equal_the_loop(form, resets, timespans, members, backend):
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-@pytest.mark.parametrize(("scan", "gates"), CELLS)
+@pytest.mark.parametrize(("scan", "gates"), [*CELLS, *LAYERS])
 @pytest.mark.parametrize("members", [None, 2])
 @pytest.mark.usefixtures("poisoned_empty")
 def test_resets_equal_the_loop(scan, gates, members, backend):

@@ -10,31 +10,31 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lrs_kernels import cfc_scan, gru_scan, lstm_scan, rnn_scan
-from tests.lrs_kernels.cases import assert_same, leaves, make_arguments, needs_native
+from tests.lrs_kernels.cases import (
+    FORMS,
+    LAYER_FORMS,
+    Layer,
+    assert_same,
+    cell_of,
+    entry_of,
+    leaves,
+    make_arguments,
+    needs_native,
+)
 
-FORMS = [
-    pytest.param((cfc_scan, 3, {}), id="cfc paper"),
-    pytest.param((cfc_scan, 4, {}), id="cfc default"),
-    pytest.param((cfc_scan, 3, {"mode": "no_gate"}), id="cfc no_gate of three"),
-    pytest.param((cfc_scan, 4, {"mode": "no_gate"}), id="cfc no_gate"),
-    pytest.param((lstm_scan, 4, {}), id="lstm"),
-    pytest.param((gru_scan, 3, {}), id="gru"),
-    pytest.param((rnn_scan, 1, {}), id="rnn tanh"),
-    pytest.param((rnn_scan, 1, {"nonlinearity": "relu"}), id="rnn relu"),
-]
 SCANS = [(cfc_scan, 3), (cfc_scan, 4), (lstm_scan, 4), (gru_scan, 3), (rnn_scan, 1)]
+SCANS_AND_LAYERS = [*SCANS, *((Layer(scan), gates) for scan, gates in SCANS)]
 BACKENDS = ["cpu", pytest.param("native", marks=needs_native)]
 # What is a short list is enumerated; Hypothesis draws the rest. Drawn at random, a cell with a
 # population may never come.
 few = settings(max_examples=6, deadline=None, derandomize=True)
-every_form = pytest.mark.parametrize("form", FORMS)
+every_form = pytest.mark.parametrize(("scan", "gates", "variant"), [*FORMS, *LAYER_FORMS])
 every_backend = pytest.mark.parametrize("backend", BACKENDS)
 alone_and_population = pytest.mark.parametrize("members", [None, 3], ids=["alone", "population"])
 
 
-def draw_scan(data, form, members):
+def draw_scan(data, scan, gates, variant, members):
     """Random arguments for a cell, and the function with its variant."""
-    scan, gates, variant = form
     torch.manual_seed(data.draw(st.integers(0, 2**31)))
     hidden = data.draw(st.integers(1, 35))
     options = {
@@ -42,8 +42,10 @@ def draw_scan(data, form, members):
         "rank": data.draw(st.none() | st.integers(1, hidden)),
         "density": data.draw(st.sampled_from([None, 0.0, 0.3, 1.0])),
         "resets": data.draw(st.booleans()),
-        "timespans": scan is cfc_scan and data.draw(st.booleans()),
+        "timespans": cell_of(scan) is cfc_scan and data.draw(st.booleans()),
     }
+    if isinstance(scan, Layer):
+        options["inputs"] = data.draw(st.integers(1, 35))
     steps, batch = data.draw(st.integers(1, 6)), data.draw(st.integers(1, 9))
     return partial(scan, **variant), make_arguments(scan, steps, batch, hidden, gates, **options)
 
@@ -68,18 +70,18 @@ def over(arguments, pick):
 @alone_and_population
 @given(data=st.data())
 @few
-def test_equals_the_loop(backend, form, members, data):
-    assert_same(*draw_scan(data, form, members), backend=backend)
+def test_equals_the_loop(backend, scan, gates, variant, members, data):
+    assert_same(*draw_scan(data, scan, gates, variant, members), backend=backend)
 
 
 @every_backend
 @every_form
 @given(data=st.data())
 @few
-def test_a_population_equals_its_members_alone(backend, form, data):
-    scan, arguments = draw_scan(data, form, data.draw(st.integers(1, 3)))
+def test_a_population_equals_its_members_alone(backend, scan, gates, variant, data):
+    scan, arguments = draw_scan(data, scan, gates, variant, data.draw(st.integers(1, 3)))
     together = outputs(scan(**arguments, backend=backend))
-    for member in range(len(arguments["x_proj"])):
+    for member in range(len(entry_of(arguments))):
         alone = scan(**over(arguments, lambda _, part, p=member: part[p]), backend=backend)
         for one, all_of_them in zip(outputs(alone), together, strict=True):
             torch.testing.assert_close(one, all_of_them[member], rtol=0, atol=1e-13)
@@ -90,15 +92,15 @@ def test_a_population_equals_its_members_alone(backend, form, data):
 @alone_and_population
 @given(data=st.data())
 @few
-def test_two_halves_equal_one_whole(backend, form, members, data):
-    scan, arguments = draw_scan(data, form, members)
-    steps = arguments["x_proj"].shape[-3]
+def test_two_halves_equal_one_whole(backend, scan, gates, variant, members, data):
+    scan, arguments = draw_scan(data, scan, gates, variant, members)
+    steps = entry_of(arguments).shape[-3]
     cut = data.draw(st.integers(1, max(1, steps - 1)))
     whole = outputs(scan(**arguments, backend=backend))
 
     def part(begin, end):
         def pick(name, tensor):
-            if name == "x_proj":
+            if name in ("x", "x_proj"):
                 return tensor[..., begin:end, :, :]
             return tensor[..., begin:end, :] if name in ("timespans", "resets") else tensor
 
@@ -118,12 +120,12 @@ def test_two_halves_equal_one_whole(backend, form, members, data):
 @every_form
 @given(data=st.data())
 @few
-def test_rows_of_a_batch_do_not_know_each_other(backend, form, data):
-    scan, arguments = draw_scan(data, form, None)
-    order = torch.tensor(data.draw(st.permutations(range(arguments["x_proj"].shape[1]))))
+def test_rows_of_a_batch_do_not_know_each_other(backend, scan, gates, variant, data):
+    scan, arguments = draw_scan(data, scan, gates, variant, None)
+    order = torch.tensor(data.draw(st.permutations(range(entry_of(arguments).shape[1]))))
 
     def shuffle(name, tensor):
-        if name in ("weight", "mask", "bias_n"):
+        if name in ("weight", "mask", "bias_n", "weight_ih", "bias"):
             return tensor
         return tensor.index_select(0 if name in ("h0", "state") else 1, order)
 
@@ -137,8 +139,8 @@ def test_rows_of_a_batch_do_not_know_each_other(backend, form, data):
 @alone_and_population
 @given(data=st.data())
 @few
-def test_strides_do_not_matter(backend, form, members, data):
-    scan, arguments = draw_scan(data, form, members)
+def test_strides_do_not_matter(backend, scan, gates, variant, members, data):
+    scan, arguments = draw_scan(data, scan, gates, variant, members)
 
     def scatter(_, tensor, axis):
         if not tensor.is_floating_point():
@@ -154,10 +156,15 @@ def test_strides_do_not_matter(backend, form, members, data):
         torch.testing.assert_close(scan(**scattered, backend=backend)[0], want)
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
-@pytest.mark.parametrize(("scan", "gates"), SCANS)
+@pytest.mark.parametrize(
+    ("scan", "gates", "backend"),
+    [
+        *((*form, "cpu") for form in SCANS),
+        *(pytest.param(*form, "native", marks=needs_native) for form in SCANS_AND_LAYERS),
+    ],
+)
 def test_gradcheck(scan, gates, backend):
-    spans = scan is cfc_scan
+    spans = cell_of(scan) is cfc_scan
     made = make_arguments(scan, 3, 2, 4, gates, rank=2, density=0.7, resets=True, timespans=spans)
 
     def run(*tensors):

@@ -9,9 +9,9 @@ from typing import cast
 from torch import Tensor
 
 from lrs_kernels.cell import Cell
+from lrs_kernels.part_grads import part_grads
 from lrs_kernels.passes import Grads, Inputs, Passes, Recurrence, Trace, Upstream
 from lrs_kernels.recurrent import Recurrent
-from lrs_kernels.part_grads import part_grads
 
 __all__ = ["backward", "forward", "part_grads", "takes_input"]
 

@@ -50,7 +50,10 @@ class _Scan(ctypes.Structure):
         *((name, ctypes.c_int64) for name in ("dy_p", "dy_t", "dy_b")),
         *((name, ctypes.c_void_p) for name in ("dh_n", "dc_n", "dz", "dz_recurrent")),
         *((name, ctypes.c_void_p) for name in ("dh0", "dc0", "d_spans")),
-        *((name, ctypes.c_void_p) for name in ("dx", "dw", "dw1", "dw2", "dw_ih", "db_ih", "d_bias")),
+        *(
+            (name, ctypes.c_void_p)
+            for name in ("dx", "dw", "dw1", "dw2", "dw_ih", "db_ih", "d_bias")
+        ),
     )
 
 
@@ -108,7 +111,7 @@ def part_grads(
         found = recurrent_grads(inputs, states, grads) if of_weights else found
         of_weights = False
     projected = inputs.x is not None and inputs.w_ih is not None
-    if not of_weights and not (projected and (wanted.projection or wanted.x)):
+    if not of_weights and not (projected and (wanted.projection or wanted.layer_input)):
         return found
     dz, effective = grads.dz, None
     if of_weights:
@@ -117,15 +120,15 @@ def part_grads(
         found = PartGrads(None, _empty_like(w1), _empty_like(w2), bias_n)
     if projected and wanted.projection:
         found = found._replace(w_ih=_empty_like(inputs.w_ih), b_ih=_empty_like(inputs.b_ih))
-    if projected and wanted.x:
+    if projected and wanted.layer_input:
         found = found._replace(x=_empty_like(inputs.x))
     x = None if inputs.x is None else _dense_rows(inputs.x)
-    read, (states, dz, late) = _read_by_all(inputs), _packed((states, dz, grads.dz_recurrent))
+    read, (seen, rows, late) = _read_by_all(inputs), _packed((states, dz, grads.dz_recurrent))
     scan = _Scan(
         *_sizes(recurrence, dz.shape[:-1], inputs), *_addresses(read),
-        *(_NO_ROWS if x is None else (x.data_ptr(), *_strides(x))), states.data_ptr(),
+        *(_NO_ROWS if x is None else (x.data_ptr(), *_strides(x))), *_addresses((seen,)),
     )  # fmt: skip
-    scan.dz, scan.dz_recurrent = _addresses((dz, late))
+    scan.dz, scan.dz_recurrent = _addresses((rows, late))
     scan.dw, scan.dw1, scan.dw2 = _addresses((effective, *found[1:3]))
     scan.d_bias, scan.dx, scan.dw_ih, scan.db_ih = _addresses(found[3:])
     _call(recurrence.cell, "products", dz.dtype, scan)

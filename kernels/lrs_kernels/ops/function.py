@@ -8,7 +8,7 @@ looked at: by a transform that maps over it, or in a second differentiation, whi
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, NamedTuple, cast
 
 import torch
@@ -16,7 +16,7 @@ from torch import Tensor
 
 from lrs_kernels.ops.members import over_members
 from lrs_kernels.ops.surroundings import forward_mode, mapped_the_old_way, transformed
-from lrs_kernels.passes import Backend, Inputs, Recurrence, Trace, Upstream, Wanted
+from lrs_kernels.passes import EVERYTHING, Backend, Inputs, Recurrence, Trace, Upstream, Wanted
 from lrs_kernels.precision import products, undisturbed
 from lrs_kernels.projection import project
 
@@ -101,7 +101,7 @@ class Setting:
     recurrence: Recurrence
     backend: Backend
     save_time: bool = False
-    wanted: Wanted = Wanted()
+    wanted: Wanted = EVERYTHING
 
 
 class Scan(torch.autograd.Function):
@@ -210,7 +210,8 @@ def walk_back(ctx: Any, upstream: Upstream) -> tuple[Any, ...]:
         raise RuntimeError(NO_FORWARD_MODE)
     if mapped_the_old_way(upstream):
         raise RuntimeError(NO_OLD_MAP)
-    setting = replace(ctx.setting, wanted=Wanted.by(ctx.needs_input_grad[1:]))
+    recurrence, backend, wanted = ctx.setting.recurrence, ctx.setting.backend, ctx.needs_input_grad
+    setting = Setting(recurrence, backend, wanted=Wanted.by(wanted[1:]))
     if torch.is_grad_enabled() or transformed():
         apply = cast(Callable[..., tuple[Any, ...]], ScanBackward.apply)
         return apply(setting, *upstream, *ctx.saved_tensors)

@@ -74,7 +74,8 @@ def _declared(*groups: type) -> str:
 _N, _U, _L = len(Inputs._fields), len(Upstream._fields), len(Left._fields)
 _F, _W = len(Names._fields), len(fields(Wanted))
 _FORWARD = f"({_declared(Inputs, Names)}, bool save, bool save_time)".replace(
-    "Tensor x_proj", "Tensor? x_proj"  # absent where there is x
+    "Tensor x_proj",
+    "Tensor? x_proj",  # absent where there is x
 )
 _KEPT = _declared(Inputs).partition(", ")[2]  # all but x_proj
 _TRACE = ", ".join(f"Tensor kept_{name}" for name in Trace._fields[: _L - 1])
@@ -142,12 +143,12 @@ def _scan_backward_shapes(*arguments: Any) -> list[Tensor]:
     spans = inputs.timespans if trace.time is not None else None
     like = inputs._replace(x_proj=x_proj, mask=None, timespans=spans, resets=None)
     if inputs.w_ih is not None:
-        like = like._replace(x_proj=None)
+        like = like.without_x_proj()
     if not wanted.weights:
         like = like._replace(dense=None, w1=None, w2=None, bias_n=None)
     if not wanted.projection:
         like = like._replace(w_ih=None, b_ih=None)
-    if not wanted.x:
+    if not wanted.layer_input:
         like = like._replace(x=None)
     return [states.new_empty(NOTHING if part is None else part.shape) for part in like]
 

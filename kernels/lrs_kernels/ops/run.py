@@ -61,7 +61,7 @@ def run(
         chosen = _choose(recurrence, backend, judged.device_type)
     exporting = torch.compiler.is_exporting()
     if entry.w_ih is not None and (exporting or not _takes_input(chosen, judged, compiling)):
-        entry = Entry(project(*entry), None, None)
+        entry = Entry(project(entry.first, entry.w_ih, entry.b_ih), None, None)
     x_proj = entry.first
     if exporting:
         weight = recurrent.effective()

@@ -6,7 +6,16 @@ import pytest
 import torch
 
 from lrs_kernels import cfc_scan
-from tests.lrs_kernels.cases import CELLS, make_arguments, needs_native, outputs_and_grads
+from lrs_kernels.native import scan as native
+from tests.lrs_kernels.cases import (
+    CELLS,
+    LAYERS,
+    Layer,
+    entry_of,
+    make_arguments,
+    needs_native,
+    outputs_and_grads,
+)
 
 pytestmark = needs_native
 
@@ -24,11 +33,12 @@ def relative_error(ours, exact):
     return ((ours.double() - exact).pow(2).mean() / exact.pow(2).mean()).sqrt().item()
 
 
-@pytest.mark.parametrize(("scan", "gates"), CELLS)
+@pytest.mark.parametrize(("scan", "gates"), [*CELLS, *LAYERS])
 @pytest.mark.parametrize("scale", [1e-3, 1.0, 30.0], ids=["tiny", "usual", "saturating"])
 def test_float32_is_as_exact_as_pytorch(scan, gates, scale):
     exact = make_arguments(scan, 64, 9, 40, gates, rank=4, density=0.7)
-    exact["x_proj"] = (exact["x_proj"] * scale).detach().requires_grad_()
+    with torch.no_grad():
+        entry_of(exact).mul_(scale)
     low = in_float32(exact)
     truth = outputs_and_grads(scan, exact, backend="reference")
     native = outputs_and_grads(scan, low, backend="native")
@@ -39,7 +49,7 @@ def test_float32_is_as_exact_as_pytorch(scan, gates, scale):
         assert relative_error(ours, right) <= 3 * relative_error(theirs, right) + 1e-6
 
 
-@pytest.mark.parametrize(("scan", "gates"), CELLS)
+@pytest.mark.parametrize(("scan", "gates"), [*CELLS, *LAYERS])
 @pytest.mark.parametrize("members", [None, 3])
 def test_threads_do_not_change_a_bit(scan, gates, members):
     arguments = in_float32(make_arguments(scan, 40, 53, 33, gates, members, rank=5))
@@ -58,10 +68,11 @@ def test_threads_do_not_change_a_bit(scan, gates, members):
     [(1, 1), (17, None), (20, 3), (64, 16), (40, 17), (66, 4)],
     ids=["one unit", "dense", "low rank", "largest rank in C", "rank by GEMM", "hidden by GEMM"],
 )
-def test_weights_are_formed_and_their_gradients_gathered(hidden, rank, density, members):
-    arguments = make_arguments(cfc_scan, 7, 11, hidden, 3, members, rank=rank, density=density)
-    want = outputs_and_grads(cfc_scan, arguments, backend="reference")
-    got = outputs_and_grads(cfc_scan, arguments, backend="native")
+@pytest.mark.parametrize("scan", [cfc_scan, Layer(cfc_scan)], ids=["scan", "layer"])
+def test_weights_are_formed_and_their_gradients_gathered(scan, hidden, rank, density, members):
+    arguments = make_arguments(scan, 7, 11, hidden, 3, members, rank=rank, density=density)
+    want = outputs_and_grads(scan, arguments, backend="reference")
+    got = outputs_and_grads(scan, arguments, backend="native")
     for ours, right in zip(got[0] + got[1], want[0] + want[1], strict=True):
         torch.testing.assert_close(ours, right, rtol=1e-10, atol=1e-12)
 
@@ -82,26 +93,65 @@ def test_gradients_of_more_steps_than_a_chunk_with_resets():
         torch.testing.assert_close(ours, right, rtol=1e-10, atol=1e-12)
 
 
-@pytest.mark.parametrize(("scan", "gates"), CELLS)
+@pytest.mark.parametrize(("scan", "gates"), [*CELLS, *LAYERS])
 def test_a_transposed_input_needs_no_copy_and_changes_nothing(scan, gates):
     plain = make_arguments(scan, 6, 4, 8, gates)
-    turned = {**plain, "x_proj": plain["x_proj"].detach().transpose(0, 1).contiguous()}
-    turned["x_proj"].requires_grad_()
+    name = next(iter(plain))
+    turned = plain[name].detach().transpose(0, 1).contiguous().requires_grad_()
     want = scan(**plain, backend="native")[0]
-    got = scan(**{**turned, "x_proj": turned["x_proj"].transpose(0, 1)}, backend="native")[0]
+    got = scan(**{**plain, name: turned.transpose(0, 1)}, backend="native")[0]
     torch.testing.assert_close(got, want, rtol=0, atol=0)
     # A transposed gradient comes back through the same strides.
     upstream = torch.randn(4, 6, 8, dtype=torch.float64).transpose(0, 1)
-    (d_plain,) = torch.autograd.grad(want, plain["x_proj"], upstream)
-    (d_turned,) = torch.autograd.grad(got, turned["x_proj"], upstream)
+    (d_plain,) = torch.autograd.grad(want, plain[name], upstream)
+    (d_turned,) = torch.autograd.grad(got, turned, upstream)
     torch.testing.assert_close(d_turned.transpose(0, 1), d_plain, rtol=0, atol=0)
 
 
+@pytest.mark.parametrize("scan", [cfc_scan, Layer(cfc_scan)], ids=["scan", "layer"])
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
-def test_not_a_number_is_not_swallowed(value):
-    arguments = in_float32(make_arguments(cfc_scan, 2, 1, 16, 3))
+def test_not_a_number_is_not_swallowed(scan, value):
+    arguments = in_float32(make_arguments(scan, 2, 1, 16, 3, inputs=5))
     with torch.no_grad():
-        arguments["x_proj"][0, 0, 3] = value
-        y, _ = cfc_scan(**arguments, backend="native")
-        reference, _ = cfc_scan(**arguments, backend="reference")
+        entry_of(arguments)[0, 0, 3] = value
+        y, _ = scan(**arguments, backend="native")
+        reference, _ = scan(**arguments, backend="reference")
     assert torch.equal(y.isnan(), reference.isnan())
+
+
+@pytest.mark.parametrize(("scan", "gates"), LAYERS)
+@pytest.mark.parametrize(
+    ("steps", "batch", "inputs", "hidden"),
+    [(1, 1, 1, 1), (33, 1, 16, 8), (50, 2, 7, 17), (5, 11, 33, 16), (3, 53, 20, 5), (2, 50, 4, 66)],
+    ids=["one of all", "one row", "few rows", "steps at once", "a last small tile", "by GEMM"],
+)
+@pytest.mark.parametrize("bias", [True, False])
+def test_a_layer_of_any_size_equals_the_loop(scan, gates, steps, batch, inputs, hidden, bias):
+    arguments = make_arguments(scan, steps, batch, hidden, gates, inputs=inputs, rank=1)
+    if not bias:
+        arguments["bias"] = None
+    want = outputs_and_grads(scan, arguments, backend="reference")
+    got = outputs_and_grads(scan, arguments, backend="native")
+    for ours, right in zip(got[0] + got[1], want[0] + want[1], strict=True):
+        torch.testing.assert_close(ours, right, rtol=1e-10, atol=1e-11)
+
+
+@pytest.mark.parametrize("wanted", ["x", "weight_ih", "bias", "weight", "h0"])
+def test_only_the_gradients_that_are_wanted_are_made(monkeypatch, wanted):
+    arguments = make_arguments(Layer(cfc_scan), 4, 3, 8, 3)
+    for name, tensor in arguments.items():
+        tensor.requires_grad_(name == wanted)
+    called = []
+    original = native._call
+
+    def noting(cell, name, dtype, work):
+        if name == "products":
+            fields = ("dx", "dw_ih", "db_ih", "dw")
+            called.append({field for field in fields if getattr(work, field)})
+        original(cell, name, dtype, work)
+
+    monkeypatch.setattr(native, "_call", noting)
+    y, _ = Layer(cfc_scan)(**arguments, backend="native")
+    y.sum().backward()
+    made = {"x": {"dx"}, "weight": {"dw"}, "h0": None}.get(wanted, {"dw_ih", "db_ih"})
+    assert called == ([] if made is None else [made]) and arguments[wanted].grad.any()

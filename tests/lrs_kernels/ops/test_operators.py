@@ -12,12 +12,16 @@ from lrs_kernels.passes import Inputs
 from lrs_kernels.recurrent import Recurrent
 from tests.lrs_kernels.cases import (
     CELLS,
+    LAYERS,
+    Layer,
     make_arguments,
     make_scan,
     needs_native,
     outputs_and_grads,
 )
 
+CHECKED = [*CELLS, *LAYERS[1:3]]
+"""PyTorch's own checks take seconds: of the layers those with the most inputs."""
 VARIANTS = [
     {},
     {"rank": 2, "density": 0.5, "members": 2, "resets": True},
@@ -31,14 +35,15 @@ def operator_inputs(scan, gates, **options):
     recurrent = Recurrent.of(made["weight"], made.get("mask"))
     spans, resets = made.get("timespans"), made.get("resets")
     others = {"c0": c0, "timespans": spans, "resets": resets, "bias_n": made.get("bias_n")}
-    return Inputs.of(made["x_proj"], recurrent, h0, **others)
+    others |= {"x": made.get("x"), "w_ih": made.get("weight_ih"), "b_ih": made.get("bias")}
+    return Inputs.of(made.get("x_proj"), recurrent, h0, **others)
 
 
 def variant_of(scan):
     return {"rnn_scan": "tanh", "cfc_scan": "paper"}.get(scan.__name__, "standard")
 
 
-@pytest.mark.parametrize(("scan", "gates"), CELLS)
+@pytest.mark.parametrize(("scan", "gates"), CHECKED)
 @pytest.mark.parametrize("options", VARIANTS, ids=["dense", "masked-population"])
 @pytest.mark.parametrize("backend", ["cpu", "auto"])
 def test_opcheck_of_the_forward_operator(scan, gates, options, backend):
@@ -53,7 +58,7 @@ def test_opcheck_with_timespans():
     library.opcheck(torch.ops.lrs_kernels.scan, arguments)
 
 
-@pytest.mark.parametrize(("scan", "gates"), CELLS)
+@pytest.mark.parametrize(("scan", "gates"), CHECKED)
 def test_opcheck_of_the_backward_operator(scan, gates):
     flat = [
         None if part is None else part.detach()
@@ -61,12 +66,14 @@ def test_opcheck_of_the_backward_operator(scan, gates):
     ]
     names = (scan.__name__.removesuffix("_scan"), variant_of(scan), "ieee", "cpu")
     states, _, *rest = torch.ops.lrs_kernels.scan(*flat, *names, True, False)
-    upstream = (torch.randn_like(states), None, None)
-    arguments = (*upstream, *flat[1:], states, *rest, *names)
-    library.opcheck(torch.ops.lrs_kernels.scan_backward, arguments)
+    arguments = (torch.randn_like(states), None, None, *flat[1:], states, *rest, *names)
+    library.opcheck(torch.ops.lrs_kernels.scan_backward, (*arguments, True, True, True))
+    unwanted = torch.ops.lrs_kernels.scan_backward(*arguments, False, False, False)
+    left = Inputs(*(grad.numel() > 0 for grad in unwanted))
+    assert left.h0 and not (left.w1 or left.w2 or left.bias_n or left.x or left.w_ih or left.b_ih)
 
 
-@pytest.mark.parametrize(("scan", "gates"), CELLS)
+@pytest.mark.parametrize(("scan", "gates"), CHECKED)
 @pytest.mark.parametrize("options", VARIANTS, ids=["dense", "masked-population"])
 def test_compiles_in_one_graph(scan, gates, options):
     made = make_arguments(scan, 3, 2, 4, gates, **options)
@@ -146,3 +153,13 @@ def test_passes_under_autocast_are_those_without(scan, gates, backend, hidden):
 def test_compilers_record_no_graph_around_a_scan() -> None:
     for operator in (torch.ops.lrs_kernels.scan, torch.ops.lrs_kernels.scan_backward):
         assert torch.Tag.cudagraph_unsafe in operator.default.tags
+
+
+def test_a_layer_under_autocast_lowers_its_projection_alone() -> None:
+    made = make_arguments(Layer(cfc_scan), 5, 3, 8, 3, dtype=torch.float32)
+    x, weight_ih, bias, *_ = made.values()
+    rest = {name: made[name] for name in ("weight", "h0")}
+    with torch.autocast("cpu", torch.bfloat16):
+        lowered = torch.nn.functional.linear(x, weight_ih, bias)
+        y, _ = Layer(cfc_scan)(**made)
+    assert lowered.dtype == torch.bfloat16 and torch.equal(y, cfc_scan(lowered.float(), **rest)[0])

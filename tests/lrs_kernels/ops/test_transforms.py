@@ -8,21 +8,11 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.autograd import forward_ad
 from torch.func import functional_call, grad, hessian, jacfwd, jacrev, jvp, stack_module_state, vmap
 
-from lrs_kernels import cfc_scan, gru_scan, lstm_scan, rnn_scan
+from lrs_kernels import cfc_scan, gru_scan, lstm_scan
 from lrs_kernels.native import scan as native
 from lrs_lightning.nn import LRSGRU, LRSLSTM, LRSRNN, LRSCfC
-from tests.lrs_kernels.cases import make_scan, needs_native
+from tests.lrs_kernels.cases import FORMS, LAYER_FORMS, Layer, make_scan, needs_native
 
-FORMS = [
-    pytest.param(cfc_scan, 3, {}, id="cfc paper"),
-    pytest.param(cfc_scan, 4, {}, id="cfc default"),
-    pytest.param(cfc_scan, 3, {"mode": "no_gate"}, id="cfc no_gate of three"),
-    pytest.param(cfc_scan, 4, {"mode": "no_gate"}, id="cfc no_gate"),
-    pytest.param(lstm_scan, 4, {}, id="lstm"),
-    pytest.param(gru_scan, 3, {}, id="gru"),
-    pytest.param(rnn_scan, 1, {}, id="rnn tanh"),
-    pytest.param(rnn_scan, 1, {"nonlinearity": "relu"}, id="rnn relu"),
-]
 BACKENDS = ["cpu", pytest.param("native", marks=needs_native)]
 
 
@@ -31,6 +21,12 @@ def tensors(scan, gates, members=None):
     made = make_scan(3, 2, 4, gates, members, rank=2, density=0.6, resets=True)
     lead = () if members is None else (members,)
     given = {"x": made["x_proj"], "w1": made["weight"][0], "w2": made["weight"][1]}
+    if isinstance(scan, Layer):
+        scan, given["x"] = scan.scan, torch.randn(*lead, 3, 2, 5)
+        given["w_ih"], given["b_ih"] = (
+            torch.randn(*lead, gates * 4, 5),
+            torch.randn(*lead, gates * 4),
+        )
     given["state"] = made["h0"]
     if scan is lstm_scan:
         given["cell"] = torch.randn(*lead, 2, 4)
@@ -48,10 +44,10 @@ def loss_of(scan, options, backend):
     def loss(given, flags):
         rest = {name: given[name] for name in ("bias_n", "timespans") if name in given}
         state = (given["state"], given["cell"]) if "cell" in given else given["state"]
+        entry = [given[name] for name in ("x", "w_ih", "b_ih") if name in given]
         y, final = scan(
-            given["x"], (given["w1"], given["w2"]), state, **rest, **flags, **options,
-            backend=backend,
-        )  # fmt: skip
+            *entry, (given["w1"], given["w2"]), state, **rest, **flags, **options, backend=backend
+        )
         finals = final if isinstance(final, tuple) else (final,)
         return y.square().sum() + sum(part.sin().sum() for part in finals)
 
@@ -65,7 +61,7 @@ def assert_close(ours, theirs):
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-@pytest.mark.parametrize(("scan", "gates", "options"), FORMS)
+@pytest.mark.parametrize(("scan", "gates", "options"), [*FORMS, *LAYER_FORMS])
 def test_gradients_by_grad_and_by_map(scan, gates, options, backend):
     given, flags = tensors(scan, gates)
     ours, theirs = loss_of(scan, options, backend), loss_of(scan, options, "reference")
@@ -75,7 +71,7 @@ def test_gradients_by_grad_and_by_map(scan, gates, options, backend):
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-@pytest.mark.parametrize(("scan", "gates", "options"), FORMS)
+@pytest.mark.parametrize(("scan", "gates", "options"), [*FORMS, *LAYER_FORMS])
 def test_maps_within_maps_over_populations_with_shared_parts(scan, gates, options, backend):
     population, flags = tensors(scan, gates, 2)
     shared = dict.fromkeys(population) | {"x": 1, "w1": 0}
@@ -114,7 +110,7 @@ def test_reverse_jacobians(backend):
         torch.testing.assert_close(one, other, rtol=0, atol=1e-12)
 
 
-@pytest.mark.parametrize(("scan", "gates", "options"), FORMS)
+@pytest.mark.parametrize(("scan", "gates", "options"), [*FORMS, *LAYER_FORMS])
 def test_forward_mode_and_second_derivatives_by_auto_are_right(scan, gates, options):
     given, flags = tensors(scan, gates)
 
@@ -219,13 +215,13 @@ def test_an_ensemble_by_vmap_is_one_call_of_the_population_kernel(kind, monkeypa
         return functional_call(layers[0], (parameters, buffers), (x,))[0].square().sum()
 
     vmap(run)(parameters, buffers).sum().backward()
-    assert calls == [("forward", 3), ("backward", 3), ("weights", 3)]
+    assert calls == [("forward", 3), ("backward", 3), ("products", 3)]
     for p, grads in enumerate(alone):
         for name, part in grads.items():
             torch.testing.assert_close(parameters[name].grad[p], part, rtol=0, atol=1e-12)
 
 
-@pytest.mark.parametrize(("scan", "gates", "options"), FORMS)
+@pytest.mark.parametrize(("scan", "gates", "options"), [*FORMS, *LAYER_FORMS])
 @pytest.mark.parametrize("members", [None, 2])
 def test_tensors_without_memory_never_reach_c(scan, gates, options, members):
     given, flags = tensors(scan, gates, members)
