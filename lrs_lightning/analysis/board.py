@@ -40,11 +40,18 @@ def log_analysis(
 def write_board(
     folder: str | Path, pictures: Sequence[Picture], rows: Iterable[Row], step: int
 ) -> None:
-    """The same in an event file of its own in `folder`."""
+    """The same in an event file of its own in `folder`, in place of an earlier one of this step.
+
+    TensorBoard would go on showing the first figure that it finds of a step.
+    """
     from torch.utils.tensorboard import SummaryWriter
 
-    with SummaryWriter(str(folder)) as writer:
+    suffix = f".step{step}"
+    earlier = list(Path(folder).glob(f"events.out.tfevents.*{suffix}"))
+    with SummaryWriter(str(folder), filename_suffix=suffix) as writer:
         log_analysis(writer, pictures, rows, step)
+    for file in earlier:
+        file.unlink(missing_ok=True)
 
 
 def _tag(name: str) -> str:

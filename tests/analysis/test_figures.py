@@ -5,10 +5,12 @@ from __future__ import annotations
 import pytest
 import torch
 
+from lrs_lightning.analysis.board import write_board
 from lrs_lightning.analysis.dynamics import Dynamics
 from lrs_lightning.analysis.figures import jacobians, lyapunov, matrices
 from lrs_lightning.analysis.figures.picture import counted, each, looks, where
 from lrs_lightning.analysis.scene import Scene
+from lrs_lightning.analysis.table import row
 from lrs_lightning.analysis.weights import compare_matrices
 
 
@@ -67,3 +69,11 @@ def test_the_sentence_of_the_weights_tells_every_layer():
     assert "layer 0: h 1.00; layer 1: h 2.00" in caption and "are not known" in caption
     caption = matrices(["h"], compare_matrices(trained, [w / 2 for w in trained])).caption
     assert "layer 1: h from 1.00 to 2.00, and ΔW has stable rank 3.0 of 3" in caption
+
+
+def test_tensorboard_shows_the_last_analysis_of_a_step(tmp_path):
+    rows = [row(quantity="jacobian radius", trajectory="own", condition="clean", value=0.5)]
+    for step in (7, 7, 9):
+        write_board(tmp_path, [], rows, step)
+    names = sorted(path.name.rpartition(".")[2] for path in tmp_path.iterdir())
+    assert names == ["step7", "step9"]
