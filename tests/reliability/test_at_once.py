@@ -53,7 +53,6 @@ def play(folder):
 
 
 @pytest.mark.long
-@pytest.mark.timeout(1800)  # on a busy machine
 def test_two_fits_at_once_with_nothing_in_any_cache(tmp_path):
     """One collects, one library is published, and each has a run of its own."""
     (tmp_path / "suite.yaml").write_text("- clean\n")

@@ -53,7 +53,6 @@ def wait_for_all(group: int) -> None:
 
 
 @pytest.mark.long  # which update a signal meets hangs on how fast the machine is
-@pytest.mark.timeout(1800)  # on a busy machine
 @pytest.mark.parametrize(
     ("number", "to_all", "code", "goes_on"),
     [
