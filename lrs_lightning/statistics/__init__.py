@@ -1,6 +1,11 @@
 """From rows of episodes to estimates with intervals: results, bootstrap, comparison, summary."""
 
-from lrs_lightning.statistics.results import ResultsWriter, merge_results, read_results
+from lrs_lightning.statistics.merging import merge_results
+from lrs_lightning.statistics.results import (
+    ResultsWriter,
+    read_results,
+    stream_results,
+)
 from lrs_lightning.statistics.returns import Returns
 from lrs_lightning.statistics.summary import Summary, summarize, summarize_all
 
@@ -10,6 +15,7 @@ __all__ = [
     "Summary",
     "merge_results",
     "read_results",
+    "stream_results",
     "summarize",
     "summarize_all",
 ]

@@ -14,7 +14,7 @@ import logging
 import math
 import os
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import nullcontext, suppress
 from pathlib import Path
 from types import TracebackType
@@ -33,6 +33,9 @@ SCHEMA = 1
 COLUMNS = (
     "policy", "env", "shift", "severity", "episode", "seed", "return", "length", "status"
 )  # fmt: skip
+_TORN = "%s ends in a torn line: its %d whole episodes are kept"
+_REQUIRED = frozenset(COLUMNS)
+_CONTENT = msgspec.json.Encoder(order="deterministic")  # whatever the order of columns
 ENDINGS = ("terminated", "outcome", "success", "fell_at")
 """Further columns, each where it is known, in no file of old; see `rollout.Episode`."""
 
@@ -150,7 +153,7 @@ class ResultsWriter:
 
     def write_rows(self, rows: Iterable[Row]) -> None:
         """Append rows as they are."""
-        lines = [_line(row) for row in rows]
+        lines = [line_of(row) for row in rows]
         self._append(b"".join(lines))
         self._unsynced += len(lines)
         if self._unsynced >= self._sync_every:
@@ -230,27 +233,49 @@ def read_results(path: str | Path) -> list[Row]:
     Raises:
         DataError: no such file, a damaged line before the last, a missing column, another schema.
     """
+    return list(stream_results(path))
+
+
+def stream_results(path: str | Path) -> Iterator[Row]:
+    """The same row by row, for files that are larger than memory.
+
+    Raises:
+        DataError: as `read_results` does, when the stream comes to that line.
+    """
+    return (row for row, _, _ in stream_lines(path))
+
+
+def stream_lines(path: str | Path) -> Iterator[tuple[Row, bytes, bytes | None]]:
+    """Rows with their content as it is summed, and their line where a checksum vouches for it."""
     path = Path(path)
     path = path / "results.jsonl" if path.is_dir() else path
     _refuse_link(path)
+    whole, number, tasks = 0, 0, set[str]()
+
+    def where() -> str:
+        return f"line {number} of {path}"
+
     try:
-        lines = path.read_bytes().split(b"\n")
+        with path.open("rb", buffering=1 << 20) as file:
+            for line in file:
+                number += 1
+                row = _parse(line)
+                if row is not None:
+                    vouched, content = CHECKSUM in row, _checked(row, where, tasks)
+                    whole += 1
+                    yield row, content, line if vouched else None
+                elif line.strip() and line.endswith(b"\n"):
+                    raise DataError(
+                        f"{where()} is not a JSON object: delete it, the others can stay"
+                    )
+                elif line.strip():
+                    log.warning(
+                        "%s ends in a torn line: its %d whole episodes are kept", path, whole
+                    )
     except OSError as error:
         raise DataError(
             f"cannot read {path} ({error.strerror}): give a results.jsonl or a run folder"
         ) from error
-    rows: list[Row] = []
-    for number, line in enumerate(lines, start=1):
-        row = _parse(line)
-        if row is not None:
-            rows.append(_checked(row, path, number))
-        elif line.strip() and number < len(lines):
-            raise DataError(
-                f"line {number} of {path} is not a JSON object: delete it, the others can stay"
-            )
-        elif line.strip():
-            log.warning("%s ends in a torn line: its %d whole episodes are kept", path, len(rows))
-    return rows
 
 
 def _refuse_link(path: Path) -> None:
@@ -259,32 +284,20 @@ def _refuse_link(path: Path) -> None:
         raise DataError(f"{path} is a link: give the file that it leads to")
 
 
-def merge_results(paths: Iterable[str | Path], out: str | Path) -> list[Row]:
-    """Write the rows of several files into one; only rows equal in every column are merged.
-
-    Returns:
-        The rows that were written, in the order of the files.
-    """
-    rows = [row for path in paths for row in read_results(path)]
-    lines = {_line(row): row for row in rows}
-    write_whole(out, b"".join(lines))
-    return list(lines.values())
-
-
 def rewrite_results(path: str | Path, rows: Iterable[Row]) -> Path:
     """Write rows in place of whatever the file has, whole or not at all."""
-    return write_whole(path, b"".join(map(_line, rows)))
+    return write_whole(path, b"".join(map(line_of, rows)))
 
 
-def _line(row: Row) -> bytes:
-    marked = {**row, CHECKSUM: _checksum(row)}
+def line_of(row: Row) -> bytes:
+    """The line of a row, with its checksum."""
+    content = _CONTENT.encode({name: value for name, value in row.items() if name != CHECKSUM})
+    marked = {**row, CHECKSUM: _checksum(content)}
     return json.dumps(marked, allow_nan=False).encode() + b"\n"
 
 
-def _checksum(row: Row) -> str:
-    """CRC-32 of a row's content, whatever the order of its columns."""
-    content = {name: value for name, value in row.items() if name != CHECKSUM}
-    return f"{zlib.crc32(msgspec.json.encode(content, order='deterministic')):08x}"
+def _checksum(content: bytes) -> str:
+    return f"{zlib.crc32(content):08x}"
 
 
 def _parse(line: bytes) -> Row | None:
@@ -295,28 +308,37 @@ def _parse(line: bytes) -> Row | None:
     return row if isinstance(row, dict) else None
 
 
-def _checked(row: Row, path: Path, number: int) -> Row:
-    where = f"line {number} of {path}"
+def _checked(row: Row, where: Callable[[], str], tasks: set[str]) -> bytes:
+    """Take the checksum out of a row, refuse what is none, and return its content.
+
+    Args:
+        row: a line.
+        where: what sentences begin with; not made for each of a million lines.
+        tasks: names that were looked at before.
+    """
     schema = row.get("schema", SCHEMA)
     if schema != SCHEMA:
         raise DataError(
-            f"{where} has schema {str(schema)[:40]} and this version reads {SCHEMA}: "
+            f"{where()} has schema {str(schema)[:40]} and this version reads {SCHEMA}: "
             "install the version of lrs_lightning that wrote it"
         )
-    missing = [name for name in COLUMNS if name not in row]
-    if missing:
-        raise DataError(f"{where} lacks {', '.join(missing)}: it is no line of a results file")
-    if row.pop(CHECKSUM, expected := _checksum(row)) != expected:
+    if not row.keys() >= _REQUIRED:
+        missing = [name for name in COLUMNS if name not in row]
+        raise DataError(f"{where()} lacks {', '.join(missing)}: it is no line of a results file")
+    told = row.pop(CHECKSUM, None)
+    content = _CONTENT.encode(row)
+    if told is not None and told != _checksum(content):
         raise DataError(
-            f"{where} was altered (its {CHECKSUM} is not that of its content): delete it, and the "
-            "episode is played again"
+            f"{where()} was altered (its {CHECKSUM} is not that of its content): delete it, and "
+            "the episode is played again"
         )
     try:
         columns = msgspec.convert(row, _Columns)
     except msgspec.ValidationError as error:
         reason = str(error).replace("`", "")
-        raise DataError(f"{where}: {reason}: delete it, the others can stay") from None
-    check_foreign_id(columns.env, where)
+        raise DataError(f"{where()}: {reason}: delete it, the others can stay") from None
+    if columns.env not in tasks:
+        tasks.add(check_foreign_id(columns.env, where()))
     if columns.status == "ok" and columns.return_ is None:
-        raise DataError(f"{where} is ok and has no return: delete it, the others can stay")
-    return row
+        raise DataError(f"{where()} is ok and has no return: delete it, the others can stay")
+    return content

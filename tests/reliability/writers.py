@@ -24,7 +24,8 @@ from lrs_lightning.expert_training.pqn_run import _Curve
 from lrs_lightning.experts import build_q_network, save_pixel_expert
 from lrs_lightning.files import naming, write_whole
 from lrs_lightning.report import write_report
-from lrs_lightning.statistics.results import ResultsWriter, merge_results
+from lrs_lightning.statistics.merging import merge_results
+from lrs_lightning.statistics.results import ResultsWriter
 from lrs_lightning.statistics.summary import summarize
 from lrs_lightning.training.checkpoint_files import LAST, PREVIOUS
 from tests.data.toys import TASK, episode

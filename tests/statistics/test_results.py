@@ -11,13 +11,14 @@ from pathlib import Path
 import pytest
 
 from lrs_lightning.errors import DataError
+from lrs_lightning.statistics.merging import merge_results
 from lrs_lightning.statistics.results import (
     COLUMNS,
     ResultsWriter,
     episode_row,
     latest,
-    merge_results,
     read_results,
+    stream_results,
 )
 from tests.evaluation.fakes import fake_episode, rows
 
@@ -113,7 +114,40 @@ def test_merging_loses_nothing_and_doubles_nothing(tmp_path: Path) -> None:
     write(one, 4, run="a")
     write(two, 4, run="b")
     merged = merge_results([one, two, one], tmp_path / "all.jsonl")
-    assert merged == read_results(one) + read_results(two) == read_results(tmp_path / "all.jsonl")
+    both = read_results(one) + read_results(two)
+    assert merged == len(both) and both == read_results(tmp_path / "all.jsonl")
+
+
+def test_rows_come_one_by_one(tmp_path: Path) -> None:
+    """A damaged line is told when the stream comes to it, and not before."""
+    file = tmp_path / "results.jsonl"
+    write(file, 3)
+    file.write_bytes(file.read_bytes() + b"no line\n")
+    stream = stream_results(file)
+    assert [next(stream)["seed"] for _ in range(3)] == [0, 1, 2]
+    with pytest.raises(DataError, match="line 4 of"):
+        next(stream)
+
+
+def test_a_merge_that_fails_leaves_the_old_file(tmp_path: Path) -> None:
+    one, out = tmp_path / "one.jsonl", tmp_path / "all.jsonl"
+    write(one, 2)
+    assert merge_results([one], out) == 2
+    before = out.read_bytes()
+    one.write_bytes(b"no line\n")
+    with pytest.raises(DataError, match="line 1 of"):
+        merge_results([one], out)
+    assert out.read_bytes() == before and len(list(tmp_path.iterdir())) == 2
+
+
+def test_lines_of_old_are_given_a_checksum_when_they_are_merged(tmp_path: Path) -> None:
+    one, out = tmp_path / "one.jsonl", tmp_path / "all.jsonl"
+    row = episode_row(fake_episode())
+    one.write_text(json.dumps(row))  # no checksum, no newline
+    two = tmp_path / "two.jsonl"
+    two.write_text(json.dumps(dict(reversed(row.items()))) + "\n")  # the same in another order
+    assert merge_results([one, two], out) == 1
+    assert read_results(out) == [row] and b"crc32" in out.read_bytes()
 
 
 def test_the_last_row_of_an_episode_counts() -> None:
