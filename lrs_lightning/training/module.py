@@ -68,6 +68,7 @@ class ImitationModule(pl.LightningModule):
         self.train_loss = MeanMetric(nan_strategy="disable")
         self.val_loss = WeightedMeans()
         self.agreement: Metric | None = None
+        self._norm: Tensor | None = None  # of the last update's gradient
 
     def build(self, task: Task) -> RecurrentPolicy:
         """Make the policy for a task, once.
@@ -126,10 +127,18 @@ class ImitationModule(pl.LightningModule):
         return batch.timespans / unit
 
     def on_train_epoch_end(self) -> None:
-        """Log the mean training loss."""
+        """Log the mean training loss, and of the last update how large its gradient was."""
         if self.train_loss.update_called:  # not so when training resumes at an epoch's end
             self.log("train/loss", self.train_loss.compute(), prog_bar=True)
+            self.log("train/learning_rate", self._learning_rate())
+            if self._norm is not None:
+                self.log("train/gradient_norm", self._norm)
             self.train_loss.reset()
+
+    def _learning_rate(self) -> float:
+        """That of the next update."""
+        optimizer: Any = self.optimizers()
+        return float(optimizer.param_groups[0]["lr"])
 
     def validation_step(self, batch: WindowBatch, batch_idx: int) -> None:
         """Loss and agreement with the expert on held-out episodes."""
@@ -175,6 +184,7 @@ class ImitationModule(pl.LightningModule):
         else:
             norm = torch.nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
             self.clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
+        self._norm = norm.detach()
         guards = [c for c in self.trainer.callbacks if isinstance(c, FiniteGuard)]  # type: ignore[attr-defined]
         if not all(guard.allows(norm) for guard in guards):
             for parameter in parameters:  # without a gradient the optimiser leaves it as it is
