@@ -11,7 +11,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.plugins.hparams import plugin_data_pb2
 from torch.utils.tensorboard import SummaryWriter
 
-from lrs_lightning.report.tensorboard import card, log_summary
+from lrs_lightning.report.tensorboard import card, log_hyperparameters, log_summary
 from lrs_lightning.statistics.returns import Returns
 from lrs_lightning.statistics.summary import summarize, summarize_all
 from tests.evaluation.fakes import rows
@@ -91,7 +91,7 @@ def test_hyperparameters_stand_beside_the_headline(tmp_path: Path) -> None:
     played = rows({"clean": 100.0, "mass@3": 50.0, "wind@1": 80.0}, spread=1.0)
     summary = summarize(played, {"expert": 100.0, "random": 0.0}, about)
     with SummaryWriter(str(tmp_path)) as writer:
-        log_summary(writer, summary, 7)
+        log_hyperparameters(writer, summary, 7)
     assert [path for path in tmp_path.iterdir() if path.is_dir()] == []
     events = EventAccumulator(str(tmp_path)).Reload()
     plugin = events.SummaryMetadata
