@@ -11,7 +11,15 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks import kernel_flashrnn
-from lrs_kernels import cfc_scan, dispatch, find_cell, gru_scan, lstm_scan, rnn_scan
+from lrs_kernels import (
+    cfc_scan,
+    dispatch,
+    find_cell,
+    gru_scan,
+    lstm_scan,
+    recurrent_layer,
+    rnn_scan,
+)
 from lrs_kernels.native import load_library
 
 RANK, DENSITY = 8, 0.5
@@ -57,11 +65,21 @@ SMOKE_POPULATION = (Case(4, 8, 0, 32, 4),)
 
 
 class Layer(nn.Module):
-    """Input projection and scan with rank 8 and half of the connections: what a user trains."""
+    """Input projection and scan with rank 8 and half of the connections: what a user trains.
 
-    def __init__(self, cell: str, case: Case, backend: str, precision: str | None = None) -> None:
+    By `recurrent_layer`, as the layers do it; or, `apart`, by a product and a scan after it.
+    """
+
+    def __init__(
+        self,
+        cell: str,
+        case: Case,
+        backend: str,
+        precision: str | None = None,
+        apart: bool = False,
+    ) -> None:
         super().__init__()
-        self.scan, gates = SCANS[cell]
+        (self.scan, gates), self.cell, self.apart = SCANS[cell], cell, apart
         self.options = {"backend": backend, "precision": precision}
         width, hidden = gates * case.hidden, case.hidden
         self.input_weight = nn.Parameter(torch.randn(width, case.inputs) / case.inputs**0.5)
@@ -72,8 +90,13 @@ class Layer(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """`(T, B, I)` to `(T, B, H)`."""
-        x_proj = nn.functional.linear(x, self.input_weight, self.bias)
-        y: Tensor = self.scan(x_proj, (self.w1, self.w2), mask=self.mask, **self.options)[0]
+        factors, options = (self.w1, self.w2), {"mask": self.mask, **self.options}
+        y: Tensor
+        if self.apart:
+            x_proj = nn.functional.linear(x, self.input_weight, self.bias)
+            y = self.scan(x_proj, factors, **options)[0]
+        else:
+            y = recurrent_layer(self.cell, x, self.input_weight, self.bias, factors, **options)[0]
         return y
 
 
@@ -94,6 +117,8 @@ def layers(cell: str, case: Case, device: str) -> dict[str, Callable[[Tensor], T
         name: Layer(cell, case, backend, precision).to(device)
         for name, backend, precision in our_backends(device)
     }
+    if "ours native" in found:
+        found["ours native, projected before"] = Layer(cell, case, "native", apart=True)
     found["reference loop"] = Layer(cell, case, "reference").to(device)
     if device == "cuda":
         found.update(_gpu_peers(cell, case))

@@ -1,5 +1,8 @@
 """`python -m benchmarks kernels [--smoke] [--device DEVICE] [--offline]`: scans and their peers.
 
+Training and forward passes are of a layer: projection of the input and scan, on a CPU in one walk
+(`ours native`), and as a product with a scan after it (`ours native, projected before`).
+
 A speed-up is printed only for what agreed with the reference loop, in float64 and in float32, in
 this very run. Results go to `benchmarks/results/kernels_<device>.csv`, one row per provider.
 """

@@ -1,7 +1,8 @@
 """Layers against their peers: one training update, and the price of the prior.
 
 `python -m benchmarks layers [--threads N] [--smoke]`. An update is forward and backward of the
-public layer, `(B, T, I)` in and out, all parameters and no input gradient. A speed-up is printed
+public layer, `(B, T, I)` in and out, all parameters and no input gradient; on a CPU projection and
+recurrence are one node of the graph (`lrs_kernels.recurrent_layer`). A speed-up is printed
 only after the peer's weights, loaded into our layer, gave the same output and gradients in this
 run.
 """
@@ -30,7 +31,13 @@ RANK, SPARSITY = 8, 0.5
 Shape = tuple[int, int, int, int]
 """B, T, I, H"""
 
-SHAPES = [(32, 32, 128, 64), (32, 256, 128, 64), (8, 32, 128, 64), (32, 32, 128, 128)]
+SHAPES = [
+    (32, 32, 128, 64),
+    (32, 256, 128, 64),
+    (8, 32, 128, 64),
+    (1, 32, 128, 64),
+    (32, 32, 128, 128),
+]
 
 
 def peer(cell: str, inputs: int, hidden: int) -> nn.Module:

@@ -5,6 +5,7 @@ Nothing heavy is imported before the verb is known, so that `--help` answers at 
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -48,6 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if words[0] == "--version":
             print(f"lrs_lightning {__version__}")
             return 0
+        _let_threads_sleep()
         with SIGNALS.listening():
             return _run(words[0], words[1:])
     except LrsError as error:
@@ -70,6 +72,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:  # raised by a handler that is not ours
         print("interrupted", file=sys.stderr)
         return 130
+
+
+def _let_threads_sleep() -> None:
+    """Have OpenMP's threads sleep while they wait, unless the user has decided.
+
+    By default they spin, which costs a machine that others use ten times the processor time of the
+    work itself. OpenMP reads this once, when PyTorch loads it, so nothing of PyTorch may be
+    imported before.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 def usage() -> str:

@@ -61,3 +61,14 @@ def test_a_mistake_is_one_sentence_and_leaves_nothing(
     assert sentence in error
     assert error.count("\n") == 1
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("chosen", [None, "ACTIVE"])
+def test_threads_sleep_while_they_wait_unless_the_user_says_otherwise(monkeypatch, capsys, chosen):
+    monkeypatch.setenv("OMP_WAIT_POLICY", chosen or "")
+    if chosen is None:
+        monkeypatch.delenv("OMP_WAIT_POLICY")
+    assert main(["info"]) == 0
+    told = capsys.readouterr().out
+    assert ("they sleep (OMP_WAIT_POLICY PASSIVE)" in told) is (chosen is None)
+    assert ("they spin (OMP_WAIT_POLICY ACTIVE)" in told) is (chosen is not None)

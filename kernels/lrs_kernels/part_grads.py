@@ -26,17 +26,16 @@ def part_grads(
         wanted: which of them.
 
     """
-    found = PartGrads()
-    if wanted.weights:
-        found = recurrent_grads(inputs, states, grads)
-    if (
-        inputs.x is not None
-        and inputs.w_ih is not None
-        and (wanted.projection or wanted.layer_input)
-    ):
-        x, w_ih, b_ih = projection_grads(grads.dz, inputs.x, inputs.w_ih, wanted)
-        found = found._replace(x=x, w_ih=w_ih, b_ih=None if inputs.b_ih is None else b_ih)
-    return found
+    found = recurrent_grads(inputs, states, grads) if wanted.weights else PartGrads()
+    return with_projection(found, inputs, grads, wanted)
+
+
+def with_projection(found: PartGrads, inputs: Inputs, grads: Grads, wanted: Wanted) -> PartGrads:
+    """The same with those of a layer's input and of what projects it."""
+    if inputs.x is None or inputs.w_ih is None:
+        return found
+    x, w_ih, b_ih = projection_grads(grads.dz, inputs.x, inputs.w_ih, wanted)
+    return found._replace(x=x, w_ih=w_ih, b_ih=None if inputs.b_ih is None else b_ih)
 
 
 def recurrent_grads(inputs: Inputs, states: Tensor, grads: Grads) -> PartGrads:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -17,9 +18,9 @@ from lrs_kernels.cell import Cell
 from lrs_kernels.dispatch import choose
 from lrs_kernels.precision import resolve
 from lrs_kernels.registry import cells
-from lrs_kernels.scan import recurrent_scan
+from lrs_kernels.scan import recurrent_layer, recurrent_scan
 
-STEPS, BATCH, RANK, DENSITY = 12, 5, 4, 0.5
+STEPS, BATCH, INPUTS, RANK, DENSITY = 12, 5, 19, 4, 0.5
 HIDDEN = 40
 """No multiple of the sizes in which kernels compute: what is padded must not be seen."""
 
@@ -132,6 +133,9 @@ def _drawn(cell: Cell, variant: str) -> dict[str, Tensor]:
 
     given = {
         "x_proj": normal(STEPS, BATCH, gates * HIDDEN),
+        "x": normal(STEPS, BATCH, INPUTS),
+        "w_ih": normal(gates * HIDDEN, INPUTS) / INPUTS**0.5,
+        "b_ih": normal(gates * HIDDEN),
         "w1": normal(gates, HIDDEN, RANK) / HIDDEN**0.5,
         "w2": normal(gates, RANK, HIDDEN) / RANK**0.5,
         "mask": (torch.rand(gates, HIDDEN, HIDDEN, generator=generator) < DENSITY).double(),
@@ -155,16 +159,23 @@ def _moved(given: dict[str, Tensor], device: str, dtype: torch.dtype) -> dict[st
 def _run(
     cell: Cell, variant: str, given: dict[str, Tensor], backend: str, precision: str | None
 ) -> list[Tensor]:
-    """Outputs, final states and the gradients of all that may have one."""
+    """Outputs, final states and the gradients of all that may have one, of a scan and a layer."""
     fixed = ("mask", "resets")
     leaves = {name: t.requires_grad_() for name, t in given.items() if name not in fixed}
     extras = {name: leaves[name] for name in cell.variants[variant].extras}
-    y, final = recurrent_scan(
-        cell, leaves["x_proj"], (leaves["w1"], leaves["w2"]),
-        tuple(leaves[f"state {name}"] for name in cell.states), given["mask"], given["resets"],
-        variant=variant, precision=precision, backend=backend, **extras,
-    )  # fmt: skip
-    outputs = [y, *final]
+    rest: dict[str, Any] = {
+        "weight": (leaves["w1"], leaves["w2"]),
+        "states": tuple(leaves[f"state {name}"] for name in cell.states),
+        "mask": given["mask"],
+        "resets": given["resets"],
+        "variant": variant,
+        "precision": precision,
+        "backend": backend,
+        **extras,
+    }
+    y, final = recurrent_scan(cell, leaves["x_proj"], **rest)
+    of_layer = recurrent_layer(cell, leaves["x"], leaves["w_ih"], leaves["b_ih"], **rest)
+    outputs = [y, *final, of_layer[0], *of_layer[1]]
     loss = torch.stack([(out * _weights(out)).sum() for out in outputs]).sum()
     grads = torch.autograd.grad(loss, list(leaves.values()))
     return [out.detach() for out in (*outputs, *grads)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import time
 
@@ -42,6 +43,13 @@ def _check_kernels() -> int:
     return 1 if wrong else 0
 
 
+def _waiting() -> str:
+    """What OpenMP's threads do while they have no work."""
+    policy = os.environ.get("OMP_WAIT_POLICY", "not set")
+    does = {"PASSIVE": "they sleep", "ACTIVE": "they spin"}.get(policy.upper(), "OpenMP decides")
+    return f"and while they wait {does} (OMP_WAIT_POLICY {policy})"
+
+
 def _tell() -> int:
     import torch
 
@@ -57,7 +65,7 @@ def _tell() -> int:
         "lrs_lightning": found["lrs_lightning"],
         "python": f"{found['python']} on {platform.platform()}",
         "packages": ", ".join(f"{name} {found.get(name, 'absent')}" for name in PACKAGES),
-        "cpu threads": str(torch.get_num_threads()),
+        "cpu threads": f"{torch.get_num_threads()}, {_waiting()}",
         "gpu": gpu,
         "recurrence": explain().replace("\n", "; "),
         "configurations": ", ".join(shipped_configurations()),

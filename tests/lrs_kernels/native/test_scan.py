@@ -155,3 +155,14 @@ def test_only_the_gradients_that_are_wanted_are_made(monkeypatch, wanted):
     y.sum().backward()
     made = {"x": {"dx"}, "weight": {"dw"}, "h0": None}.get(wanted, {"dw_ih", "db_ih"})
     assert called == ([] if made is None else [made]) and arguments[wanted].grad.any()
+
+
+@pytest.mark.parametrize("members", [None, 2])
+@pytest.mark.parametrize(("scan", "gates"), LAYERS)
+def test_a_large_projection_is_left_to_the_library(monkeypatch, scan, gates, members):
+    arguments = make_arguments(scan, 5, 3, 6, gates, members, inputs=4, rank=2, resets=True)
+    want = outputs_and_grads(scan, arguments, backend="native")
+    monkeypatch.setattr(native, "_LARGEST_PROJECTION", 0)
+    got = outputs_and_grads(scan, arguments, backend="native")
+    for ours, right in zip(got[0] + got[1], want[0] + want[1], strict=True):
+        torch.testing.assert_close(ours, right, rtol=1e-10, atol=1e-12)
