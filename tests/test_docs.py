@@ -25,6 +25,7 @@ WRITTEN = {
     *(
         "episodes.h5",
         "checkpoints/",
+        "members/",
         "predictions.npz",
         "references.jsonl",
         "policy.npz",

@@ -87,6 +87,8 @@ class PopulationModule(pl.LightningModule):
         if self.threads is None:
             on_cpu = self.trainer.strategy.root_device.type == "cpu"
             self.threads = len(os.sched_getaffinity(0)) if on_cpu else 1
+        # How members are shared out decides the shapes in a checkpoint, and the last bits.
+        self.declared = {**self.declared, "threads": self.threads}
         self.stacks = MemberStacks(policies, self.threads)
         self.stacked = nn.ModuleList(self.stacks.modules())
 
@@ -227,7 +229,6 @@ class PopulationModule(pl.LightningModule):
         checkpoint["task"] = self.task.to_dict()
         checkpoint[KEY] = {
             "declared": self.declared,
-            "threads": self.threads,
             "guard": self.guard.state_dict(),
         }
 
