@@ -25,7 +25,7 @@ WRITTEN = {
     *(
         "episodes.h5",
         "checkpoints/",
-        "members/",
+        *("members/", "maps/", "members.csv", "cells.csv"),
         "predictions.npz",
         "references.jsonl",
         "policy.npz",
