@@ -191,9 +191,14 @@ class PopulationModule(pl.LightningModule):
         self.log(name, sum(shown) / len(shown), prog_bar=True)
 
     def _targeted(self, batch: WindowBatch) -> WindowBatch:
-        """With labels that are indices of logits, where actions are discrete."""
-        start = self.task.action_start if self.task is not None else 0
-        return batch._replace(labels=batch.labels - start) if start else batch
+        """With labels that are indices of logits, and timespans in the task's usual step."""
+        assert self.task is not None
+        if start := self.task.action_start:
+            batch = batch._replace(labels=batch.labels - start)
+        unit = self.task.time_unit
+        if batch.timespans is not None:
+            batch = batch._replace(timespans=None if unit is None else batch.timespans / unit)
+        return batch
 
     def _reason(self, member: int) -> str:
         """Why a member's numbers are not finite, as far as its batch tells."""

@@ -33,7 +33,7 @@ NAMES = {"rank-1,seed-0", "rank-1,seed-1", "rank-3,seed-0", "rank-3,seed-1", "de
 
 
 @pytest.fixture(scope="module", autouse=True)
-def references():
+def references(short_episodes):
     """Neither expert nor random policy is played."""
     with pytest.MonkeyPatch.context() as patch:
         returns = {"expert": 9000.0, "random": -280.0}

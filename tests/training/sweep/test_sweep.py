@@ -119,7 +119,7 @@ def test_cells_are_means_over_seeds_with_intervals():
 
 
 @pytest.fixture
-def no_references(monkeypatch):
+def no_references(short_episodes, monkeypatch):
     returns = {"expert": 9000.0, "random": -280.0}
     name = "lrs_lightning.evaluation.references.References.over"
     monkeypatch.setattr(name, lambda *_: returns)
