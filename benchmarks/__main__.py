@@ -23,6 +23,7 @@ SECTIONS: dict[str, tuple[str, str]] = {
     "gpu": ("gpu.command", "a lent GPU in minutes: smoke, tests, checkers, timings"),
     "kernels": ("kernels", "scans beside their peers, on CPU and GPU"),
     "layers": ("layers", "a training update of each layer, and the price of the prior"),
+    "population": ("population", "an update of many policies side by side, and of single ones"),
     "rollout": ("rollout", "steps of control a second: our engine and others"),
     "spectrum": ("spectrum", "the share of a training that SpectrumMonitor takes"),
     "step": ("step", "one decision of a whole policy for one robot: PyTorch, onnxruntime, NumPy"),

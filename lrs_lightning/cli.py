@@ -21,6 +21,7 @@ from lrs_lightning.stopping import SIGNALS, Interrupted
 # verb -> (module that has `main(verb, arguments) -> exit code`, one line for --help)
 VERBS: dict[str, tuple[str, str]] = {
     "fit": ("fit", "train a policy on demonstrations, then test it in shifted worlds"),
+    "sweep": ("sweep", "a grid of policies and seeds, trained side by side, as one table"),
     "validate": ("fit", "loss on the held-out episodes, and closed-loop return"),
     "test": ("fit", "closed-loop return of a checkpoint under the whole suite"),
     "predict": ("fit", "actions of a checkpoint for the windows of a data set"),
@@ -38,8 +39,9 @@ VERBS: dict[str, tuple[str, str]] = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb; returns the exit code.
 
-    0 says that all is done, 2 that a sentence says what is wrong, 3 that episodes of `evaluate`
-    failed, 130 and 143 that SIGINT (Ctrl-C) and SIGTERM asked for the end.
+    0 says that all is done, 2 that a sentence says what is wrong, 3 that a part failed and the rest
+    went on (episodes of `evaluate`, members of a population), 130 and 143 that SIGINT (Ctrl-C) and
+    SIGTERM asked for the end.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:

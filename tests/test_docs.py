@@ -25,6 +25,7 @@ WRITTEN = {
     *(
         "episodes.h5",
         "checkpoints/",
+        *("members/", "members/NAME/", "maps/", "members.csv", "cells.csv"),
         "predictions.npz",
         "references.jsonl",
         "policy.npz",
@@ -151,11 +152,11 @@ def options() -> frozenset[str]:
 
 
 def _functions() -> list:
-    from lrs_lightning.commands import collect, evaluate, expert, export, import_, report
+    from lrs_lightning.commands import collect, evaluate, expert, export, import_, report, sweep
 
     return [
         collect.collect, evaluate.evaluate, expert.score, export.export, import_.import_,
-        report.report,
+        report.report, sweep.sweep,
     ]  # fmt: skip
 
 

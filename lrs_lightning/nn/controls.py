@@ -101,6 +101,24 @@ class Pruned(Control):
         return dense(core, input_size, eval_sparsity=core.sparsity)
 
 
+@register_control
+@dataclass(frozen=True)
+class NoRecurrence(Control):
+    """The same cell whose recurrent matrices are zero and stay so."""
+
+    name: ClassVar[str] = "no-recurrence"
+
+    def build(
+        self, core: RecurrentOptions, input_size: int, action_space: gym.Space[Any]
+    ) -> LRSLayer:
+        """Make the dense layer with matrices of zeros that are not trained."""
+        layer = dense(core, input_size, recurrent_scale=0.0)
+        for depth in range(layer.num_layers):
+            for weight in layer.stored_weight(depth):
+                weight.requires_grad_(False)
+        return layer
+
+
 class _Matched(Control):
     """Dense with fewer units, so that as many parameters are free as with the prior."""
 

@@ -132,7 +132,7 @@ def architecture(policy: RecurrentPolicy) -> str:
     core = {k: v for k, v in config.pop("core", {}).items() if k not in _OF_TENSORS}
     config.pop("init_seed", None)
     compression = getattr(policy.core, "compression", None)
-    shapes = {name: _shape(name, part) for name, part in policy.named_parameters()}
+    shapes = {n: (_shape(n, p), p.requires_grad) for n, p in policy.named_parameters()}
     return repr((type(policy.core).__name__, config, core, compression, shapes))
 
 

@@ -253,3 +253,21 @@ def test_recording_counts_as_one_batch():
 def test_bad_freezing_is_named(layer, inputs, message):
     with pytest.raises(ArgumentError, match=message):
         freeze_gate(layer, inputs)
+
+
+@pytest.mark.parametrize("core", [cores.CfC, cores.LSTM, cores.GRU, cores.RNN])
+def test_without_recurrence_the_matrices_are_zero_and_stay(core):
+    config = PolicyConfig(core=core(hidden_size=4, rank=2, control=controls.NoRecurrence()))
+    spaces = gym.spaces.Box(-1, 1, (3,)), gym.spaces.Box(-1, 1, (2,))
+    policy = build_policy(config, *spaces)
+    trained = [p for p in policy.parameters() if p.requires_grad]
+    optimizer = torch.optim.AdamW(trained, lr=0.1)
+    x = torch.randn(2, 5, 3)
+    policy.unroll(x)[0].square().sum().backward()
+    optimizer.step()
+    assert not policy.core.recurrent_weight().any()
+    if core in (cores.CfC, cores.RNN):  # what was seen before leaves no trace
+        other = x.clone()
+        other[:, :4] += 1
+        now, then = policy.unroll(x)[0][:, 4], policy.unroll(other)[0][:, 4]
+        torch.testing.assert_close(now, then, rtol=0, atol=0)

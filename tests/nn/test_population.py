@@ -116,3 +116,17 @@ def test_what_does_not_belong_together_is_refused():
         PolicyPopulation([policies()[0], policies(cores.LSTM)[0]])
     with pytest.raises(ArgumentError, match="one architecture"):
         PolicyPopulation([])
+
+
+def test_pixels_run_in_a_stack():
+    spaces = gym.spaces.Box(0, 255, (2, 84, 84), "uint8"), gym.spaces.Discrete(3)
+    made = [
+        build_policy(
+            PolicyConfig(encoders.Small(features=4), cores.CfC(hidden_size=4, rank=rank)), *spaces
+        ).double()
+        for rank in (1, 3)
+    ]
+    x = torch.randint(0, 255, (1, 2, 2, 84, 84), dtype=torch.uint8)
+    outputs = PolicyPopulation(made).run(lambda p, x: p.unroll(x)[0], x, axes=[None])
+    for one, policy in zip(outputs, made, strict=True):
+        torch.testing.assert_close(one, policy.unroll(x)[0], rtol=0, atol=1e-12)

@@ -5,6 +5,7 @@ import pytest
 
 from lrs_lightning.data import Demonstration, Task, write_store
 from lrs_lightning.envs import describe
+from lrs_lightning.envs.mujoco_task import MujocoTask
 
 
 def linear_expert(observations: np.ndarray) -> np.ndarray:
@@ -27,3 +28,12 @@ def tiny_store(tmp_path_factory):
     folder = tmp_path_factory.mktemp("stores") / "tiny"
     write_store(folder, task, [episode() for _ in range(6)], {"expert": "shipped"})
     return folder
+
+
+@pytest.fixture(scope="module")
+def short_episodes():
+    """MuJoCo's episodes have 20 steps, for tests of anything but how long a robot runs."""
+    init = MujocoTask.__init__
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(MujocoTask, "__init__", lambda self, env, _: init(self, env, 20))
+        yield

@@ -52,7 +52,7 @@ def assemble(
     seeds = Seeds(data["seed"], everything if type(everything) is int else None)
     members = make_members(expand(section), base, seeds)
     guard = next((c for c in callbacks if isinstance(c, FiniteGuard)), None)
-    declared = {"section": asdict(section), "base": dict(base.hparams)}
+    declared = {"section": {**asdict(section), "threads": None}, "base": dict(base.hparams)}
     return Assembly(
         PopulationModule(members, section.threads, guard, declared),
         PopulationTrajectories(
@@ -73,8 +73,8 @@ def declared_in(checkpoint: Mapping[str, Any], asked: Mapping[str, Any] | None) 
     Raises:
         ArgumentError: it names other members than the checkpoint has.
     """
-    told = checkpoint[KEY]
-    section = {**told["declared"]["section"], "threads": told["threads"]}
+    told = checkpoint[KEY]["declared"]
+    section = {**told["section"], "threads": told["threads"]}
     if asked is not None:
         same = {**section, **({"threads": None} if asked.get("threads") is None else {})}
         if dict(asked) != same:
@@ -84,4 +84,4 @@ def declared_in(checkpoint: Mapping[str, Any], asked: Mapping[str, Any] | None) 
                 f"the checkpoint is of another population ({len(names)} members: {listed}): leave "
                 "the section `population` away, or train anew without --ckpt_path"
             )
-    return {"model": told["declared"]["base"], "population": section}
+    return {"model": told["base"], "population": section}

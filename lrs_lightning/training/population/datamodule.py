@@ -134,9 +134,12 @@ class _Numbers(Sampler[int]):
 def _filled_up(batch: WindowBatch | None, rows: int, like: WindowBatch) -> WindowBatch:
     """The batch with windows that do not count, so that all sources have as many."""
     counted = 0 if batch is None else len(batch.loss_mask)
-    source = like if batch is None else batch
-    which = torch.arange(rows).clamp(max=len(source.loss_mask) - 1)  # what is repeated is a window
-    inside = (torch.arange(rows) < counted).to(source.loss_mask.dtype)
+    given = like if batch is None else batch
+    which = torch.arange(rows).clamp(max=len(given.loss_mask) - 1)  # what is repeated is a window
+    inside = (torch.arange(rows) < counted).to(given.loss_mask.dtype)
     return WindowBatch(
-        source.observations[which], source.labels[which], source.loss_mask[which] * inside[:, None]
+        given.observations[which],
+        given.labels[which],
+        given.loss_mask[which] * inside[:, None],
+        None if given.timespans is None else given.timespans[which],
     )

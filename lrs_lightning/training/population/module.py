@@ -87,6 +87,8 @@ class PopulationModule(pl.LightningModule):
         if self.threads is None:
             on_cpu = self.trainer.strategy.root_device.type == "cpu"
             self.threads = len(os.sched_getaffinity(0)) if on_cpu else 1
+        # How members are shared out decides the shapes in a checkpoint, and the last bits.
+        self.declared = {**self.declared, "threads": self.threads}
         self.stacks = MemberStacks(policies, self.threads)
         self.stacked = nn.ModuleList(self.stacks.modules())
 
@@ -189,9 +191,14 @@ class PopulationModule(pl.LightningModule):
         self.log(name, sum(shown) / len(shown), prog_bar=True)
 
     def _targeted(self, batch: WindowBatch) -> WindowBatch:
-        """With labels that are indices of logits, where actions are discrete."""
-        start = self.task.action_start if self.task is not None else 0
-        return batch._replace(labels=batch.labels - start) if start else batch
+        """With labels that are indices of logits, and timespans in the task's usual step."""
+        assert self.task is not None
+        if start := self.task.action_start:
+            batch = batch._replace(labels=batch.labels - start)
+        unit = self.task.time_unit
+        if batch.timespans is not None:
+            batch = batch._replace(timespans=None if unit is None else batch.timespans / unit)
+        return batch
 
     def _reason(self, member: int) -> str:
         """Why a member's numbers are not finite, as far as its batch tells."""
@@ -227,7 +234,6 @@ class PopulationModule(pl.LightningModule):
         checkpoint["task"] = self.task.to_dict()
         checkpoint[KEY] = {
             "declared": self.declared,
-            "threads": self.threads,
             "guard": self.guard.state_dict(),
         }
 

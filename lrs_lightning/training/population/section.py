@@ -37,7 +37,7 @@ class Population:
     those of `model`, `data.seed` and `seed_everything`, or a short name from `SHORT`.
     """
 
-    grid: dict[str, list[Any]] | None = None
+    grid: dict[str, Any] | None = None
     """Key and its values; every combination is a member."""
 
     members: list[dict[str, Any]] | None = None
@@ -46,17 +46,15 @@ class Population:
     threads: int | None = None
     """Members are shared out among so many threads; all cores by default, on a GPU one."""
 
-    def __post_init__(self) -> None:
-        if self.threads is not None and self.threads < 1:
-            raise ArgumentError(f"population.threads is {self.threads}, expected at least 1")
-
 
 def expand(section: Population) -> dict[str, Changes]:
     """Name of each member -> what it changes, those of the grid first.
 
     Raises:
-        ArgumentError: there is no member, two have one name, or a key has no values.
+        ArgumentError: there is no member, two have one name, a key has no values, or no thread.
     """
+    if section.threads is not None and section.threads < 1:
+        raise ArgumentError(f"population.threads is {section.threads}, expected at least 1")
     listed = [dict(member) for member in section.members or ()]
     given = [member.pop("name", None) for member in listed]
     every = combinations(section.grid, "population.grid") if section.grid else []

@@ -40,15 +40,16 @@ class Stack:
         """Call a function of a policy and its windows for all members.
 
         Args:
-            function: takes a policy, observations, labels and loss mask.
+            function: takes a policy, observations, labels, loss mask, and timespans if there are.
             batches: of all members.
             place_of: member -> the place of its batch among them.
         """
         own = [batches[place_of[member]] for member in self.members]
+        inputs = [[part for part in batch if part is not None] for batch in own]
         if all(batch is own[0] for batch in own):  # all see the same: nothing is copied
-            found = self.population.run(function, *own[0], axes=[None] * len(own[0]))
+            found = self.population.run(function, *inputs[0], axes=[None] * len(inputs[0]))
         else:
-            parts = [torch.stack(tensors) for tensors in zip(*own, strict=True)]
+            parts = [torch.stack(tensors) for tensors in zip(*inputs, strict=True)]
             found = self.population.run(function, *parts, axes=[0] * len(parts))
         return found if isinstance(found, tuple) else (found,)
 
@@ -156,12 +157,16 @@ def _parts(members: Sequence[int], threads: int) -> list[Sequence[int]]:
     return [members[first : first + size] for first in range(0, len(members), size)]
 
 
-def _loss(policy: RecurrentPolicy, seen: Tensor, wanted: Tensor, mask: Tensor) -> Tensor:
-    return imitation_loss(policy.unroll(seen)[0], wanted, mask)
+def _loss(policy: RecurrentPolicy, *windows: Tensor) -> Tensor:
+    return _loss_and_outputs(policy, *windows)[0]
 
 
 def _loss_and_outputs(
-    policy: RecurrentPolicy, seen: Tensor, wanted: Tensor, mask: Tensor
+    policy: RecurrentPolicy,
+    seen: Tensor,
+    wanted: Tensor,
+    mask: Tensor,
+    timespans: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
-    outputs, _ = policy.unroll(seen)
+    outputs, _ = policy.unroll(seen, timespans=timespans if policy.knows_time else None)
     return imitation_loss(outputs, wanted, mask), outputs

@@ -1,0 +1,112 @@
+"""`sweep`: a declared grid, trained in populations, with one table of what came out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from jsonargparse.typing import PositiveInt
+
+from lrs_lightning.commands import PROGRAM
+from lrs_lightning.files import whole_file
+from lrs_lightning.options.call import call
+
+
+def main(verb: str, arguments: list[str]) -> int:
+    """Run the verb; see `--help`. Exit code 3 says that members stopped."""
+    return int(call(sweep, f"{PROGRAM} {verb}", arguments))
+
+
+def sweep(
+    *,
+    out: Path,
+    fit: dict[str, Any] | None = None,
+    grid: dict[str, Any] | None = None,
+    arms: list[dict[str, Any]] | None = None,
+    seeds: dict[str, Any] | None = None,
+    members: PositiveInt = 25,
+    plan: bool = False,
+) -> int:
+    """Train every arm with every combination of a grid and of seeds, and gather the results.
+
+    Whatever `fit` takes can be swept. Members of one shape are trained side by side. Run again with
+    the same --out it goes on where it stopped.
+
+    Args:
+        out: folder of the sweep
+        fit: what all have in common: a configuration of fit
+        grid: key and its values; short names as in docs/populations.md
+        arms: named lists of keys and values, each crossed with the grid
+        seeds: key and its values, crossed with each other and with all the rest
+        members: at most so many are trained side by side
+        plan: say what would be trained, and end
+    """
+    from lrs_lightning.commands.fit import main as fit_main
+    from lrs_lightning.training.sweep.plan import points_of, runs_of
+    from lrs_lightning.training.sweep.running import Sweep
+
+    points = points_of(grid or {}, arms or [], seeds or {})
+    runs = runs_of(points, fit or {}, members)
+    study = Sweep(out, runs, lambda words: fit_main("fit", ["--quiet", *words]))
+    if plan:
+        for run in runs:
+            print(f"run {run.name}: {', '.join(point.name for point in run.points)}")
+        print(f"{len(points)} members in {len(runs)} runs")
+        return 0
+    study.declare({"fit": fit, "grid": grid, "arms": arms, "seeds": seeds, "members": members})
+    code = study.train()
+    if code in (0, 3):
+        where = [(point, study.member(run, point)) for run in runs for point in run.points]
+        _gather(out, where, list(dict.fromkeys(key for point in points for key in point.cell)))
+    return code
+
+
+def _gather(out: Path, where: Sequence[tuple[Any, Path]], keys: Sequence[str]) -> None:
+    """Write tables, maps and report."""
+    from lrs_lightning.report import write_report
+    from lrs_lightning.training.sweep.table import cell_lines, member_lines, write_lines
+
+    lines = member_lines(where)
+    cells = cell_lines(lines, keys)
+    write_lines(out / "members", lines)
+    write_lines(out / "cells", cells)
+    maps = _draw_maps(out, cells) if {"rank", "sparsity"} <= set(keys) else 0
+    played = [folder for _, folder in where if (folder / "summary.json").is_file()]
+    of_task: dict[Any, list[Path]] = {}
+    for folder in played:
+        of_task.setdefault(_task(folder), []).append(folder)
+    for task, folders in of_task.items():
+        name = "report.html" if len(of_task) == 1 else f"report-{str(task).replace('/', '-')}.html"
+        write_report([str(folder) for folder in folders], out / name)
+    print(f"results: {out}/members.csv and cells.csv, {maps} maps, {len(of_task)} report(s)")
+
+
+def _task(folder: Path) -> str:
+    from lrs_lightning.statistics.summary import Summary
+
+    return Summary.read(folder).env
+
+
+def _draw_maps(out: Path, cells: Sequence[Mapping[str, Any]]) -> int:
+    """A map of each quantity, for the clean world and the worst shift; one for each other cell."""
+    from lrs_lightning.report.plots.plane_map import plane_map
+    from lrs_lightning.statistics.returns import CLEAN
+    from lrs_lightning.training.population.section import name_of
+    from lrs_lightning.training.sweep.table import QUANTITIES, WORST
+
+    known = {"rank", "sparsity", "condition", "seeds"}
+    known |= {f"{quantity}{end}" for quantity in QUANTITIES for end in ("", "_low", "_high")}
+    planes: dict[str, list[Mapping[str, Any]]] = {}
+    for cell in cells:
+        if cell["condition"] in (CLEAN, WORST):
+            others = {key: value for key, value in cell.items() if key not in known}
+            title = ", ".join(filter(None, [name_of(others) if others else "", cell["condition"]]))
+            planes.setdefault(title, []).append(cell)
+    for title, own in planes.items():
+        for quantity in QUANTITIES:
+            figure = plane_map(own, quantity, f"{quantity.replace('_', ' ')}: {title}")
+            name = f"{quantity}-{title}".replace(" ", "-").replace("/", "-")
+            with whole_file(out / "maps" / f"{name}.png") as unfinished:
+                figure.savefig(unfinished, dpi=150)
+    return len(planes) * len(QUANTITIES)
