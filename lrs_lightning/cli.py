@@ -27,6 +27,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "predict": ("fit", "actions of a checkpoint for the windows of a data set"),
     "collect": ("collect", "roll an expert out and store what it saw and did"),
     "import": ("import_", "turn somebody else's demonstrations into a store"),
+    "data": ("data", "what a store of demonstrations holds, and what looks wrong about it"),
     "expert": ("expert", "train the expert of a task, or score one"),
     "evaluate": ("evaluate", "closed-loop return of any policies under a suite of shifts"),
     "analyze": ("analyze", "why a policy holds up: Jacobians, memory, gates, trajectories"),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from lrs_lightning.errors import DataError
 
+NO_ENV = "none"
+"""The task of data of a robot that nobody has a simulator of."""
 _LONGEST = 256
 
 

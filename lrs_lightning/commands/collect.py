@@ -36,16 +36,20 @@ def collect(
     Args:
         out: folder of the store
         env: environment id
-        expert: 'shipped', the path of an expert, or a hub name
+        expert: 'shipped', a path (also a zip, run folder, onnx), module:function, or a hub name
         episodes: number of episodes
         noise: deviation of the action noise: a schedule over the episodes, or one value
         seed: data seed: which episodes
         quiet: print no line for each episode
     """
     from lrs_lightning.data.collect import collect as collect_store
+    from lrs_lightning.envs import describe
+    from lrs_lightning.evaluation.policies import demonstrator
+    from lrs_lightning.training.candidate import load_candidate
 
+    policy = demonstrator(expert, describe(env).env_id, load_candidate)
     show = None if quiet else show_episode
-    store = collect_store(env, out, expert, episodes, noise, seed, on_episode=show)
+    store = collect_store(env, out, expert, episodes, noise, seed, show, policy)
     manifest = store.manifest
     mean = sum(manifest["returns"]) / len(store)
     size = store.bytes_on_disk / 1e6

@@ -28,9 +28,14 @@ def report(runs: list[str], /, *, group: list[str] | None = None, out: Path | No
     """
     from lrs_lightning.commands.groups import groups_of
     from lrs_lightning.report import write_report
+    from lrs_lightning.report.offline_page import is_offline, write_offline_report
 
     single = Path(runs[0])
     folder = single if len(runs) == 1 and single.is_dir() else Path()
-    page = write_report(runs, out or folder / "report.html", groups_of(group))
+    target = out or folder / "report.html"
+    if all(is_offline(Path(run)) for run in runs):  # of data without a simulator
+        page = write_offline_report([Path(run) for run in runs], target)
+    else:
+        page = write_report(runs, target, groups_of(group))
     print(f"report: {page} ({page.stat().st_size / 1e6:.1f} MB)")
     return 0

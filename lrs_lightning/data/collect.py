@@ -17,7 +17,7 @@ from lrs_lightning.data.writing import write_store
 from lrs_lightning.envs import describe, get_domain, simulators
 from lrs_lightning.errors import DataError
 from lrs_lightning.experts import load_expert
-from lrs_lightning.rollout import Episode, rollout
+from lrs_lightning.rollout import Episode, Policy, rollout
 from lrs_lightning.shifts import Condition
 from lrs_lightning.versions import versions
 
@@ -33,6 +33,7 @@ def collect(
     noise: str | float = "0:0.4",
     seed: int = 0,
     on_episode: Callable[[Episode], None] | None = None,
+    policy: Policy | None = None,
 ) -> DemonstrationStore:
     """Write a store of demonstrations.
 
@@ -46,12 +47,13 @@ def collect(
             `"0"`. Of discrete actions it is the probability of a random one.
         seed: data seed; episode k starts from `DEMONSTRATION_SEED + seed * 10_000 + k`.
         on_episode: called with each episode as it ends.
+        policy: who demonstrates, where it was loaded already; `expert` is then only its name.
 
     Raises:
         LrsError: unknown environment or expert, a folder that cannot be written, a failed episode.
     """
     info = describe(env)
-    policy = load_expert(expert, info.env_id)
+    policy = load_expert(expert, info.env_id) if policy is None else policy
     sigmas = noise_schedule(noise, episodes)
     seeds = [DEMONSTRATION_SEED + seed * 10_000 + k for k in range(episodes)]
     task = Task.of(info.env_id, info.observation_space, info.action_space)
@@ -71,7 +73,7 @@ def collect(
             on_episode(episode)
     about = {
         "expert": str(expert),
-        "expert_card": policy.card,
+        "expert_card": getattr(policy, "card", {}),
         "noise": sigmas,
         "seeds": seeds,
         "seed": seed,

@@ -15,10 +15,10 @@ import numpy as np
 
 from lrs_lightning.documents import as_shape
 from lrs_lightning.errors import DataError, EnvironmentMismatchError
-from lrs_lightning.foreign_id import check_foreign_id
+from lrs_lightning.foreign_id import NO_ENV, check_foreign_id
 
-NO_ENV = "none"
-"""The task of data of a robot that nobody has a simulator of."""
+__all__ = ["NO_ENV", "Task"]
+
 _LARGEST = 1 << 30
 _MEND = "use what this package wrote"
 

@@ -17,7 +17,7 @@ from lrs_lightning.envs.gymnasium_domains import TASKS
 from lrs_lightning.envs.info import EnvInfo
 from lrs_lightning.envs.mujoco_engine import MujocoVectorEnv
 from lrs_lightning.envs.mujoco_task import MujocoTask
-from lrs_lightning.envs.registry import describe, make
+from lrs_lightning.envs.registry import describe, make, why_not
 from lrs_lightning.envs.threaded import ThreadedVectorEnv
 from lrs_lightning.envs.worker_pool import WorkerPool, available_cores
 
@@ -44,4 +44,5 @@ __all__ = [
     "make",
     "register_domain",
     "simulators",
+    "why_not",
 ]

@@ -33,6 +33,7 @@ from lrs_lightning.envs.swimmer import Swimmer
 from lrs_lightning.envs.threaded import ThreadedVectorEnv
 from lrs_lightning.envs.walker2d import Walker2d
 from lrs_lightning.errors import ANY_FAILURE, ArgumentError, LrsError, UnknownNameError
+from lrs_lightning.foreign_id import NO_ENV
 
 TASKS: dict[str, type[MujocoTask]] = {
     "HalfCheetah-v5": HalfCheetah,
@@ -181,7 +182,7 @@ def _build(env_id: str, kwargs: dict[str, Any]) -> gym.Env[Any, Any]:
         _check_registered(env_id)
     forward_warnings()
     try:
-        return gym.make(env_id, disable_env_checker=True, **kwargs)
+        return _as_vector(gym.make(env_id, disable_env_checker=True, **kwargs))
     except gym.error.UnregisteredEnv:  # the module is there, and has registered something else
         _check_registered(env_id.partition(":")[2])
         raise
@@ -190,7 +191,17 @@ def _build(env_id: str, kwargs: dict[str, Any]) -> gym.Env[Any, Any]:
         raise LrsError(f"environment {env_id!r} cannot be built: {reason}") from error
 
 
+def _as_vector(env: gym.Env[Any, Any]) -> gym.Env[Any, Any]:
+    """Observations of several parts, and matrices of numbers, as one vector; pictures stay."""
+    space = env.observation_space
+    several = isinstance(space, gym.spaces.Dict) and space.is_np_flattenable
+    matrix = isinstance(space, gym.spaces.Box) and space.dtype.kind == "f" and len(space.shape) != 1
+    return gym.wrappers.FlattenObservation(env) if several or matrix else env
+
+
 def _check_registered(env_id: str) -> None:
+    if env_id == NO_ENV:
+        raise ArgumentError("there is no simulator of this task (none): nothing can be played")
     if env_id not in gym.registry:
         near = get_close_matches(env_id, gym.registry, n=4, cutoff=0.4)
         raise UnknownNameError("environment", env_id, {*near, *TASKS})

@@ -10,7 +10,8 @@ from lrs_lightning.envs.contract import EpisodicVectorEnv, Model
 from lrs_lightning.envs.domains import domain_of, register_domain
 from lrs_lightning.envs.gymnasium_domains import MUJOCO, OTHER
 from lrs_lightning.envs.info import EnvInfo
-from lrs_lightning.errors import ArgumentError
+from lrs_lightning.errors import ArgumentError, LrsError, UnknownNameError
+from lrs_lightning.foreign_id import NO_ENV
 
 for _domain in (OTHER, MUJOCO, ATARI):  # the last is asked first, and OTHER takes everything
     register_domain(_domain)
@@ -48,6 +49,19 @@ def make(
             f"models: {len(models)} models for {num_envs} environments: give each its own"
         )
     return domain_of(env_id, **kwargs).make(env_id, num_envs, models, threads, **kwargs)
+
+
+def why_not(env_id: str) -> str | None:
+    """Why episodes of a task cannot be played here; None if they can."""
+    if env_id == NO_ENV:
+        return "these demonstrations are of no environment (none)"
+    try:
+        describe(env_id)
+    except UnknownNameError:
+        return f"unknown environment {env_id!r}"
+    except LrsError as error:
+        return str(error)
+    return None
 
 
 def describe(env_id: str, **kwargs: Any) -> EnvInfo:

@@ -94,6 +94,24 @@ def resolve(
     return env, _distinct(found)
 
 
+def demonstrator(word: str, env_id: str, load_checkpoint: CheckpointLoader) -> Policy:
+    """Who demonstrates: whatever can be judged, and an expert by its name on a hub.
+
+    Args:
+        word: one of `KINDS`, or a name on a hub.
+        env_id: the task.
+        load_checkpoint: as in `resolve`.
+
+    Raises:
+        LrsError: there is no such policy, or it is for another task.
+    """
+    word_is_function = _MODULE.fullmatch(word) is not None and not os.path.exists(word)
+    ours = os.path.isdir(word) or Path(word).suffix in (".ckpt", ".onnx", ".npz")
+    if word_is_function or ours:
+        return resolve([word], env_id, load_checkpoint)[1][0].policy
+    return load_expert(word, env_id)
+
+
 def _named(word: str) -> tuple[str | None, str]:
     match = _NAMED.fullmatch(word)
     if match and not os.path.exists(word):

@@ -28,10 +28,10 @@ from lrs_lightning.data import (
     split_episodes,
     split_numbers,
 )
-from lrs_lightning.data.manifest import read_manifest, task_of
+from lrs_lightning.data.manifest import MANIFEST, read_manifest, task_of
 from lrs_lightning.data.recipe import Recipe, find_or_collect
 from lrs_lightning.data.timespans import time_unit_of
-from lrs_lightning.envs import canonical_id
+from lrs_lightning.envs import canonical_id, why_not
 from lrs_lightning.errors import ArgumentError
 
 DEFAULT_ENV = "HalfCheetah-v5"
@@ -227,10 +227,21 @@ def env_of(env: str | None, path: str | None) -> str:
 
     Raises:
         DataError: `path` is no store, and no task was named.
+        ArgumentError: a task was named that nobody knows, and the store is of another.
     """
-    if env is None and path is not None:
-        env = task_of(read_manifest(Path(path)), Path(path)).env
-    return canonical_id(DEFAULT_ENV if env is None else env)
+    if path is None:
+        return canonical_id(DEFAULT_ENV if env is None else env)
+    if env is None:
+        return canonical_id(task_of(read_manifest(Path(path)), Path(path)).env)
+    named = canonical_id(env)
+    if (Path(path) / MANIFEST).is_file() and (reason := why_not(named)) is not None:
+        stored = task_of(read_manifest(Path(path)), Path(path)).env
+        if stored != named:
+            raise ArgumentError(
+                f"--data.env {env} cannot be played ({reason.rstrip('.')}), and {path} holds "
+                f"demonstrations of {stored}: leave --data.env out, and they are trained on"
+            )
+    return named
 
 
 def _say_nothing(line: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import lightning.pytorch as pl
 from lightning.pytorch.loggers import TensorBoardLogger
 
+from lrs_lightning.envs import why_not
 from lrs_lightning.errors import ArgumentError
 from lrs_lightning.files import write_whole
 from lrs_lightning.report.films import film, gif, log_gif
@@ -47,7 +48,8 @@ class Films(pl.Callback):
     def _film(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         wanted = trainer.is_global_zero and not getattr(trainer, "fast_dev_run", False)
         player, task = playable(module)
-        folder = folder_of(trainer) if wanted and task.pixels else None
+        shown = wanted and task.pixels and why_not(task.env) is None
+        folder = folder_of(trainer) if shown else None
         if folder is None:
             return
         policies = player.policies()

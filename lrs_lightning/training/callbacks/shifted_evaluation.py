@@ -11,9 +11,10 @@ from typing import Any
 
 import lightning.pytorch as pl
 from lightning.pytorch.trainer.states import TrainerFn
+from lightning.pytorch.utilities import rank_zero_info
 from rich.console import Console
 
-from lrs_lightning.envs import describe
+from lrs_lightning.envs import describe, why_not
 from lrs_lightning.errors import ArgumentError
 from lrs_lightning.evaluation.evaluate import EVALUATION_SEED, evaluate
 from lrs_lightning.evaluation.references import References
@@ -25,6 +26,7 @@ from lrs_lightning.shifts import CLEAN
 from lrs_lightning.statistics.summary import Summary
 from lrs_lightning.statistics.training_seeds import training_facts, with_own_seeds
 from lrs_lightning.training.callbacks.presenting import log_scalars, present
+from lrs_lightning.training.offline import report_offline
 from lrs_lightning.training.playable import Playable, playable
 from lrs_lightning.training.run_folder import folder_of
 
@@ -73,13 +75,20 @@ class ShiftedEvaluation(pl.Callback):
         self._references: References | None = None
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Refuse a suite of another domain before an hour is spent on training."""
+        """Refuse a suite of another domain before an hour is spent on training.
+
+        Of data without a simulator it is said at once that nothing will be played.
+        """
+        if (reason := why_not(playable(pl_module)[1].env)) is not None:
+            rank_zero_info(f"no closed loop, held-out episodes alone: {reason}")
+            return
         self.suite.conditions(describe(playable(pl_module)[1].env).domain)
 
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Play a few clean episodes every `every_n_epochs` epochs of training."""
         due = self.every_n_epochs and (trainer.current_epoch + 1) % self.every_n_epochs == 0
         due = due and trainer.is_global_zero and not trainer.sanity_checking
+        due = due and why_not(playable(pl_module)[1].env) is None
         if trainer.state.fn == TrainerFn.FITTING and due:
             summary = self._play(trainer, pl_module, _CLEAN_SUITE, self.quick_episodes, out=None)
             log_scalars(pl_module, summary)
@@ -100,6 +109,9 @@ class ShiftedEvaluation(pl.Callback):
 
     def _report(self, trainer: pl.Trainer, module: pl.LightningModule, suite: Suite) -> None:
         if not trainer.is_global_zero or getattr(trainer, "fast_dev_run", False):
+            return
+        if (reason := why_not(playable(module)[1].env)) is not None:
+            report_offline(trainer, module, reason)
             return
         console, quiet = Console(), trainer.progress_bar_callback is None
         if not quiet:
