@@ -28,6 +28,7 @@ WRITTEN = {
         *("members/", "members/NAME/", "maps/", "members.csv", "cells.csv"),
         "predictions.npz",
         "references.jsonl",
+        "offline.json",
         "policy.npz",
         "lrs_policy.py",
         "export/",

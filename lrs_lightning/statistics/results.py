@@ -269,9 +269,7 @@ def stream_lines(path: str | Path) -> Iterator[tuple[Row, bytes, bytes | None]]:
                         f"{where()} is not a JSON object: delete it, the others can stay"
                     )
                 elif line.strip():
-                    log.warning(
-                        "%s ends in a torn line: its %d whole episodes are kept", path, whole
-                    )
+                    log.warning(_TORN, path, whole)
     except OSError as error:
         raise DataError(
             f"cannot read {path} ({error.strerror}): give a results.jsonl or a run folder"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -39,7 +40,10 @@ MAKERS = {"box": (TASK, episode), "discrete": (DISCRETE, discrete), "pixels": (P
 
 def store_of(folder: Path, kind: str = "box") -> Path:
     task, make = MAKERS[kind]
-    write_store(folder, task, [make(), make()], {})
+    first = make()
+    seen = np.asarray(first.observations)
+    second = replace(first, observations=seen + seen.dtype.type(1))  # of a copy nothing is held out
+    write_store(folder, task, [first, second], {})
     return folder
 
 

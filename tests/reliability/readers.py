@@ -24,7 +24,7 @@ from lrs_lightning.evaluation.suites import Suite
 from lrs_lightning.expert_training.card import write_card
 from lrs_lightning.experts import load_expert
 from lrs_lightning.report.runs import gather, read_run
-from lrs_lightning.statistics.results import ResultsWriter, _checksum
+from lrs_lightning.statistics.results import ResultsWriter, line_of
 from lrs_lightning.statistics.summary import summarize_all
 from lrs_lightning.training import load_policy
 from tests.evaluation.fakes import rows
@@ -147,8 +147,15 @@ def _spoil_rows(content: bytes, draw: random.Random) -> bytes:
         return spoil_bytes(content, draw)
     lines = content.splitlines()
     at = draw.randrange(len(lines))
-    lines[at] = spoil_json(lines[at], draw, lambda row: {**row, "crc32": _checksum(row)})
+    lines[at] = spoil_json(lines[at], draw, _resealed_row)
     return b"\n".join(lines) + b"\n"
+
+
+def _resealed_row(row: dict[str, Any]) -> dict[str, Any]:
+    try:
+        return {**row, "crc32": json.loads(line_of(row))["crc32"]}
+    except (ValueError, OverflowError):  # such numbers have no line
+        return row
 
 
 def _spoil_yaml(content: bytes, draw: random.Random) -> bytes:
