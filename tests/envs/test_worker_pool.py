@@ -10,7 +10,7 @@ from lrs_lightning.envs import WorkerPool, worker_pool
 
 @pytest.mark.parametrize(("threads", "rows", "size"), [(1, 9, 1), (3, 9, 3), (8, 2, 2), (4, 1, 1)])
 def test_every_row_is_worked_on_once(threads, rows, size):
-    pool, seen = WorkerPool(threads, rows), []
+    pool, seen, used = WorkerPool(threads, rows), [], set()
 
     def work(queue, worker):
         for row in queue:
@@ -24,8 +24,9 @@ def test_every_row_is_worked_on_once(threads, rows, size):
         assert pool.run(list(range(rows)), work) == {}
         assert sorted(row for row, *_ in seen) == list(range(rows))
         assert len({worker for _, worker, _ in seen}) <= size
-    if size > 1:
-        assert len({thread for *_, thread in seen}) > 1
+        used |= {thread for *_, thread in seen}
+    if size > 1:  # in one round of a busy machine a thread may do it all
+        assert len(used) > 1
     pool.close()
 
 
