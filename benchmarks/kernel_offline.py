@@ -25,12 +25,12 @@ from benchmarks.kernel_sass import Resources, disassemble, load_distance, time_l
 from lrs_kernels.cell import Cell
 from lrs_kernels.triton import config
 from lrs_kernels.triton.cells import kernel_cells
-from lrs_kernels.triton.config import STEP_TILE, Plan
+from lrs_kernels.triton.config import Plan
 from lrs_kernels.triton.kernels.cell import KernelCell
 from lrs_kernels.triton.kernels.scan import scan_backward_kernel, scan_forward_kernel
 from lrs_kernels.triton.kernels.step import step_backward_kernel, step_forward_kernel
 from lrs_kernels.triton.operands import INTERPRETED, constants
-from lrs_kernels.triton.table import DIRECTIONS, Direction, Tile
+from lrs_kernels.triton.table import Direction, Tile
 
 OTHERS = (80, 86, 89, 100, 120)
 """Compute capabilities of which a sample is compiled: A100, RTX 30 and 40, B200, RTX 50."""
@@ -170,17 +170,6 @@ def _resident() -> Iterator[tuple[str, Direction, str, int, Tile]]:
         for (gates, direction, precision), sizes in cell.tables.resident.items():
             for size, tile in sizes.items() if gates == cell.gates else ():
                 yield name, direction, precision, size, tile
-
-
-def step_kernels() -> list[Kernel]:
-    """The step kernels in every precision, at a size that takes them, with all options."""
-    plan = Plan("step", STEP_TILE.block_b, Tile(STEP_TILE.num_warps), "")
-    return [
-        Kernel(name, direction, 512, 0, precision, plan)
-        for name in kernel_cells()
-        for direction in DIRECTIONS
-        for precision in ("bf16", "tf32", "tf32x3", "ieee")
-    ]
 
 
 def plain_kernels() -> list[Kernel]:

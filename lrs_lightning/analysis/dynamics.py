@@ -6,7 +6,6 @@ everything, and forgotten. Groups of episodes run side by side in threads.
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -17,6 +16,7 @@ from lrs_lightning.analysis.lyapunov import LyapunovSpectrum
 from lrs_lightning.analysis.memory import LAGS, memory_curves, starts
 from lrs_lightning.analysis.recurrence import Recurrence, Replay
 from lrs_lightning.analysis.spectra import spectral_norm, spectral_radius
+from lrs_lightning.envs import available_cores
 from lrs_lightning.errors import ArgumentError
 from lrs_lightning.rollout.torch_policy import torch_threads
 
@@ -90,7 +90,7 @@ def dynamics(
     options = options or DynamicsOptions()
     if valid is None:
         valid = torch.ones(replay.inputs[0].shape[:2], dtype=torch.bool)
-    workers = options.threads or len(os.sched_getaffinity(0))
+    workers = options.threads or available_cores()
     groups = torch.arange(valid.shape[1]).tensor_split(min(workers, valid.shape[1]))
     if len(groups) == 1:
         return _measure(recurrence, replay, valid, head, options, valid.shape[1])

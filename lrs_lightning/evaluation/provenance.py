@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import lrs_lightning
+from lrs_lightning.envs import available_cores
 from lrs_lightning.versions import versions
 
 
@@ -33,7 +34,7 @@ def provenance(seeds: Iterable[int] = (), **more: Any) -> dict[str, Any]:
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": commit(),
         "device": device(),
-        "threads": threads(),
+        "threads": available_cores(),
         "versions": versions(),
         "seeds": list(seeds),
         **more,
@@ -64,11 +65,6 @@ def device() -> str:
     if torch is not None and torch.cuda.is_available():
         return f"{torch.cuda.get_device_name()}, {_processor()}"
     return _processor()
-
-
-def threads() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @cache

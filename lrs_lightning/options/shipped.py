@@ -19,9 +19,9 @@ _FOLDERS = (_PACKAGE / "conf", _PACKAGE.parent / "conf")
 
 def shipped_configurations() -> dict[str, Path]:
     """Files by the name that `--config` takes: the path below `conf/`, without `.yaml`."""
-    folder = next((folder for folder in _FOLDERS if folder.is_dir()), None)
-    files = sorted(folder.rglob("*.yaml")) if folder else []
-    return {path.relative_to(folder).with_suffix("").as_posix(): path for path in files if folder}
+    folder = next(filter(Path.is_dir, _FOLDERS), _FOLDERS[0])
+    files = sorted(folder.rglob("*.yaml"))
+    return {file.relative_to(folder).with_suffix("").as_posix(): file for file in files}
 
 
 def with_paths(words: Sequence[str]) -> list[str]:

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from lrs_lightning.envs import WorkerPool, worker_pool
+from lrs_lightning.envs import WorkerPool, available_cores, worker_pool
 
 
 @pytest.mark.parametrize(("threads", "rows", "size"), [(1, 9, 1), (3, 9, 3), (8, 2, 2), (4, 1, 1)])
@@ -44,3 +44,14 @@ def test_errors_of_all_threads_are_gathered():
     )
     assert errors == {row: f"row {row}" for row in (1, 3, 5, 7)}
     pool.close()
+
+
+def test_those_at_hand_are_the_cores_that_this_process_may_use(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(worker_pool.os, "sched_getaffinity", lambda pid: {1, 5, 7}, raising=False)
+    assert available_cores() == 3
+    monkeypatch.delattr(worker_pool.os, "sched_getaffinity")
+    for cores, expected in ((6, 6), (None, 1)):
+        monkeypatch.setattr(worker_pool.os, "cpu_count", lambda cores=cores: cores)
+        assert available_cores() == expected

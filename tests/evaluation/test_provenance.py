@@ -16,13 +16,13 @@ import numpy as np
 import pytest
 
 import lrs_lightning
+from lrs_lightning.envs import available_cores
 from lrs_lightning.evaluation import provenance as module
 from lrs_lightning.evaluation.provenance import (
     commit,
     device,
     provenance,
     row_columns,
-    threads,
 )
 
 
@@ -47,7 +47,7 @@ def test_it_says_when_where_and_with_what() -> None:
     assert about["seeds"] == [3, 4, 5] and about["suite"] == "paper"
     assert about["versions"]["numpy"] == np.__version__
     assert about["versions"]["python"] == platform.python_version()
-    assert (about["device"], about["threads"]) == (device(), threads())
+    assert (about["device"], about["threads"]) == (device(), available_cores())
     assert json.loads(json.dumps(about)) == about
 
 
@@ -159,12 +159,3 @@ def test_a_gpu_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
     assert device() == "H100, One"
     monkeypatch.delitem(sys.modules, "torch")
     assert device() == "One"  # torch is not loaded for this
-
-
-def test_threads_are_the_cores_that_this_process_may_use(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module.os, "sched_getaffinity", lambda pid: {1, 5, 7}, raising=False)
-    assert threads() == 3
-    monkeypatch.delattr(module.os, "sched_getaffinity")
-    for cores, expected in ((6, 6), (None, 1)):
-        monkeypatch.setattr(module.os, "cpu_count", lambda cores=cores: cores)
-        assert threads() == expected

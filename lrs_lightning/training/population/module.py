@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from lrs_lightning.data import Task, WindowBatch
+from lrs_lightning.envs import available_cores
 from lrs_lightning.errors import ArgumentError, NotFiniteError
 from lrs_lightning.rollout import Policy
 from lrs_lightning.shifts import ShiftContext
@@ -86,7 +86,7 @@ class PopulationModule(pl.LightningModule):
         ]
         if self.threads is None:
             on_cpu = self.trainer.strategy.root_device.type == "cpu"
-            self.threads = len(os.sched_getaffinity(0)) if on_cpu else 1
+            self.threads = available_cores() if on_cpu else 1
         # How members are shared out decides the shapes in a checkpoint, and the last bits.
         self.declared = {**self.declared, "threads": self.threads}
         self.stacks = MemberStacks(policies, self.threads)
