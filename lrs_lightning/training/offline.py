@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from rich.console import Console
+from torch.nn.functional import cross_entropy
 
 from lrs_lightning.documents import write_json
 from lrs_lightning.report.offline_page import OFFLINE, terminal_table, write_offline_report
@@ -81,8 +82,7 @@ def _of_box(wanted: Array, done: Array) -> dict[str, Any]:
 
 def _of_discrete(wanted: Array, logits: Array) -> dict[str, Any]:
     chosen = logits.argmax(-1)
-    shifted = logits - logits.max(-1, keepdims=True)
-    likely = shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))
+    loss = cross_entropy(torch.from_numpy(logits), torch.from_numpy(wanted).long())
     actions: dict[str, list[float | None]] = {}
     for action in range(logits.shape[-1]):
         meant = wanted == action
@@ -90,7 +90,7 @@ def _of_discrete(wanted: Array, logits: Array) -> dict[str, Any]:
         actions[str(action)] = [right, float(meant.mean()), float((chosen == action).mean())]
     actions["all"] = [float((chosen == wanted).mean()), 1.0, 1.0]
     return {
-        "loss": float(-likely[np.arange(len(wanted)), wanted].mean()),
+        "loss": float(loss),
         "columns": ["right", "share of labels", "share of choices"],
         "actions": actions,
     }
