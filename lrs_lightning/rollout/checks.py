@@ -39,6 +39,12 @@ def check_actions(name: str, actions: Array, wanted: Array, env_id: str) -> None
         EnvironmentMismatchError: if they have not, or are not.
     """
     given = np.asarray(actions)
+    if given.dtype.kind not in "fiub":
+        kind = "text" if given.dtype.kind in "SU" else "objects"
+        raise EnvironmentMismatchError(
+            f"policy {name!r} gives {kind}, and {env_id} takes numbers: return actions, or "
+            "name the class itself where a function only makes the policy"
+        )
     if wanted.dtype.kind in "iu" and given.dtype.kind not in "iub":
         raise EnvironmentMismatchError(
             f"policy {name!r} gives actions of type {given.dtype}, and {env_id} takes whole "

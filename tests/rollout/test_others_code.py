@@ -120,7 +120,8 @@ POLICY_FAULTS = {
     "more rows": (lambda a, s, o: (np.concatenate([a, a]), s), "gives actions of shape"),
     "one for all": (lambda a, s, o: (a[:1], s), "gives actions of shape (1, 1)"),
     "a number": (lambda a, s, o: (0.5, s), "gives actions of shape ()"),
-    "text": (lambda a, s, o: (np.full(a.shape, "left"), s), "failed: ValueError"),
+    "an object": (lambda a, s, o: (object(), s), "name the class itself"),
+    "text": (lambda a, s, o: (np.full(a.shape, "left"), s), "gives text, and Line-v0 takes"),
     "no state": (lambda a, s, o: a[0], "failed: ValueError: not enough values"),
     "nothing": (lambda a, s, o: None, "failed: TypeError"),
 }
