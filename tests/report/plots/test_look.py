@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -12,10 +12,11 @@ from matplotlib.collections import Collection
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.patches import FancyBboxPatch
+from matplotlib.patches import FancyBboxPatch, Rectangle
 from matplotlib.text import Annotation, Text
 
 from lrs_lightning.report import plots
+from lrs_lightning.report.plots.plane_map import plane_map
 from lrs_lightning.statistics.endings import Survival
 from lrs_lightning.statistics.returns import Returns
 from lrs_lightning.statistics.summary import Summary, summarize
@@ -34,39 +35,62 @@ def summary(policy: str, scale: float = 1.0) -> Summary:
     return summarize(played(policy, scale), REFERENCES)
 
 
-def drawn() -> dict[str, Figure]:
-    """Every figure, of two policies and where there is little to show."""
-    both = [summary("one"), summary("a policy with a name of more than forty letters", 0.5)]
-    episodes = Returns.from_rows([*played("one"), *played("two", 0.5)])
-    alone = summarize(rows({"clean": 5.0}, "one", spread=1.0), {})
-    six = [summarize(rows({"clean": 5.0 + k}, f"p{k}", 3)) for k in range(6)]
-    curves = {
+def policies() -> list[Summary]:
+    return [summary("one"), summary("a policy with a name of more than forty letters", 0.5)]
+
+
+def alone() -> Summary:
+    """One condition, and nothing to compare it with."""
+    return summarize(rows({"clean": 5.0}, "one", spread=1.0), {})
+
+
+def episodes() -> Returns:
+    return Returns.from_rows([*played("one"), *played("two", 0.5)])
+
+
+def curves() -> dict[tuple[str, str], Survival]:
+    return {
         ("one", "mass@1"): Survival(np.array([0.0, 20, 50]), np.array([1.0, 0.8, 0.5]), 90.0),
         ("two", "mass@1"): Survival(np.array([0.0, 30]), np.array([1.0, 0.25]), 60.0),
         **{("two", f"wind@{k}"): Survival(np.zeros(1), np.ones(1), 100.0) for k in range(4)},
     }
-    return {
-        "conditions": plots.conditions(both),
-        "severity_curves": plots.severity_curves(both),
-        "heat_map": plots.heat_map(both[1]),
-        "heat_map_of_retention": plots.heat_map(both[0], "retention"),
-        "profiles": plots.profiles(episodes, REFERENCES),
-        "conditions_of_six_policies": plots.conditions(six),
-        "survival": plots.survival(curves, ["one", "two", "three"]),
-        "survival_of_nobody": plots.survival({}, []),
-        "conditions_without_references": plots.conditions([alone]),
-        "severity_curves_without_shifts": plots.severity_curves([alone]),
-        "heat_map_of_nothing_known": plots.heat_map(alone, "expert_normalized"),
-        "profiles_without_references": plots.profiles(Returns.from_rows(played("one")), {}),
-    }
 
 
-DRAWN = drawn()
+def cells() -> list[dict[str, float | None]]:
+    """A plane of two ranks and two sparsities: known, without interval, unknown, absent."""
+    ends = {"clean_low": 0.25, "clean_high": 0.75}
+    unknown = {"clean_low": None, "clean_high": None}
+    return [
+        {"rank": 2, "sparsity": 0.0, "clean": 0.5, **ends},
+        {"rank": 2, "sparsity": 0.5, "clean": 1.0, **unknown},
+        {"rank": None, "sparsity": 0.5, "clean": None, **unknown},
+    ]
 
 
-@pytest.mark.parametrize("name", DRAWN)
+FIGURES: dict[str, Callable[[], Figure]] = {
+    "conditions": lambda: plots.conditions(policies()),
+    "severity_curves": lambda: plots.severity_curves(policies()),
+    "heat_map": lambda: plots.heat_map(policies()[1]),
+    "heat_map_of_retention": lambda: plots.heat_map(policies()[0], "retention"),
+    "profiles": lambda: plots.profiles(episodes(), REFERENCES),
+    "conditions_of_six_policies": lambda: plots.conditions(
+        [summarize(rows({"clean": 5.0 + k}, f"p{k}", 3)) for k in range(6)]
+    ),
+    "survival": lambda: plots.survival(curves(), ["one", "two", "three"]),
+    "survival_of_nobody": lambda: plots.survival({}, []),
+    "conditions_without_references": lambda: plots.conditions([alone()]),
+    "severity_curves_without_shifts": lambda: plots.severity_curves([alone()]),
+    "heat_map_of_nothing_known": lambda: plots.heat_map(alone(), "expert_normalized"),
+    "profiles_without_references": lambda: plots.profiles(Returns.from_rows(played("one")), {}),
+    "plane": lambda: plane_map(cells(), "clean", "clean return"),
+    "plane_of_nothing_known": lambda: plane_map(cells()[2:], "clean", "clean return"),
+}
+"""Every figure, of two policies and where there is little to show; drawn by the test that looks."""
+
+
+@pytest.mark.parametrize("name", FIGURES)
 def test_a_figure_looks_as_approved(name: str) -> None:
-    check(f"{name}.txt", "\n".join(described(DRAWN[name])) + "\n")
+    check(f"{name}.txt", "\n".join(described(FIGURES[name]())) + "\n")
 
 
 def described(figure: Figure) -> Iterator[str]:
@@ -113,6 +137,9 @@ def one(artist: Any) -> str | None:
         ends = [f"{numbers(p.min(0))} to {numbers(p.max(0))}" for p in points]
         width = numbers(np.atleast_1d(artist.get_linewidth()))
         return f"area {colors} {width} alpha {artist.get_alpha()}: {ends}"
+    if isinstance(artist, Rectangle) and artist.axes is not None:  # not the background
+        place = numbers((*artist.get_xy(), artist.get_width(), artist.get_height()))
+        return f"field {place} {to_hex(artist.get_facecolor(), True)} {artist.get_linewidth():g}"
     if isinstance(artist, FancyBboxPatch):
         place = numbers((artist.get_x(), artist.get_y(), artist.get_width(), artist.get_height()))
         box = artist.get_boxstyle()
