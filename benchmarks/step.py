@@ -16,8 +16,10 @@ import gc
 import importlib.util
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import product
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -35,7 +37,7 @@ from lrs_lightning.nn import RecurrentPolicy, build_policy
 from lrs_lightning.options.call import call
 
 SIZES = (64, 128, 256)
-CELLS = ("cfc", "lstm", "gru", "rnn")
+CELLS: tuple[Literal["cfc", "lstm", "gru", "rnn"], ...] = ("cfc", "lstm", "gru", "rnn")
 OBSERVATIONS, ACTIONS = 17, 6  # as HalfCheetah
 IN_A_ROW = 200
 
@@ -150,31 +152,42 @@ def main(arguments: list[str]) -> None:
     call(run, "python -m benchmarks step", arguments)
 
 
-def run(*, steps: PositiveInt = 20_000, smoke: bool = False) -> None:
+def run(
+    *,
+    cells: Sequence[Literal["cfc", "lstm", "gru", "rnn"]] = CELLS,
+    hidden: Sequence[PositiveInt] = SIZES,
+    steps: PositiveInt = 20_000,
+    smoke: bool = False,
+) -> None:
     """Time one step of whole policies at batch 1: PyTorch, onnxruntime, NumPy, CUDA graphs.
 
-    Writes `results/step.csv`: median, 99th percentile and worst, in microseconds.
+    Writes `results/step.csv`, on a GPU `results/step_gpu.csv`: median, 99th percentile and worst,
+    in microseconds.
 
     Args:
+        cells: of the policies
+        hidden: units of their recurrent layers
         steps: steps of each provider
         smoke: one cell and size, a thousand steps, nothing stored
     """
+    if smoke:
+        cells, hidden, steps = cells[:1], hidden[:1], 1000
     torch.set_num_threads(1)
     print(f"{device_name()}, torch {torch.__version__}, numpy {np.__version__}, 1 thread")
     draw = np.random.default_rng(0)
     observations = draw.standard_normal((1000, OBSERVATIONS)).astype(np.float32)
     rows = []
-    for cell in CELLS[:1] if smoke else CELLS:
-        for hidden in SIZES[:1] if smoke else SIZES:
-            with tempfile.TemporaryDirectory() as folder:
-                found = providers(cell, hidden, Path(folder))
-                check(found, observations[:200])
-                times = measure(found, observations, 1000 if smoke else steps)
-            for name, taken in times.items():
-                rows.append(row(cell, hidden, name, taken))
-                print("  ".join(f"{key} {value}" for key, value in rows[-1].items()), flush=True)
+    for cell, units in product(cells, hidden):
+        with tempfile.TemporaryDirectory() as folder:
+            found = providers(cell, units, Path(folder))
+            check(found, observations[:200])
+            times = measure(found, observations, steps)
+        for name, taken in times.items():
+            rows.append(row(cell, units, name, taken))
+            print("  ".join(f"{key} {value}" for key, value in rows[-1].items()), flush=True)
     if not smoke:
-        write_csv(RESULTS / "step.csv", rows)
+        gpu = "_gpu" * torch.cuda.is_available()
+        write_csv(RESULTS / f"step{gpu}.csv", rows)
 
 
 def row(cell: str, hidden: int, provider: str, taken: Array) -> dict[str, object]:
