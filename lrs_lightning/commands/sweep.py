@@ -54,7 +54,7 @@ def sweep(
             print(f"run {run.name}: {', '.join(point.name for point in run.points)}")
         print(f"{len(points)} members in {len(runs)} runs")
         return 0
-    study.declare({"fit": fit, "grid": grid, "arms": arms, "seeds": seeds, "members": members})
+    study.declare({"fit": fit, "grid": grid, "arms": arms, "seeds": seeds, "members": int(members)})
     code = study.train()
     if code in (0, 3):
         where = [(point, study.member(run, point)) for run in runs for point in run.points]
@@ -65,10 +65,15 @@ def sweep(
 def _gather(out: Path, where: Sequence[tuple[Any, Path]], keys: Sequence[str]) -> None:
     """Write tables, maps and report."""
     from lrs_lightning.report import write_report
-    from lrs_lightning.training.sweep.table import cell_lines, member_lines, write_lines
+    from lrs_lightning.training.sweep.table import (
+        cell_lines,
+        has_stopped,
+        member_lines,
+        write_lines,
+    )
 
     lines = member_lines(where)
-    cells = cell_lines(lines, keys)
+    cells = cell_lines(lines, keys, [point.cell for point, own in where if has_stopped(own)])
     write_lines(out / "members", lines)
     write_lines(out / "cells", cells)
     maps = _draw_maps(out, cells) if {"rank", "sparsity"} <= set(keys) else 0
@@ -95,7 +100,7 @@ def _draw_maps(out: Path, cells: Sequence[Mapping[str, Any]]) -> int:
     from lrs_lightning.training.population.section import name_of
     from lrs_lightning.training.sweep.table import QUANTITIES, WORST
 
-    known = {"rank", "sparsity", "condition", "seeds"}
+    known = {"rank", "sparsity", "condition", "seeds", "stopped"}
     known |= {f"{quantity}{end}" for quantity in QUANTITIES for end in ("", "_low", "_high")}
     planes: dict[str, list[Mapping[str, Any]]] = {}
     for cell in cells:

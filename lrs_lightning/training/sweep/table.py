@@ -1,8 +1,9 @@
 """What came out of a sweep: a line for each member and condition, and one for each cell.
 
 `members.csv`: name, the keys of the cell, its seeds, condition, return, of_expert, steps_up.
-`cells.csv`: the keys of the cell, condition, seeds, and of each quantity the mean over training
-seeds with its 95 % interval. `worst` stands for the worst shift of each member.
+`cells.csv`: the keys of the cell, condition, seeds, how many more have stopped, and of each
+quantity the mean over training seeds with its 95 % interval. `worst` stands for the worst shift of
+each member.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -37,7 +39,7 @@ def member_lines(points: Iterable[tuple[Point, Path]]) -> list[dict[str, Any]]:
     """
     lines: list[dict[str, Any]] = []
     for point, folder in points:
-        if not (folder / "summary.json").is_file():  # it has stopped
+        if has_stopped(folder):
             continue
         conditions = Summary.read(folder).conditions
         up = _steps_up(read_results(folder))
@@ -59,20 +61,33 @@ def member_lines(points: Iterable[tuple[Point, Path]]) -> list[dict[str, Any]]:
     return lines
 
 
-def cell_lines(lines: Sequence[Mapping[str, Any]], keys: Sequence[str]) -> list[dict[str, Any]]:
+def has_stopped(folder: Path) -> bool:
+    """Whether a member of a finished run has no results, since its numbers were not finite."""
+    return not (folder / "summary.json").is_file()
+
+
+def cell_lines(
+    lines: Sequence[Mapping[str, Any]],
+    keys: Sequence[str],
+    stopped: Sequence[Mapping[str, Any]] = (),
+) -> list[dict[str, Any]]:
     """A line for each cell and condition: means over training seeds with 95 % intervals.
 
     Args:
         lines: of members.
         keys: of a cell.
+        stopped: the cell of each member without results.
     """
     groups: dict[tuple[Any, ...], list[Mapping[str, Any]]] = {}
     for line in lines:
         groups.setdefault((*(line.get(key) for key in keys), line["condition"]), []).append(line)
+    lost = Counter(tuple(_plain(cell).get(key) for key in keys) for cell in stopped)
+    for values in lost.keys() - {values[:-1] for values in groups}:
+        groups[*values, CLEAN] = []  # nobody is left
     found = []
     for values, own in groups.items():
         cell: dict[str, Any] = dict(zip((*keys, "condition"), values, strict=True))
-        cell["seeds"] = len(own)
+        cell |= {"seeds": len(own), "stopped": lost[values[:-1]]}
         for quantity in QUANTITIES:
             known = [x[quantity] for x in own if x[quantity] is not None]
             mean, low, high = _over_seeds(known)

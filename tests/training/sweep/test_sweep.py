@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from pathlib import Path
 
 import pytest
 import yaml
@@ -14,6 +15,7 @@ from lrs_lightning.training.sweep.plan import points_of, runs_of
 from lrs_lightning.training.sweep.running import Sweep
 from lrs_lightning.training.sweep.table import WORST, cell_lines
 
+CONF = Path(__file__).parents[3] / "conf"
 GRID = {"rank": [1, 2], "data.noise": ["0", "0:0.4"]}
 ARMS = [{"name": "dense", "control": "Dense"}, {"name": "prior"}]
 SEEDS = {"seed": [0, 1], "mask_seed": [5]}
@@ -118,6 +120,27 @@ def test_cells_are_means_over_seeds_with_intervals():
     assert cell_lines(lines[:1], ["rank"])[0]["return_low"] is None
 
 
+def test_cells_count_who_has_stopped():
+    line = {"arm": "a", "condition": "clean", "return": 1.0, "of_expert": 0.5, "steps_up": 10.0}
+    stopped = [{"arm": "a"}, {"arm": "a"}, {"arm": "b"}]
+    cells = {cell["arm"]: cell for cell in cell_lines([line], ["arm"], stopped)}
+    assert (cells["a"]["seeds"], cells["a"]["stopped"], cells["a"]["return"]) == (1, 2, 1.0)
+    assert (cells["b"]["seeds"], cells["b"]["stopped"], cells["b"]["return"]) == (0, 1, None)
+
+
+@pytest.mark.parametrize(
+    ("file", "count"),
+    [
+        ("conf/sweep/plane.yaml", "36 members in 2 runs"),
+        ("conf/study/pilot.yaml", "80 members in 4"),
+    ],
+)
+def test_shipped_declarations_are_planned(tmp_path, capsys, file, count):
+    out = tmp_path / "out"
+    assert main(["sweep", f"--config={CONF / file}", f"--out={out}", "--plan"]) == 0
+    assert count in capsys.readouterr().out
+
+
 @pytest.fixture
 def no_references(short_episodes, monkeypatch):
     returns = {"expert": 9000.0, "random": -280.0}
@@ -137,7 +160,8 @@ def test_a_sweep_from_the_command_line(tiny_store, tmp_path, capsys, no_referenc
     fit["model"]["policy"]["core"]["init_args"]["rank"] = 1
     grid = {"rank": [1, 2], "sparsity": [0.5]}
     declared = tmp_path / "sweep.yaml"
-    declared.write_text(yaml.safe_dump({"fit": fit, "grid": grid, "seeds": {"seed": [0, 1]}}))
+    content = {"fit": fit, "grid": grid, "seeds": {"seed": [0, 1]}, "members": 4}
+    declared.write_text(yaml.safe_dump(content))
     words = ["sweep", f"--config={declared}", f"--out={tmp_path / 'out'}"]
     assert main([*words, "--plan"]) == 0
     assert "4 members in 1 runs" in capsys.readouterr().out
