@@ -2,8 +2,13 @@
 
 The policies are those of the default `fit` on HalfCheetah (CfC, H 64, 128 features) over a plane of
 rank and sparsity. Both sides do what training does between two batches: forward, loss, backward,
-clipping, AdamW. They are compared before they are timed, and take turns. Lightning's loop, which
-costs a single `fit` more of its time, is left out of both.
+clipping, AdamW, and a look at losses and norms, as the guard takes it. They are compared before
+they are timed, and take turns. Lightning's loop, which costs a single `fit` more of its time, is
+left out of both.
+
+On a GPU each side also runs with forward and backward pass as a CUDA graph, as a population does
+with `--population.graph=true`; a single `fit` has no such option, and its graph is here to tell
+what the graph earns from what the population earns.
 """
 
 from __future__ import annotations
@@ -11,23 +16,28 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from gymnasium.spaces import Box
 from jsonargparse.typing import PositiveInt
+from torch import Tensor
 
 from benchmarks._provenance import RESULTS, device_name, write_csv
 from benchmarks._timing import Timing, ratio
 from lrs_lightning.data import WindowBatch
+from lrs_lightning.errors import ArgumentError
 from lrs_lightning.nn import PolicyConfig, RecurrentPolicy, build_policy, cores
 from lrs_lightning.options.call import call
 from lrs_lightning.training.losses import imitation_loss
+from lrs_lightning.training.population.graph import RecordedLosses, record
 from lrs_lightning.training.population.stacks import MemberStacks
-from lrs_lightning.training.population.updates import parameter_groups
+from lrs_lightning.training.population.updates import joined, parameter_groups
 
 SPACES = Box(-1, 1, (17,)), Box(-1, 1, (6,))
 PLANE = [(rank, sparsity) for rank in (1, 2, 4, 8, 32) for sparsity in (0.0, 0.2, 0.5, 0.8, 0.9)]
 WINDOW, LR, DECAY, CLIP = (32, 32), 3e-3, 1e-4, 1.0
+DTYPE = torch.float32
 Update = Callable[[], None]
 
 
@@ -37,18 +47,38 @@ class Singles:
 
     policies: list[RecurrentPolicy]
     batch: WindowBatch
+    graph: bool = False
 
     def __post_init__(self) -> None:
         groups = [parameter_groups(dict(p.named_parameters()), LR, DECAY) for p in self.policies]  # type: ignore[arg-type]
         self.optimizers = [torch.optim.AdamW(group, fused=True) for group in groups]
+        self.recorded = [self._record(policy) for policy in self.policies if self.graph]
 
     def __call__(self) -> None:
-        for policy, optimizer in zip(self.policies, self.optimizers, strict=True):
+        for number, (policy, optimizer) in enumerate(
+            zip(self.policies, self.optimizers, strict=True)
+        ):
             optimizer.zero_grad()
-            outputs, _ = policy.unroll(self.batch.observations)
-            imitation_loss(outputs, self.batch.labels, self.batch.loss_mask).backward()
-            torch.nn.utils.clip_grad_norm_(policy.parameters(), CLIP)
+            loss = self._differentiate(number)
+            norm = torch.nn.utils.clip_grad_norm_(policy.parameters(), CLIP)
+            _look(loss, norm)
             optimizer.step()
+
+    def _differentiate(self, number: int) -> Tensor:
+        policy = self.policies[number]
+        if not self.graph:
+            loss = _loss(policy, self.batch)
+            loss.backward()
+            return loss.detach()
+        recorded = self.recorded[number]
+        recorded([self.batch])
+        for parameter, gradient in zip(policy.parameters(), recorded.gradients, strict=True):
+            parameter.grad = gradient
+        return recorded.losses[0]
+
+    def _record(self, policy: RecurrentPolicy) -> RecordedLosses:
+        parameters = list(policy.parameters())
+        return RecordedLosses(lambda own: [_loss(policy, own[0])], parameters, [self.batch])
 
 
 @dataclass
@@ -57,12 +87,15 @@ class Together:
 
     policies: list[RecurrentPolicy]
     batch: WindowBatch
-    threads: int
+    threads: int = 1
+    graph: bool = False
 
     def __post_init__(self) -> None:
         self.stacks = MemberStacks(self.policies, self.threads)
         groups = [g for v in self.stacks.make_views() for g in parameter_groups(v, LR, DECAY)]
-        self.optimizer = torch.optim.AdamW(groups, fused=True)
+        self.optimizer = torch.optim.AdamW(joined(groups), fused=True)
+        if self.graph:
+            self.stacks.record_with(record)
 
     def __call__(self) -> None:
         for module in self.stacks.modules():
@@ -70,50 +103,91 @@ class Together:
         count = len(self.policies)
         losses = self.stacks.losses([self.batch], [0] * count)
         self.stacks.differentiate(losses, 1.0)
-        self.stacks.clip(CLIP, "norm")
+        norms = self.stacks.clip(CLIP, "norm")
+        _look(self.stacks.by_member([loss.detach() for loss in losses]), norms)
         self.stacks.hand_out([True] * count)
         self.optimizer.step()
 
 
-def policies(count: int) -> list[RecurrentPolicy]:
+def _loss(policy: RecurrentPolicy, batch: WindowBatch) -> Tensor:
+    outputs, _ = policy.unroll(batch.observations)
+    return imitation_loss(outputs, batch.labels, batch.loss_mask)
+
+
+def _look(losses: Tensor, norms: Tensor) -> None:
+    """What the guard of `fit` does in every update, which waits for a GPU."""
+    losses.tolist()
+    norms.tolist()
+
+
+def policies(count: int, device: str = "cpu", dtype: torch.dtype = DTYPE) -> list[RecurrentPolicy]:
     """Points of the plane, again and again with other seeds."""
     made = []
     for number in range(count):
         rank, sparsity = PLANE[number % len(PLANE)]
         core = cores.CfC(rank=rank, sparsity=sparsity, mask_seed=number)
-        made.append(build_policy(PolicyConfig(core=core, init_seed=number), *SPACES))
+        policy = build_policy(PolicyConfig(core=core, init_seed=number), *SPACES)
+        made.append(policy.to(device, dtype))
     return made
 
 
-def windows() -> WindowBatch:
+def windows(device: str = "cpu", dtype: torch.dtype = DTYPE) -> WindowBatch:
     """A batch of noise, of the size of `fit`'s."""
-    labels = torch.rand(*WINDOW, 6) - 0.5
-    return WindowBatch(torch.randn(*WINDOW, 17), labels, torch.ones(*WINDOW))
+    parts = torch.randn(*WINDOW, 17), torch.rand(*WINDOW, 6) - 0.5, torch.ones(*WINDOW)
+    return WindowBatch(*(part.to(device, dtype) for part in parts))
 
 
-def check(count: int, batch: WindowBatch) -> None:
-    """Raise unless both sides end alike after three updates."""
-    single, together = Singles(policies(count), batch), Together(policies(count), batch, 2)
-    for _ in range(3):
-        single()
-        together()
-    together.stacks.copy_to(together.policies)
-    for one, other in zip(single.policies, together.policies, strict=True):
-        for mine, theirs in zip(one.parameters(), other.parameters(), strict=True):
-            torch.testing.assert_close(mine, theirs, rtol=0, atol=1e-4)
+def check(count: int, device: str) -> None:
+    """Raise unless all sides end alike after three updates, in float64."""
+    batch = windows(device, torch.float64)
+
+    def made() -> list[RecurrentPolicy]:
+        return policies(count, device, torch.float64)
+
+    single = Singles(made(), batch)
+    others = [Together(made(), batch, 2)] if device == "cpu" else [
+        Together(made(), batch), Together(made(), batch, graph=True)
+    ]  # fmt: skip
+    for update in (single, *others) * 3:
+        update()
+    for together in others:
+        together.stacks.copy_to(together.policies)
+        for one, other in zip(single.policies, together.policies, strict=True):
+            for mine, theirs in zip(one.parameters(), other.parameters(), strict=True):
+                torch.testing.assert_close(mine, theirs, rtol=0, atol=1e-8)
 
 
 def measure(found: dict[str, Update], rounds: int) -> dict[str, tuple[Timing, Timing]]:
-    """Wall and CPU time of a call of each, in turns."""
+    """Wall and CPU time of a call of each, in turns; a GPU is waited for."""
     taken: dict[str, tuple[list[float], list[float]]] = {name: ([], []) for name in found}
     for turn in range(rounds + 2):
         for name, update in found.items():
             wall, cpu = time.perf_counter(), time.process_time()
             update()
+            if torch.cuda.is_available():
+                torch.cuda.synchronize()
             if turn >= 2:
                 taken[name][0].append(time.perf_counter() - wall)
                 taken[name][1].append(time.process_time() - cpu)
     return {name: (Timing.of(wall), Timing.of(cpu)) for name, (wall, cpu) in taken.items()}
+
+
+def sides(members: int, device: str) -> dict[str, Update]:
+    """What is timed, by name."""
+    batch = windows(device)
+
+    def made() -> list[RecurrentPolicy]:
+        return policies(members, device)
+
+    found: dict[str, Update] = {"single loops": Singles(made(), batch)}
+    if device == "cpu":
+        for threads in (1, 2):
+            found[f"population, {threads} threads"] = Together(made(), batch, threads)
+        return found
+    found["single loops, graphs"] = Singles(made(), batch, graph=True)
+    found["population"] = Together(made(), batch)
+    found["population, graph"] = Together(made(), batch, graph=True)
+    return found
 
 
 def main(arguments: list[str]) -> None:
@@ -121,32 +195,41 @@ def main(arguments: list[str]) -> None:
     call(run, "python -m benchmarks population", arguments)
 
 
-def run(*, members: PositiveInt = 25, rounds: PositiveInt = 40, smoke: bool = False) -> None:
+def run(
+    *,
+    members: PositiveInt = 25,
+    rounds: PositiveInt = 40,
+    device: Literal["cpu", "cuda"] = "cpu",
+    smoke: bool = False,
+) -> None:
     """Time an update of many policies, side by side and one after the other.
 
-    Writes `results/population.csv`: milliseconds of wall and CPU for a member and update.
+    Writes `results/population.csv`, or `population_gpu.csv`: milliseconds of wall and CPU for a
+    member and update, in float32 as `fit` has it by default.
 
     Args:
         members: policies, P
         rounds: updates of each side
+        device: where the policies are
         smoke: two members, two rounds, nothing stored
     """
     members, rounds = (2, 2) if smoke else (members, rounds)
+    if device == "cuda" and not torch.cuda.is_available():
+        raise ArgumentError("--device=cuda needs a GPU that PyTorch sees, and there is none")
     torch.set_num_threads(1)
     torch.manual_seed(0)
-    batch = windows()
-    check(min(members, 4), batch)
-    found: dict[str, Update] = {"single loops": Singles(policies(members), batch)}
-    for threads in (1, 2):
-        found[f"population, {threads} threads"] = Together(policies(members), batch, threads)
-    print(f"{device_name()}, torch {torch.__version__}, {members} members, {rounds} rounds")
-    times = measure(found, rounds)
+    check(min(members, 4), device)
+    print(
+        f"{device_name()}, torch {torch.__version__}, {members} members, {rounds} rounds",
+        flush=True,
+    )
+    times = measure(sides(members, device), rounds)
     rows = []
-    for name, (wall, cpu) in times.items():
+    for provider, (wall, cpu) in times.items():
         scale = 1e3 / members
         rows.append(
             {
-                "provider": name,
+                "provider": provider,
                 "members": members,
                 "wall_ms_p10": round(wall.p10 * scale, 3),
                 "wall_ms_median": round(wall.median * scale, 3),
@@ -157,4 +240,4 @@ def run(*, members: PositiveInt = 25, rounds: PositiveInt = 40, smoke: bool = Fa
         )
         print("  ".join(f"{key} {value}" for key, value in rows[-1].items()), flush=True)
     if not smoke:
-        write_csv(RESULTS / "population.csv", rows)
+        write_csv(RESULTS / f"population{'_gpu' if device == 'cuda' else ''}.csv", rows)

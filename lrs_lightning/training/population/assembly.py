@@ -52,9 +52,12 @@ def assemble(
     seeds = Seeds(data["seed"], everything if type(everything) is int else None)
     members = make_members(expand(section), base, seeds)
     guard = next((c for c in callbacks if isinstance(c, FiniteGuard)), None)
-    declared = {"section": {**asdict(section), "threads": None}, "base": dict(base.hparams)}
+    declared = {
+        "section": {**asdict(section), "threads": None, "graph": False},
+        "base": dict(base.hparams),
+    }
     return Assembly(
-        PopulationModule(members, section.threads, guard, declared),
+        PopulationModule(members, section.threads, guard, declared, section.graph),
         PopulationTrajectories(
             lambda seed: ExpertTrajectories(**{**data, "seed": seed}),
             [member.seeds.data for member in members],
@@ -76,12 +79,14 @@ def declared_in(checkpoint: Mapping[str, Any], asked: Mapping[str, Any] | None) 
     told = checkpoint[KEY]["declared"]
     section = {**told["section"], "threads": told["threads"]}
     if asked is not None:
-        same = {**section, **({"threads": None} if asked.get("threads") is None else {})}
-        if dict(asked) != same:
+        free = {"graph": asked.get("graph", False)}  # how it runs, and not what is trained
+        free |= {"threads": None} if asked.get("threads") is None else {}
+        if dict(asked) != {**section, **free}:
             names = list(expand(Population(**section)))
             listed = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
             raise ArgumentError(
                 f"the checkpoint is of another population ({len(names)} members: {listed}): leave "
                 "the section `population` away, or train anew without --ckpt_path"
             )
+        section |= {"graph": asked.get("graph", False)}
     return {"model": told["base"], "population": section}

@@ -21,10 +21,11 @@ from lrs_lightning.training.means import WeightedMeans
 from lrs_lightning.training.module import one_cycle, refuse_stretching
 from lrs_lightning.training.playable import context_of
 from lrs_lightning.training.population.datamodule import PopulationTrajectories
+from lrs_lightning.training.population.graph import record
 from lrs_lightning.training.population.guard import MemberGuard
 from lrs_lightning.training.population.members import Member
 from lrs_lightning.training.population.stacks import Batches, MemberStacks
-from lrs_lightning.training.population.updates import parameter_groups
+from lrs_lightning.training.population.updates import joined, parameter_groups
 from lrs_lightning.training.run_folder import folder_of
 
 KEY = "population"
@@ -46,6 +47,7 @@ class PopulationModule(pl.LightningModule):
             where the module is not on the CPU.
         guard: what happens where numbers are not finite.
         declared: how a configuration declares the members, plain values for checkpoints.
+        graph: replay the passes of an update as one CUDA graph.
     """
 
     def __init__(
@@ -54,9 +56,10 @@ class PopulationModule(pl.LightningModule):
         threads: int | None = None,
         guard: FiniteGuard | None = None,
         declared: Mapping[str, Any] | None = None,
+        graph: bool = False,
     ) -> None:
         super().__init__()
-        self.members = list(members)
+        self.members, self.graph = list(members), graph
         self.threads, self.declared = threads, dict(declared or {})
         self.guard = MemberGuard([member.name for member in self.members], guard)
         self.task: Task | None = None
@@ -84,12 +87,14 @@ class PopulationModule(pl.LightningModule):
             member.build(data.task, data.statistics(number))
             for number, member in enumerate(self.members)
         ]
+        on_cpu = self.trainer.strategy.root_device.type == "cpu"
         if self.threads is None:
-            on_cpu = self.trainer.strategy.root_device.type == "cpu"
             self.threads = available_cores() if on_cpu else 1
         # How members are shared out decides the shapes in a checkpoint, and the last bits.
         self.declared = {**self.declared, "threads": self.threads}
         self.stacks = MemberStacks(policies, self.threads)
+        if not on_cpu:
+            self.stacks.run_in_one_thread()
         self.stacked = nn.ModuleList(self.stacks.modules())
 
     def on_train_start(self) -> None:
@@ -100,7 +105,28 @@ class PopulationModule(pl.LightningModule):
                 "a population has one loss for each member and cannot scale them as 16-mixed does: "
                 "give --trainer.precision=bf16-mixed or 32"
             )
+        if self.graph:
+            self._record()
         self._remember()
+
+    def _record(self) -> None:
+        """Replay updates as a CUDA graph from now on.
+
+        Raises:
+            ArgumentError: there is no GPU, gradients are accumulated, or dropout draws.
+        """
+        obstacles = {
+            "training runs on the CPU": self.device.type != "cuda",
+            "gradients of several batches are accumulated": self.trainer.accumulate_grad_batches
+            > 1,
+            "a member has dropout": self.stacks.draws,
+        }
+        if found := [why for why, there in obstacles.items() if there]:
+            raise ArgumentError(
+                f"population.graph replays each update's launches on a GPU, but {found[0]}: give "
+                "--population.graph=false"
+            )
+        self.stacks.record_with(record)
 
     def training_step(self, batch: Batches, batch_idx: int) -> Tensor:
         """The losses of all members for their batches, as one sum."""
@@ -124,7 +150,7 @@ class PopulationModule(pl.LightningModule):
         for member, views in zip(self.members, self.stacks.make_views(), strict=True):
             own = member.module.hparams
             groups += parameter_groups(views, own["lr"], own["weight_decay"])
-        optimizer = torch.optim.AdamW([group for group in groups if group["params"]], fused=True)
+        optimizer = torch.optim.AdamW(joined(groups), fused=True)
         warmup = self.members[0].module.hparams["warmup"]
         return one_cycle(optimizer, int(self.trainer.estimated_stepping_batches), warmup)
 

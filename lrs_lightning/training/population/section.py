@@ -46,6 +46,9 @@ class Population:
     threads: int | None = None
     """Members are shared out among so many threads; all cores by default, on a GPU one."""
 
+    graph: bool = False
+    """On a GPU: record the passes of an update once as a CUDA graph, and replay them."""
+
 
 def expand(section: Population) -> dict[str, Changes]:
     """Name of each member -> what it changes, those of the grid first.

@@ -16,6 +16,7 @@ from lrs_lightning.nn import RecurrentPolicy
 from lrs_lightning.nn.population import PolicyPopulation, architecture
 from lrs_lightning.training.losses import imitation_loss
 from lrs_lightning.training.population.crew import Crew
+from lrs_lightning.training.population.graph import RecordedLosses, Recorder
 from lrs_lightning.training.population.updates import Views, clip, hand_out, member_views
 
 Batches = Sequence[WindowBatch]
@@ -88,17 +89,51 @@ class MemberStacks:
         draws = any(getattr(policy.core, "dropout", 0.0) for policy in policies)
         # Threads would draw from torch's generator in an order that nobody could repeat.
         self._crew = Crew(1 if draws else threads)
+        self._recorder: Recorder | None = None
+        self._recorded: RecordedLosses | None = None
+        self.draws = draws
+        """Whether dropout draws random numbers."""
 
     def modules(self) -> Iterable[nn.Module]:
         """What holds the parameters."""
         return (stack.population for stack in self.stacks)
 
+    def run_in_one_thread(self) -> None:
+        """Let the caller's thread run all stacks: on a GPU it only launches."""
+        self._crew = Crew(1)
+
+    def record_with(self, recorder: Recorder) -> None:
+        """From now on record forward and backward pass once, and replay them; see `graph.py`.
+
+        For `differentiate` with a share of 1 and no gradients before it, and not where dropout
+        draws: the runs before a recording draw as well.
+        """
+        self._recorder = recorder
+
     def losses(self, batches: Batches, place_of: Sequence[int]) -> list[Tensor]:
         """The loss of each member, stack by stack; `by_member` has them in their order."""
+        if self._recorder is None:
+            return self._losses(batches, place_of)
+        if self._recorded is None or not self._recorded.fits(batches):
+            self._recorded = RecordedLosses(
+                lambda own: self._losses(own, place_of), self._learned(), batches, self._recorder
+            )
+        self._recorded(batches)
+        return self._recorded.losses
+
+    def _losses(self, batches: Batches, place_of: Sequence[int]) -> list[Tensor]:
         return self._crew.map(lambda stack: stack.run(_loss, batches, place_of)[0], self.stacks)
+
+    def _learned(self) -> list[nn.Parameter]:
+        return [p for module in self.modules() for p in module.parameters() if p.requires_grad]
 
     def differentiate(self, losses: Sequence[Tensor], share: float) -> None:
         """Add the gradients of `share` times the losses to those of the parameters."""
+        if self._recorded is not None:
+            gradients = self._recorded.gradients
+            for parameter, gradient in zip(self._learned(), gradients, strict=True):
+                parameter.grad = gradient
+            return
 
         def backward(own: Tensor) -> None:
             torch.autograd.backward(own, torch.full_like(own, share))
@@ -115,7 +150,9 @@ class MemberStacks:
 
     def by_member(self, parts: Sequence[Tensor]) -> Tensor:
         """Numbers that stacks gave, in the order of the members, `(P,)`."""
-        return torch.cat(list(parts))[self._order()]
+        whole, order = torch.cat(list(parts)), self._order()
+        # An index would wait for a GPU, in every update.
+        return whole if order == list(range(len(order))) else whole[order]
 
     def make_views(self) -> list[Views]:
         """Each member's part of the parameters, where they are now; for an optimiser."""

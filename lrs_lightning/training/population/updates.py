@@ -1,8 +1,8 @@
 """An update of many members: the norm of each one's gradient, clipping, AdamW with its own rate.
 
-The optimiser works on views of the stacked parameters, one for each member: a learning rate, a
-weight decay and moments of its own are then nothing but a parameter group, a member that has
-stopped is one without gradients, and no slice ever stands in autograd's graph.
+The optimiser works on views of the stacked parameters, one for each member: a learning rate and a
+weight decay of its own are then nothing but a parameter group, a member that has stopped is one
+without gradients, and no slice ever stands in autograd's graph.
 """
 
 from __future__ import annotations
@@ -37,6 +37,16 @@ def parameter_groups(views: Views, lr: float, decay: float) -> list[Any]:
         {"params": matrices, "lr": lr, "weight_decay": decay},
         {"params": vectors, "lr": lr, "weight_decay": 0.0},
     ]
+
+
+def joined(groups: Sequence[Mapping[str, Any]]) -> list[Any]:
+    """Groups of many members, those with the same options as one: a GPU takes launches for each."""
+    found: dict[tuple[Any, ...], Any] = {}
+    for group in groups:
+        options = {key: value for key, value in group.items() if key != "params"}
+        whole = found.setdefault(tuple(sorted(options.items())), {"params": [], **options})
+        whole["params"] += group["params"]
+    return [group for group in found.values() if group["params"]]
 
 
 @torch.no_grad()

@@ -41,7 +41,7 @@ def trainer(updates, precision="64-true", **options):
     return pl.Trainer(
         max_steps=updates,
         max_epochs=-1,
-        accelerator="cpu",
+        accelerator=options.pop("accelerator", "cpu"),
         precision=precision,
         gradient_clip_val=CLIP,
         logger=False,
@@ -55,7 +55,8 @@ def trainer(updates, precision="64-true", **options):
 
 def fit_population(store, base, section=MEMBERS, updates=200, precision="64-true", **options):
     members = make_members(expand(section), base, Seeds(0, 0))
-    module = PopulationModule(members, threads=options.pop("threads", 2))
+    threads, graph = options.pop("threads", 2), options.pop("graph", False)
+    module = PopulationModule(members, threads=threads, graph=graph)
     seeds = [member.seeds.data for member in members]
     loaders = PopulationTrajectories(data(store), seeds)
     trainer(updates, precision, **options).fit(module, datamodule=loaders)

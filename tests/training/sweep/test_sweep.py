@@ -131,8 +131,8 @@ def test_cells_count_who_has_stopped():
 @pytest.mark.parametrize(
     ("file", "count"),
     [
-        ("conf/sweep/plane.yaml", "36 members in 2 runs"),
-        ("conf/study/pilot.yaml", "80 members in 4"),
+        ("sweep/plane.yaml", "36 members in 2 runs"),
+        ("study/pilot.yaml", "80 members in 4"),
     ],
 )
 def test_shipped_declarations_are_planned(tmp_path, capsys, file, count):

@@ -1,0 +1,104 @@
+"""Losses and gradients of all members as a CUDA graph: one launch in the place of hundreds.
+
+At the sizes of a policy a GPU waits for Python. The launches of an update's forward and backward
+pass are recorded once, on buffers of their own, and replayed for every batch of the same shapes:
+copy the batch in, replay, read losses and gradients. The parameters must stay where they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from lrs_lightning.data import WindowBatch
+
+Losses = Callable[[Sequence[WindowBatch]], list[Tensor]]
+Replay = Callable[[], None]
+Recorder = Callable[[Replay], Replay]
+"""Makes something to replay out of launches."""
+
+_WARM_UP = 2
+"""Runs before recording, which compile kernels and allocate."""
+
+
+def record(launches: Replay) -> Replay:
+    """Capture launches in a CUDA graph, after runs that compile what they launch."""
+    beside = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+    beside.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(beside):
+        for _ in range(_WARM_UP):
+            launches()
+    torch.cuda.current_stream().wait_stream(beside)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        launches()
+    return graph.replay
+
+
+class RecordedLosses:
+    """Losses of batches, and the gradients of their sum, by replaying what was recorded for one.
+
+    What a call leaves in `losses` and `gradients` is overwritten by the next one.
+
+    Args:
+        function: from batches to losses, `(P,)` each.
+        parameters: what to differentiate by.
+        batches: an example, of the shapes that all have.
+        recorder: makes the replay.
+    """
+
+    def __init__(
+        self,
+        function: Losses,
+        parameters: Sequence[nn.Parameter],
+        batches: Sequence[WindowBatch],
+        recorder: Recorder = record,
+    ) -> None:
+        self._function, self._parameters = function, list(parameters)
+        self._batches = [
+            WindowBatch._make(None if part is None else part.clone() for part in batch)
+            for batch in batches
+        ]
+        self._outputs: tuple[list[Tensor], list[Tensor | None]] = ([], [])
+        # Autocast keeps the weights that it has rounded, and a replay would read those of then.
+        cached = torch.is_autocast_cache_enabled()
+        torch.set_autocast_cache_enabled(False)
+        try:
+            self._replay = recorder(self._launch)
+        finally:
+            torch.set_autocast_cache_enabled(cached)
+
+    @property
+    def losses(self) -> list[Tensor]:
+        """Those of the last call, without graphs of autograd."""
+        return self._outputs[0]
+
+    @property
+    def gradients(self) -> list[Tensor | None]:
+        """Those of the last call, one for each parameter; None where it plays no part."""
+        return self._outputs[1]
+
+    def fits(self, batches: Sequence[WindowBatch]) -> bool:
+        """Whether batches have the shapes that were recorded."""
+        return _shapes(batches) == _shapes(self._batches)
+
+    def __call__(self, batches: Sequence[WindowBatch]) -> None:
+        """Run for batches of the same shapes."""
+        for own, given in zip(self._batches, batches, strict=True):
+            for buffer, part in zip(own, given, strict=True):
+                if buffer is not None and part is not None:
+                    buffer.copy_(part)
+        self._replay()
+
+    def _launch(self) -> None:
+        with torch.enable_grad():
+            losses = self._function(self._batches)
+            total = torch.stack([loss.sum() for loss in losses]).sum()
+            gradients = torch.autograd.grad(total, self._parameters, allow_unused=True)
+        self._outputs = [loss.detach() for loss in losses], list(gradients)
+
+
+def _shapes(batches: Sequence[WindowBatch]) -> list[list[torch.Size | None]]:
+    return [[None if part is None else part.shape for part in batch] for batch in batches]
