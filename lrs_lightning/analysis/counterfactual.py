@@ -40,6 +40,8 @@ class CleanGatePolicy:
         ArgumentError: a policy without memory.
     """
 
+    rows_apart = False  # products of a library
+
     def __init__(
         self,
         policy: RecurrentPolicy,

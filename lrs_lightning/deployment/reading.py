@@ -89,6 +89,8 @@ def _read_npz(path: Path) -> ReadPolicy:
 class _NumpyPolicy:
     """Weights for NumPy, for any number of environments."""
 
+    rows_apart = False  # products of a library
+
     def __init__(self, path: Path) -> None:
         self.fingerprint = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
         with zipfile.ZipFile(path) as archive:  # a small file may be packed gigabytes

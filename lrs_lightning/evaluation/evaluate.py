@@ -1,8 +1,4 @@
-"""Play policies under a suite and sum up; a run that was killed goes on where it stopped.
-
-What is played after a restart shares a smaller batch than before. A policy of matrix products then
-differs in the last bits, which a chaotic task amplifies: those episodes are as good, not the same.
-"""
+"""Play policies under a suite and sum up; a run that was killed goes on where it stopped."""
 
 from __future__ import annotations
 

@@ -144,7 +144,7 @@ def _players(env_id: str, expert: str | None) -> dict[str, _Player]:
         random = RandomPolicy(envs.describe(env_id).action_space)
     except LrsError:  # a box without bounds
         return found
-    return {**found, RANDOM: _Player(random, f"{RANDOM} {random.seed}", RANDOM)}
+    return {**found, RANDOM: _Player(random, fingerprint(random), RANDOM)}
 
 
 def _source(rows: Iterable[Row]) -> str | None:

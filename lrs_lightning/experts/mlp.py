@@ -1,6 +1,7 @@
 """A feed-forward expert in NumPy: what SAC and its kin leave behind once training is over.
 
-It needs no torch, so that collecting demonstrations and scoring an expert start at once.
+Its layers are summed row by row (`lrs_kernels.native.linear`), so that an action does not depend on
+how many environments are played side by side.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 
+from lrs_kernels.native.linear import has_rowwise_linear, rowwise_affine
 from lrs_lightning.errors import DataError, EnvironmentMismatchError
 from lrs_lightning.experts.activations import find_activation
 from lrs_lightning.experts.normalisation import Normalisation
@@ -58,6 +60,7 @@ class MLPExpert:
                 f"{wanted}: load an expert of this task"
             )
         self.layers = [(np.ascontiguousarray(w.T), b) for w, b in layers]  # (in, out) for x @ W
+        self._single = all(part.dtype == np.float32 for layer in layers for part in layer)
         self.card, self.env_id = dict(card or {}), env_id
         self._activation, self._squash = find_activation(activation), squash
         self._clip, self._normalisation = clip_output, normalisation
@@ -71,6 +74,11 @@ class MLPExpert:
             return  # a box without bounds has no middle
         self._scale = ((action_space.high - action_space.low) / 2).astype(np.float32)
         self._middle = ((action_space.high + action_space.low) / 2).astype(np.float32)
+
+    @property
+    def rows_apart(self) -> bool:
+        """Whether an action does not depend on what else is asked: where there is compiled C."""
+        return self._single and has_rowwise_linear()
 
     @property
     def observation_size(self) -> int:
@@ -88,11 +96,11 @@ class MLPExpert:
         flat = observations.reshape(len(observations), -1)
         if self._normalisation is not None:
             flat = self._normalisation(flat)
+        affine = rowwise_affine if self.rows_apart else _affine
         hidden = flat.astype(np.float32, copy=False)
         for weight, bias in self.layers[:-1]:
-            hidden = self._activation(hidden @ weight + bias)
-        weight, bias = self.layers[-1]
-        return self._decide(hidden @ weight + bias), state
+            hidden = self._activation(affine(hidden, weight, bias))
+        return self._decide(affine(hidden, *self.layers[-1])), state
 
     def _decide(self, outputs: Array) -> NDArray[Any]:
         if isinstance(self._space, gym.spaces.Discrete):
@@ -104,6 +112,10 @@ class MLPExpert:
         if self._squash:
             return np.tanh(outputs) * self._scale + self._middle
         return np.clip(outputs, self._space.low, self._space.high)
+
+
+def _affine(x: Array, weight: Array, bias: Array) -> Array:
+    return x @ weight + bias
 
 
 def _outputs(space: gym.spaces.Box | gym.spaces.Discrete) -> int:

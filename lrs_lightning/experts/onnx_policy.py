@@ -67,6 +67,10 @@ class OnnxPolicy:
         DataError: the file is damaged, or its inputs and outputs are not those of a step.
     """
 
+    rows_apart = False  # nothing is known of how onnxruntime sums
+    block: int | None = None
+    """Rows of a call, where the file takes no other number."""
+
     def __init__(
         self,
         path: str | Path,
@@ -93,6 +97,8 @@ class OnnxPolicy:
                 f"{path} has inputs {list(inputs)} and outputs {outputs}: a step "
                 "takes an observation and states, and gives an action and as many states"
             )
+        rows = [*inputs[ports.observation].shape, None][0]
+        self.block = rows if isinstance(rows, int) else None
         self._observed = _TYPES[inputs[ports.observation].type]
         self._state = [inputs[name] for name in ports.states]
         for part in self._state:

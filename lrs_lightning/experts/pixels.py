@@ -31,6 +31,8 @@ class PixelExpert:
         EnvironmentMismatchError: the network has another number of actions than the game.
     """
 
+    rows_apart = False  # convolutions
+
     def __init__(
         self,
         network: QNetwork,

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from lrs_lightning.errors import ArgumentError
 from lrs_lightning.nn import _checks
 from lrs_lightning.nn.core import Core
+from lrs_lightning.nn.rowwise import Dense
 
 
 class FeedForward(Core):
@@ -30,6 +31,7 @@ class FeedForward(Core):
 
     states = 1
     frames = 1
+    rows_apart = True
 
     def __init__(self, input_size: int, hidden_size: int, num_layers: int = 2) -> None:
         super().__init__()
@@ -44,7 +46,7 @@ class FeedForward(Core):
         layers: list[nn.Module] = []
         size = input_size * self.frames
         for _ in range(num_layers):
-            layers += [nn.Linear(size, hidden_size), nn.ReLU()]
+            layers += [Dense(size, hidden_size), nn.ReLU()]
             size = hidden_size
         self.layers = nn.Sequential(*layers)
 

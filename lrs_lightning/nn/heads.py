@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from lrs_lightning.errors import ArgumentError
+from lrs_lightning.nn.rowwise import Dense
 
 if TYPE_CHECKING:
     import gymnasium as gym
@@ -28,6 +29,7 @@ class BoxHead(nn.Module):
         tensor(True)
     """
 
+    rows_apart = True
     middle: Tensor
     reach: Tensor
 
@@ -46,7 +48,7 @@ class BoxHead(nn.Module):
         self.bounded = bool(finite.all())
         self._bounds = (low, high) if self.bounded else (np.zeros_like(low), np.zeros_like(low))
         self.outputs = int(space.shape[0])
-        self.dense = nn.Linear(features, self.outputs)
+        self.dense = Dense(features, self.outputs)
         # Not saved: the action space already says it.
         for name in ("middle", "reach"):
             self.register_buffer(name, torch.empty(self.outputs), persistent=False)
@@ -85,10 +87,12 @@ class DiscreteHead(nn.Module):
         torch.Size([5, 18])
     """
 
+    rows_apart = True
+
     def __init__(self, features: int, space: gym.spaces.Discrete) -> None:
         super().__init__()
         self.outputs, self.start = int(space.n), int(space.start)
-        self.dense = nn.Linear(features, self.outputs)
+        self.dense = Dense(features, self.outputs)
 
     def forward(self, x: Tensor) -> Tensor:
         """`(..., H)` -> logits `(..., A)`."""

@@ -145,6 +145,11 @@ class LRSLSTM(LRSLayer):
         return super().scan(x, state, timespans, resets, layer, valid)
 
     @property
+    def rows_apart(self) -> bool:
+        """A projection of h is a product of a library."""
+        return not self.proj_size and super().rows_apart
+
+    @property
     def can_hold(self) -> bool:
         """Yes: gates can."""
         return True

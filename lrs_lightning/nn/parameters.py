@@ -13,12 +13,12 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from lrs_lightning.nn import _initialise
 from lrs_lightning.nn.compression import Compression
 from lrs_lightning.nn.connectivity import Connectivity
 from lrs_lightning.nn.core import Core
+from lrs_lightning.nn.rowwise import linear
 
 Weight = Tensor | tuple[Tensor, Tensor]
 """What a scan takes: the dense `(G, H, H)`, or W1 `(G, H, r)` and W2 `(G, r, H)`."""
@@ -165,4 +165,4 @@ class LayerParameters(Core):
 
     def project_input(self, x: Tensor, layer: int) -> Tensor:
         """`W_ih x + b` for all steps in one GEMM: `(T, B, I)` -> `(T, B, G H)`."""
-        return functional.linear(x, *self.input_part(layer))
+        return linear(x, *self.input_part(layer))

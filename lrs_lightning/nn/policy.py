@@ -40,6 +40,8 @@ class RecurrentPolicy(nn.Module):
         True
     """
 
+    rows_apart = True
+
     def __init__(
         self, encoder: Encoder, core: Core, head: Head, config: PolicyConfig | None = None
     ) -> None:

@@ -9,6 +9,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from lrs_kernels import Cell
+from lrs_kernels.dispatch import choose
+from lrs_kernels.native.scan import fits_cache
 from lrs_lightning.nn._low_precision import run_layer, run_scan
 from lrs_lightning.nn.parameters import LayerParameters, Weight
 
@@ -34,6 +36,18 @@ class LayerScans(LayerParameters):
     def states(self) -> int:
         """Parts of the state: 1, or 2 where there is a c beside h."""
         return len(self.cell.states)
+
+    @property
+    def rows_apart(self) -> bool:
+        """Whether the rows of a batch never meet in a product of a library: on `native`, in C.
+
+        A layer with a projection or a run of its own says for itself whether that is so.
+        """
+        if next(self.parameters()).device.type != "cpu" or not self._projects_plainly(None):
+            return False
+        native = choose(self.backend, self.cell, self.variant, "cpu").backend == "native"
+        weights = [self.input_part(layer)[0] for layer in range(self.num_layers)]
+        return native and all(fits_cache(weight) for weight in weights)
 
     @property
     def knows_time(self) -> bool:

@@ -85,7 +85,7 @@ class Decisions:
         for name, player in self._players.items():
             if not slots.running[player.rows].any():
                 continue
-            reason = player.step(seen, slots.starts, wanted, self._info.env_id, clean)
+            reason = player.step(seen, slots, wanted, self._info.env_id, clean)
             if reason is not None:
                 failures |= _of_rows("policy", reason, player.rows, slots)
             elif player.arrays is not None:
@@ -93,7 +93,7 @@ class Decisions:
         labels = wanted
         if self._labeller is not None:
             labels = np.zeros_like(wanted)
-            reason = self._labeller.step(seen, slots.starts, labels, self._info.env_id)
+            reason = self._labeller.step(seen, slots, labels, self._info.env_id)
             if reason is not None:
                 failures |= _of_rows("labeller", reason, self._labeller.rows, slots)
         return Decided(wanted, labels, states, failures)

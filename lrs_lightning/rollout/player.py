@@ -6,19 +6,31 @@ Letters: N slots, n of them those of the policy.
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lrs_lightning.envs.failures import describe_failure
 from lrs_lightning.errors import ANY_FAILURE, EnvironmentMismatchError, LrsError
+from lrs_lightning.rollout.blocks import Blocks, Rows
 from lrs_lightning.rollout.checks import check_actions
 from lrs_lightning.rollout.policy import Policy
-from lrs_lightning.rollout.states import StateArrays, state_arrays
+from lrs_lightning.rollout.states import StateArrays
 from lrs_lightning.rollout.time_limit import time_limit
 
 Array = NDArray[Any]
+
+
+class Asked(Protocol):
+    """What a player must know of all slots; `Slots` does."""
+
+    starts: NDArray[np.bool_]
+    """`(N,)`: episodes that begin with this step."""
+    running: NDArray[np.bool_]
+    """`(N,)`: episodes that have not ended."""
+    seeds: NDArray[np.int64]
+    """`(N,)`: of the episodes."""
 
 
 class Player:
@@ -47,21 +59,21 @@ class Player:
         self.arrays: StateArrays | None = None
         self._record_states = record_states
         self._limit = time_limit(None) if limit is None else limit
-        self._state: Any = None
-        self._fresh, self._has_played = True, False
-        self._observe_clean = getattr(policy, "observe_clean", None)
+        self._calls: Blocks | None = None  # None: the next call begins with a new state
+        self._has_played = False
 
     def step(
         self,
         seen: Array,
-        starts: NDArray[np.bool_],
+        slots: Asked,
         decided: Array,
         env_id: str,
         clean: Array | None = None,
     ) -> str | None:
         """Write its decisions into its rows of `decided (N, ...)`.
 
-        A policy with a method `observe_clean` is shown its rows of `clean` first.
+        A policy with a method `observe_clean` is shown its rows of `clean` first, one with
+        `observe_seeds` the seeds of episodes that begin.
 
         Returns:
             Why there are none; None where there are.
@@ -72,26 +84,29 @@ class Player:
         rows = self.rows
         try:
             with self._limit:
-                if clean is not None and self._observe_clean is not None:
-                    self._observe_clean(clean[rows])
-                self._ask(seen[rows], starts[rows], decided[rows], env_id)
+                self._ask(seen[rows], slots, decided[rows], env_id, clean)
         except ANY_FAILURE as error:
             if not self._has_played:
                 self._refuse(error, seen[rows].shape)
-            decided[rows], self._fresh = 0, True
+            decided[rows], self._calls = 0, None
             return str(error) if isinstance(error, LrsError) else describe_failure(error)
         self._has_played = True
         return None
 
-    def _ask(self, seen: Array, starts: NDArray[np.bool_], decided: Array, env_id: str) -> None:
-        if self._fresh:
-            self._state, self._fresh = self.policy.initial_state(len(seen)), False
-        actions, self._state = self.policy.step(seen, self._state, starts)
+    def _ask(
+        self, seen: Array, slots: Asked, decided: Array, env_id: str, clean: Array | None
+    ) -> None:
+        rows = self.rows
+        if self._calls is None:
+            self._calls = Blocks(self.policy, seen)
+        shown = None if clean is None else clean[rows]
+        asked = Rows(seen, slots.starts[rows], slots.seeds[rows], shown)
+        actions = self._calls.step(asked, slots.running[rows])
         # At every step: another shape might fit by being repeated, and act on.
         check_actions(self.name, actions, decided, env_id)
         decided[...] = actions
         if self._record_states:
-            self.arrays = state_arrays(self.name, self.policy, self._state, len(seen))
+            self.arrays = self._calls.arrays(self.name)
 
     def _refuse(self, error: BaseException, shape: tuple[int, ...]) -> None:
         if isinstance(error, LrsError):

@@ -48,8 +48,9 @@ def rollout(
     """Play every policy under every condition on every seed, side by side.
 
     Each episode is played exactly once and yielded as soon as it ends. Episode k starts from
-    `seeds[k]` under every condition and policy, so that differences are paired. The episodes of
-    NumPy policies depend neither on `num_envs` nor on `threads`; for torch see `TorchPolicy`.
+    `seeds[k]` under every condition and policy, so that differences are paired. An episode depends
+    neither on `num_envs` nor on `threads` nor on others: to the last bit, unless its policy adds up
+    rows together (`Policy.rows_apart`).
 
     Args:
         policies: name -> policy.

@@ -23,7 +23,12 @@ class Policy(Protocol):
     policy has them. A policy whose state is neither arrays nor a mapping of them may have a method
     `state_arrays(state) -> {name: (N, ...)}`, which is what `rollout(record_states=True)` keeps.
     A method `observe_clean(observations)` is shown, before each step, what unshifted sensors see:
-    for controls, since no policy in the world has that.
+    for controls, since no policy in the world has that. A method `observe_seeds(seeds)` is shown,
+    before a step in which an episode begins, the seeds `(N,)` of all: for policies that draw.
+
+    What is decided for one row must not depend on the others. A policy of which that is not true to
+    the last bit, since it multiplies matrices, says so with `rows_apart = False`; it is then always
+    called with the same number of rows (see `blocks.py`): its own `block`, where it has one.
     """
 
     def initial_state(self, num_envs: int) -> Any:
@@ -52,8 +57,9 @@ class _RandomState:
 class RandomPolicy:
     """Uniformly random actions: the zero of every normalised return.
 
-    The actions of an episode are a function of `seed` and of its first observation, so that they do
-    not depend on what plays beside it.
+    The actions of an episode are a function of `seed`, of the episode's own seed and of its first
+    observation, so that they do not depend on what plays beside it. Outside a rollout the episode's
+    seed is not known, and the first observation alone tells episodes apart.
 
     Args:
         action_space: a bounded `Box`, or `Discrete`.
@@ -70,6 +76,12 @@ class RandomPolicy:
                 f"random actions need a bounded Box or a Discrete space, not {action_space}"
             )
         self.action_space, self.seed = action_space, seed
+        self.fingerprint = f"random {seed} by episode"
+        self._seeds: NDArray[np.int64] | None = None
+
+    def observe_seeds(self, seeds: NDArray[np.int64]) -> None:
+        """The seeds `(N,)` of the episodes that the next step is about."""
+        self._seeds = seeds
 
     def initial_state(self, num_envs: int) -> _RandomState:
         """Random numbers for N episodes."""
@@ -80,10 +92,11 @@ class RandomPolicy:
     ) -> tuple[Array, _RandomState]:
         """Draw actions."""
         begun = np.flatnonzero(starts)
-        state.draws.begin(
-            begun,
-            [episode_key("random policy", self.seed, observations[i].tobytes()) for i in begun],
-        )
+        seeds, self._seeds = self._seeds, None
+        own = ["" if seeds is None else seeds[i] for i in begun]
+        firsts = [observations[i].tobytes() for i in begun]
+        names = [("random policy", self.seed, *pair) for pair in zip(firsts, own, strict=True)]
+        state.draws.begin(begun, [episode_key(*name) for name in names])
         state.times[begun] = 0
         rows = np.arange(len(observations))
         space = self.action_space

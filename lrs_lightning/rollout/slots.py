@@ -37,6 +37,7 @@ class Slots:
             self._queues += [jobs[policy]] * share
         self.playing: list[Job | None] = [None] * self.count
         self.times = np.zeros(self.count, np.int64)
+        self.seeds = np.zeros(self.count, np.int64)
         self.returns = np.zeros(self.count)
         self.starts = np.zeros(self.count, bool)
         self.running = np.zeros(self.count, bool)
@@ -55,7 +56,7 @@ class Slots:
         for i in rows.tolist():
             if self._queues[i]:
                 job = self._queues[i].popleft()
-                self.playing[i] = job
+                self.playing[i], self.seeds[i] = job, job.seed
                 taken.append((i, job))
         begun = [i for i, _ in taken]
         self.times[begun], self.returns[begun] = 0, 0.0

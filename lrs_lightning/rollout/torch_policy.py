@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
+from lrs_lightning.nn.rowwise import computes_rows_apart, rows_apart
 from lrs_lightning.rollout.states import StateArrays, state_names
 
 Array = NDArray[Any]
@@ -20,8 +22,10 @@ NO_ACTION = -(1 << 31)  # in no space of discrete actions
 class TorchPolicy:
     """Steps a `RecurrentPolicy` for all environments in one call, without gradients.
 
-    Float results depend on the size of a batch in the last bits, and a closed loop amplifies them:
-    returns repeat exactly for the same number of environments, and agree statistically otherwise.
+    An episode is the same to the last bit whatever is played beside it, on one processor and
+    version of torch: vector policies on the CPU add row by row (`nn.rowwise`), where there is a
+    compiler; all others are called with a fixed number of rows, of which each kernel of torch that
+    was looked at treats all alike.
 
     Args:
         module: has `initial_state(N)` and `step(obs, state, resets=starts) -> (out, state)`, where
@@ -45,22 +49,29 @@ class TorchPolicy:
         timespan: float | None = None,
     ) -> None:
         self.module, self.threads, self.timespan = module, threads, timespan
+        self._products: Callable[[], AbstractContextManager[None]] = nullcontext
         self.observation_space = getattr(module, "observation_space", None)
         self.action_space = action_space or getattr(module, "action_space", None)
         parameter = next(iter(module.parameters()), torch.zeros(()))
         self.device = torch.device(device) if device is not None else parameter.device
         self._dtype = parameter.dtype
 
+    @property
+    def rows_apart(self) -> bool:
+        """Whether rows are computed apart from each other, so that any number may be asked."""
+        return isinstance(self.module, nn.Module) and computes_rows_apart(self.module)
+
     @torch.inference_mode()
     def initial_state(self, num_envs: int) -> Any:
         """The module's state for N episodes."""
+        self._products = rows_apart if self.rows_apart else nullcontext
         return self.module.initial_state(num_envs)
 
     @torch.inference_mode()
     def step(self, observations: Array, state: Any, starts: NDArray[np.bool_]) -> tuple[Array, Any]:
         """Actions `(N, A)`, or the likeliest of discrete ones `(N,)`."""
         threads = self.threads or (1 if observations.ndim <= 2 else torch.get_num_threads())
-        with torch_threads(threads), evaluating(self.module):
+        with torch_threads(threads), evaluating(self.module), self._products():
             out, state = self.module.step(
                 self._tensor(observations), state, resets=self._tensor(starts), **self._time(starts)
             )

@@ -9,7 +9,14 @@ from lrs_lightning.errors import ArgumentError, EnvironmentMismatchError
 from lrs_lightning.rollout.player import Player
 
 SEEN = np.arange(8.0).reshape(4, 2)
-STARTS = np.array([True, True, False, False])
+
+
+class Slots:
+    """Four running slots; two begin."""
+
+    starts = np.array([True, True, False, False])
+    running = np.ones(4, bool)
+    seeds = np.arange(4) + 70
 
 
 class Counting:
@@ -38,7 +45,7 @@ def policy():
 def step(player, clean=None):
     """Its decisions among four slots of one action each, and why there are none."""
     decided = np.full((4, 1), -1.0)
-    reason = player.step(SEEN, STARTS, decided, "Ant-v5", clean)
+    reason = player.step(SEEN, Slots, decided, "Ant-v5", clean)
     return decided.ravel().tolist(), reason
 
 

@@ -17,6 +17,7 @@
 #include CELL
 
 #include "inputs.h"
+#include "linear.h"
 #include "passes.h"
 #include "weights.h"
 #include "gradients.h"
@@ -64,3 +65,7 @@ static int run(const Scan *s, int backward) {
 int NAME(forward)(const Scan *s) { return run(s, 0); }
 int NAME(backward)(const Scan *s) { return run(s, 1); }
 int NAME(products)(const Scan *s) { return products_of_dz(s); }
+int NAME(linear)(int64_t rows, int64_t inner, int64_t columns, const REAL *x, const REAL *w,
+                 int64_t by_k, int64_t by_c, const REAL *b, REAL *y) {
+    return linear(rows, inner, columns, x, w, by_k, by_c, b, y);
+}

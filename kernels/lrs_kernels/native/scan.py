@@ -62,8 +62,12 @@ class _Scan(ctypes.Structure):
 
 def takes_input(recurrence: Recurrence, inputs: Inputs) -> bool:
     """Whether the projection is a part of the walk: where its matrix fits the cache."""
-    w_ih = inputs.w_ih
-    return w_ih is None or w_ih.shape[-2] * w_ih.shape[-1] <= _LARGEST_PROJECTION
+    return inputs.w_ih is None or fits_cache(inputs.w_ih)
+
+
+def fits_cache(w_ih: Tensor) -> bool:
+    """Whether an input matrix `(..., G*H, I)` is small enough to be multiplied in the walk."""
+    return w_ih.shape[-2] * w_ih.shape[-1] <= _LARGEST_PROJECTION
 
 
 def forward(recurrence: Recurrence, inputs: Inputs, save: bool, save_time: bool) -> Trace:

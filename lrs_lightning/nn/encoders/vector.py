@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
-from torch import Tensor, nn
+from torch import Tensor
 
 from lrs_lightning.errors import ArgumentError
 from lrs_lightning.nn import _checks
@@ -18,6 +18,7 @@ from lrs_lightning.nn.encoders.base import (
     EncoderOptions,
     register_encoder,
 )
+from lrs_lightning.nn.rowwise import Dense
 
 if TYPE_CHECKING:
     import gymnasium as gym
@@ -41,6 +42,7 @@ class VectorEncoder(Encoder):
         torch.Size([5, 3, 128])
     """
 
+    rows_apart = True
     mean: Tensor
     std: Tensor
 
@@ -63,7 +65,7 @@ class VectorEncoder(Encoder):
         self.register_buffer("mean", torch.zeros(size))
         self.register_buffer("std", torch.ones(size))
         seen = self.choose_channels(channels, size)
-        self.dense = nn.Linear(seen, features)
+        self.dense = Dense(seen, features)
 
     def reset_parameters(self) -> None:
         """Draw the weights anew and forget the statistics."""
