@@ -19,6 +19,7 @@ SECTIONS: dict[str, tuple[str, str]] = {
     "analysis": ("analysis", "dynamics along trajectories: Jacobians, spectra, memory"),
     "atari": ("atari", "pixels: closed loop, training against ncps, the frame store"),
     "breakout-bc": ("breakout_bc", "behaviour cloning of Breakout on public demonstrations"),
+    "dagger": ("dagger", "what rounds of DAgger earn over a schedule of noise"),
     "evaluation": ("evaluation", "the `paper` suite from the command to the report"),
     "gpu": ("gpu.command", "a lent GPU in minutes: smoke, tests, checkers, timings"),
     "kernels": ("kernels", "scans beside their peers, on CPU and GPU"),

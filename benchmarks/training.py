@@ -40,16 +40,15 @@ SMOKE = ["--trainer.max_steps=8", "--data.batches=4", "--evaluation.episodes=2"]
 Row = dict[str, object]
 
 
-def run(case: str, seed: int, extra: Sequence[str] = ()) -> list[Row]:
-    """One `fit`: a row for each condition of its suite."""
+def run(case: str, seed: int, options: Sequence[str]) -> list[Row]:
+    """One `fit`, with options of its own: a row for each condition of its suite."""
     with tempfile.TemporaryDirectory() as folder:
         words = [
             *(sys.executable, "-m", "lrs_lightning", "fit"),
             f"--seed_everything={seed}",
             f"--model.policy.core.mask_seed={seed}",
             f"--trainer.logger.save_dir={folder}",
-            *CASES[case],
-            *extra,
+            *options,
         ]
         begin = time.perf_counter()
         done = subprocess.run(words, capture_output=True, text=True, env=os.environ)
@@ -122,7 +121,7 @@ def measure(
     rows: list[Row] = []
     for case in cases:
         for seed in seeds:
-            new = run(case, seed, SMOKE if smoke else ())
+            new = run(case, seed, [*CASES[case], *(SMOKE if smoke else ())])
             rows += new
             clean = new[0]
             print(

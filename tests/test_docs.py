@@ -25,6 +25,7 @@ WRITTEN = {
     *(
         "episodes.h5",
         "checkpoints/",
+        *("demonstrations/", "RUN/demonstrations"),
         *("members/", "members/NAME/", "maps/", "members.csv", "cells.csv"),
         "predictions.npz",
         "references.jsonl",

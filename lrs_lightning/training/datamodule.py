@@ -25,7 +25,6 @@ from lrs_lightning.data import (
     Windows,
     observation_statistics,
     oversample,
-    split_episodes,
     split_numbers,
 )
 from lrs_lightning.data.manifest import MANIFEST, read_manifest, task_of
@@ -122,10 +121,16 @@ class ExpertTrajectories(pl.LightningDataModule):
         """Spaces of the task, from the store; and its unit of time where steps are uneven."""
         return replace(self.store.task, time_unit=time_unit_of(chain(*self.split)))
 
+    @property
+    def numbers(self) -> tuple[list[int], list[int]]:
+        """Training and validation episodes, by their numbers in the store."""
+        return split_numbers(self.store, self.val_fraction)
+
     @cached_property
     def split(self) -> tuple[list[Demonstration], list[Demonstration]]:
         """Training and validation episodes."""
-        return split_episodes(self.store, self.val_fraction)
+        train, held_out = self.numbers
+        return [self.store[i] for i in train], [self.store[i] for i in held_out]
 
     @cached_property
     def statistics(self) -> tuple[Tensor, Tensor]:
@@ -218,8 +223,7 @@ class ExpertTrajectories(pl.LightningDataModule):
         windows = self._val if held_out else self._train
         batches = self._val_batches if held_out else self._train_batches(seed)
         episode, at = windows.index.locate(int(batches.batch(batch)[window]), step)
-        numbers = split_numbers(self.store, self.val_fraction)[held_out]
-        return f"{self.store.place(numbers[episode])}, step {at}"
+        return f"{self.store.place(self.numbers[held_out][episode])}, step {at}"
 
 
 def env_of(env: str | None, path: str | None) -> str:

@@ -24,6 +24,10 @@ from lrs_lightning.training.callbacks.shifted_evaluation import ShiftedEvaluatio
 from lrs_lightning.training.callbacks.spectrum import SpectrumMonitor
 from lrs_lightning.training.checkpoint_files import find_in_runs, load_checkpoint
 from lrs_lightning.training.checkpoint_io import SealedCheckpointIO
+from lrs_lightning.training.dagger.callback import DAggerRounds
+from lrs_lightning.training.dagger.callback import declared_in as dagger_in
+from lrs_lightning.training.dagger.datamodule import GrowingTrajectories
+from lrs_lightning.training.dagger.section import DAgger
 from lrs_lightning.training.datamodule import ExpertTrajectories, env_of
 from lrs_lightning.training.fit_loop import FitLoop
 from lrs_lightning.training.loading import policy_of
@@ -102,6 +106,12 @@ class TrainerCLI(LightningCLI):
             default=None,
             help="members that are trained side by side instead of one policy: docs/populations.md",
         )
+        parser.add_argument(
+            "--dagger",
+            type=DAgger | None,
+            default=None,
+            help="rounds in which the student acts and the expert labels: docs/dagger.md",
+        )
         parser.add_lightning_class_args(Checkpoints, "checkpoint")
         parser.add_lightning_class_args(FiniteGuard, "guard")
         parser.add_lightning_class_args(ShiftedEvaluation, "evaluation")
@@ -140,6 +150,8 @@ class TrainerCLI(LightningCLI):
         super().instantiate_classes()
         if self.population is not None:
             self.model, self.datamodule = self.population.module, self.population.data
+        elif self.config[self.subcommand].get("dagger") is not None:
+            self.datamodule = GrowingTrajectories(**self.config[self.subcommand].data.as_dict())
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Lightning's trainer with our files and a loop that ends what it began."""
@@ -165,6 +177,10 @@ class TrainerCLI(LightningCLI):
             plain = yaml.safe_load(self._parser("fit").dump(run, skip_none=False))
             self.population = assemble(plain, self.model, callbacks)
             callbacks = self.population.callbacks
+        if self.subcommand == "fit" and run.dagger is not None:
+            section = DAgger(**run.dagger.as_dict())
+            section.check()
+            callbacks = [*callbacks, DAggerRounds(section)]
         return super()._instantiate_trainer(config, [*callbacks, Predictions()])
 
     def _parse_ckpt_path(self) -> None:
@@ -187,6 +203,9 @@ class TrainerCLI(LightningCLI):
             trained = {"model": checkpoint["hyper_parameters"]}
             if config.population is not None and verb == "fit":
                 raise ArgumentError(f"{file} is of a single policy, and of no population")
+        if verb == "fit":
+            rounds = None if config.dagger is None else config.dagger.as_dict()
+            trained |= dagger_in(checkpoint, rounds)
         config.ckpt_path = str(file)
         asked = config.model.clone()
         default = self._parser(verb).get_defaults().model

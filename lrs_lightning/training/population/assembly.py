@@ -10,6 +10,7 @@ from lightning.pytorch import Callback
 
 from lrs_lightning.errors import ArgumentError
 from lrs_lightning.training.callbacks.finite_guard import FiniteGuard
+from lrs_lightning.training.dagger.datamodule import GrowingTrajectories
 from lrs_lightning.training.datamodule import ExpertTrajectories
 from lrs_lightning.training.module import ImitationModule
 from lrs_lightning.training.population.datamodule import PopulationTrajectories
@@ -51,6 +52,15 @@ def assemble(
     data, everything = configuration["data"], configuration.get("seed_everything")
     seeds = Seeds(data["seed"], everything if type(everything) is int else None)
     members = make_members(expand(section), base, seeds)
+    kind = ExpertTrajectories if configuration.get("dagger") is None else GrowingTrajectories
+    trajectories = PopulationTrajectories(
+        lambda seed: kind(**{**data, "seed": seed}), [member.seeds.data for member in members]
+    )
+    if kind is GrowingTrajectories and len(trajectories.sources) > 1:
+        raise ArgumentError(
+            "members of a population share the data that DAgger gathers: give them one data_seed, "
+            "or a store by --data.path"
+        )
     guard = next((c for c in callbacks if isinstance(c, FiniteGuard)), None)
     declared = {
         "section": {**asdict(section), "threads": None, "graph": False},
@@ -58,10 +68,7 @@ def assemble(
     }
     return Assembly(
         PopulationModule(members, section.threads, guard, declared, section.graph),
-        PopulationTrajectories(
-            lambda seed: ExpertTrajectories(**{**data, "seed": seed}),
-            [member.seeds.data for member in members],
-        ),
+        trajectories,
         [*(c for c in callbacks if c is not guard), MemberFolders(configuration)],
     )
 

@@ -6,15 +6,15 @@ see the very same batches, which are gathered once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 import lightning.pytorch as pl
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Sampler
 
 from lrs_lightning.data import DemonstrationStore, Task, WindowBatch
 from lrs_lightning.errors import DataError
+from lrs_lightning.training.by_number import ByNumber, Numbers, loader
 from lrs_lightning.training.datamodule import ExpertTrajectories, Loader
 
 Batches = tuple[WindowBatch, ...]
@@ -63,7 +63,7 @@ class PopulationTrajectories(pl.LightningDataModule):
     @property
     def stores(self) -> list[DemonstrationStore]:
         """All stores that are learned from."""
-        return [source.store for source in self.sources]
+        return [store for source in self.sources for store in source.stores]
 
     @property
     def task(self) -> Task:
@@ -86,13 +86,13 @@ class PopulationTrajectories(pl.LightningDataModule):
 
     def train_dataloader(self) -> Loader:
         """A batch of each stream; an epoch is `batches` of them."""
-        numbers = _Numbers(self.batches, self._batches_trained)
-        return DataLoader(_SideBySide(self._train_batch), sampler=numbers, batch_size=None)
+        numbers = Numbers(self.batches, self._batches_trained)
+        return loader(ByNumber(self._train_batch), numbers)
 
     def val_dataloader(self) -> Loader:
         """A batch of each source; the held-out episodes, each window once."""
-        numbers = _Numbers(max(source.held_out_batches for source in self.sources))
-        return DataLoader(_SideBySide(self._held_out_batch), sampler=numbers, batch_size=None)
+        numbers = Numbers(max(source.held_out_batches for source in self.sources))
+        return loader(ByNumber(self._held_out_batch), numbers)
 
     def _batches_trained(self) -> int:
         return 0 if self.trainer is None else self.trainer.fit_loop.total_batch_idx + 1
@@ -105,30 +105,6 @@ class PopulationTrajectories(pl.LightningDataModule):
         whole = [batch for batch in found if batch is not None]
         rows = max(len(batch.loss_mask) for batch in whole)
         return tuple(_filled_up(batch, rows, whole[0]) for batch in found)
-
-
-class _SideBySide(Dataset[Batches]):
-    """Batches by their numbers."""
-
-    def __init__(self, get: Callable[[int], Batches]) -> None:
-        self._get = get
-
-    def __getitem__(self, number: int) -> Batches:
-        return self._get(number)
-
-
-class _Numbers(Sampler[int]):
-    """The numbers of the batches of an epoch, which begins where the last one ended."""
-
-    def __init__(self, count: int, position: Callable[[], int] = lambda: 0) -> None:
-        self._count, self._position = count, position
-
-    def __len__(self) -> int:
-        return self._count
-
-    def __iter__(self) -> Iterator[int]:
-        first = self._position()
-        return iter(range(first, first + self._count))
 
 
 def _filled_up(batch: WindowBatch | None, rows: int, like: WindowBatch) -> WindowBatch:

@@ -25,6 +25,7 @@ from lrs_lightning.files import write_whole
 from lrs_lightning.statistics.results import read_results, rewrite_results
 from lrs_lightning.statistics.summary import Summary
 from lrs_lightning.training.checkpoint_files import BEST, FOLDER, INITIAL, LAST
+from lrs_lightning.training.dagger.datamodule import FOLDER as GATHERED
 from lrs_lightning.training.population.members import Member
 from lrs_lightning.training.population.module import MEMBERS, PopulationModule
 from lrs_lightning.training.run_folder import folder_of
@@ -66,7 +67,10 @@ class MemberFolders(pl.Callback):
         module.take_back()
         for member in module.members:
             folder = member_folder(trainer, member.name)
-            text = yaml.safe_dump(member.configuration(self._configuration), sort_keys=False)
+            own = member.configuration(self._configuration)
+            if self._configuration.get("dagger") is not None:  # what all have gathered
+                own["data"]["path"] = str(folder.parent.parent / GATHERED)
+            text = yaml.safe_dump(own, sort_keys=False)
             write_whole(folder / "config.yaml", text)
             if self._resumed:
                 _take_along(_source(trainer, member.name), folder / FOLDER)

@@ -72,7 +72,7 @@ class Member:
         Args:
             base: that of the population, as plain values.
         """
-        own = {key: value for key, value in base.items() if key != "population"}
+        own = {key: value for key, value in base.items() if key not in ("population", "dagger")}
         own["seed_everything"] = self.seeds.everything
         own["model"] = with_classes(dict(self.module.hparams))
         own["data"] = {**own["data"], "seed": self.seeds.data}
