@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lrs_lightning.envs import EnvInfo
+from lrs_lightning.rollout.group import Group, groups
 from lrs_lightning.rollout.player import Player
 from lrs_lightning.rollout.policy import Policy
 from lrs_lightning.rollout.slots import Slots
@@ -36,10 +37,7 @@ class Decided(NamedTuple):
 
 
 class Decisions:
-    """One call of each policy a step, and one of the labeller.
-
-    Another plan of calls, such as one for all members of a population, is a change of `decide`
-    alone.
+    """One call a step of each policy, or of all of one architecture; and one of the labeller.
 
     Args:
         policies: name -> policy.
@@ -60,9 +58,13 @@ class Decisions:
         timeout: float | None = None,
     ) -> None:
         limit = time_limit(timeout)
+        together = [] if record_states else groups(policies, of_policy)
+        self._groups = [Group(group, of_policy, limit) for group in together]
+        grouped = {name for group in together for name in group}
         self._players = {
             name: Player(name, policies[name], of, record_states, limit)
             for name, of in of_policy.items()
+            if name not in grouped
         }
         slots = max((of.stop for of in of_policy.values()), default=0)
         self._labeller = (
@@ -82,6 +84,12 @@ class Decisions:
         wanted = np.zeros((slots.count, *(space.shape or ())), space.dtype)
         states: dict[str, StateArrays] = {}
         failures: dict[int, str] = {}
+        for group in self._groups:
+            if not group.running(slots):
+                continue
+            reason = group.step(seen, slots, wanted, self._info.env_id)
+            if reason is not None:
+                failures |= _of_rows("policy", reason, group.rows, slots)
         for name, player in self._players.items():
             if not slots.running[player.rows].any():
                 continue
@@ -99,7 +107,7 @@ class Decisions:
         return Decided(wanted, labels, states, failures)
 
 
-def _of_rows(who: str, reason: str, rows: slice, slots: Slots) -> dict[int, str]:
+def _of_rows(who: str, reason: str, rows: slice | list[int], slots: Slots) -> dict[int, str]:
     """A sentence for each of its running slots."""
     running = np.arange(slots.count)[rows][slots.running[rows]]
     return {

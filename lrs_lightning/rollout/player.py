@@ -6,7 +6,7 @@ Letters: N slots, n of them those of the policy.
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,9 +87,9 @@ class Player:
                 self._ask(seen[rows], slots, decided[rows], env_id, clean)
         except ANY_FAILURE as error:
             if not self._has_played:
-                self._refuse(error, seen[rows].shape)
+                refuse(self.name, error, seen[rows].shape)
             decided[rows], self._calls = 0, None
-            return str(error) if isinstance(error, LrsError) else describe_failure(error)
+            return told(error)
         self._has_played = True
         return None
 
@@ -108,10 +108,20 @@ class Player:
         if self._record_states:
             self.arrays = self._calls.arrays(self.name)
 
-    def _refuse(self, error: BaseException, shape: tuple[int, ...]) -> None:
-        if isinstance(error, LrsError):
-            raise error
-        raise EnvironmentMismatchError(
-            f"policy {self.name!r} cannot act on observations of shape {shape}: "
-            f"{describe_failure(error)}"
-        ) from error
+
+def told(error: BaseException) -> str:
+    """Why a call has failed, in a sentence."""
+    return str(error) if isinstance(error, LrsError) else describe_failure(error)
+
+
+def refuse(name: str, error: BaseException, shape: tuple[int, ...]) -> NoReturn:
+    """Say that a policy's first call has failed.
+
+    Raises:
+        LrsError: that very one, or an `EnvironmentMismatchError`.
+    """
+    if isinstance(error, LrsError):
+        raise error
+    raise EnvironmentMismatchError(
+        f"policy {name!r} cannot act on observations of shape {shape}: {describe_failure(error)}"
+    ) from error

@@ -73,13 +73,20 @@ class TorchPolicy:
         threads = self.threads or (1 if observations.ndim <= 2 else torch.get_num_threads())
         with torch_threads(threads), evaluating(self.module), self._products():
             out, state = self.module.step(
-                self._tensor(observations), state, resets=self._tensor(starts), **self._time(starts)
+                self.tensor(observations),
+                state,
+                resets=self.tensor(starts),
+                **self.timespans(starts),
             )
-            actions: Array = self._decide(out).cpu().numpy()
-            if isinstance(self.action_space, gym.spaces.Discrete):
-                # The largest of numbers that are none is no decision: it must fail, not play.
-                actions[~torch.isfinite(out).all(-1).cpu().numpy()] = NO_ACTION
-        return actions, state
+            return self.decided(out), state
+
+    def decided(self, out: torch.Tensor) -> Array:
+        """The actions of the module's outputs `(..., A)`."""
+        actions: Array = self._decide(out).cpu().numpy()
+        if isinstance(self.action_space, gym.spaces.Discrete):
+            # The largest of numbers that are none is no decision: it must fail, not play.
+            actions[~torch.isfinite(out).all(-1).cpu().numpy()] = NO_ACTION
+        return actions
 
     def state_arrays(self, state: Any) -> StateArrays:
         """The state as arrays `(N, H)`, or `(N, layers, H)` of several: `h`, and `c` of an LSTM.
@@ -97,11 +104,11 @@ class TorchPolicy:
             for name, array in zip(state_names(len(parts)), arrays, strict=True)
         }
 
-    def _time(self, starts: NDArray[np.bool_]) -> dict[str, torch.Tensor]:
+    def timespans(self, starts: NDArray[np.bool_]) -> dict[str, torch.Tensor]:
         """How long each step lasts; the first of an episode has waited for one, as in training."""
         if self.timespan is None:
             return {}
-        return {"timespans": self._tensor(np.where(starts, 1.0, self.timespan))}
+        return {"timespans": self.tensor(np.where(starts, 1.0, self.timespan))}
 
     def _decide(self, out: torch.Tensor) -> torch.Tensor:
         if hasattr(self.module, "decide"):
@@ -111,7 +118,7 @@ class TorchPolicy:
             return out.argmax(-1) + int(self.action_space.start)
         return out
 
-    def _tensor(self, array: Array) -> torch.Tensor:
+    def tensor(self, array: Array) -> torch.Tensor:
         """Floats in the module's precision; bytes and flags as they are."""
         tensor = torch.from_numpy(np.ascontiguousarray(array))
         return tensor.to(self.device, self._dtype if tensor.is_floating_point() else tensor.dtype)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ctypes
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lrs_kernels.native.build import load_library
+from lrs_kernels.ops.surroundings import transformed
 from lrs_kernels.registry import find_cell
 
 _SUFFIXES = {torch.float32: "f32", torch.float64: "f64"}
@@ -44,6 +45,8 @@ def rowwise_linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Ten
         RuntimeError: there is no compiled C; see `has_rowwise_linear`.
         ValueError: shapes, types or devices that do not fit.
     """
+    if transformed():  # where tensors hide where they are
+        return cast(Tensor, _Mapped.apply(x, weight, bias))  # type: ignore[no-untyped-call]
     parts = [x, weight] if bias is None else [x, weight, bias]
     if any(part.dtype != x.dtype or part.device.type != "cpu" for part in parts):
         raise ValueError("x, weight and bias must be of one type, and on the CPU")
@@ -61,6 +64,28 @@ def rowwise_linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Ten
         None if bias is None else bias.data_ptr(), y.data_ptr(),
     )  # fmt: skip
     return y
+
+
+class _Mapped(torch.autograd.Function):
+    """The same under `torch.vmap`: one call of C for each that is mapped over."""
+
+    @staticmethod
+    def forward(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        """`rowwise_linear`."""
+        return rowwise_linear(x, weight, bias)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        """Nothing to keep: there are no gradients."""
+
+    @staticmethod
+    def vmap(info: Any, in_dims: Any, *parts: Tensor | None) -> tuple[Tensor, int]:
+        """Map over whichever parts are mapped."""
+        each = [
+            [part] * info.batch_size if part is None or axis is None else part.unbind(axis)
+            for part, axis in zip(parts, in_dims, strict=True)
+        ]
+        return torch.stack([rowwise_linear(*own) for own in zip(*each, strict=True)]), 0
 
 
 def rowwise_affine(

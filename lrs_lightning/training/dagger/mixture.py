@@ -44,6 +44,11 @@ class Mixture:
         self.observation_space = getattr(student, "observation_space", None)
         self.action_space = getattr(student, "action_space", None)
 
+    @property
+    def rows_apart(self) -> bool:
+        """Whether both take any number of rows; see `rollout.blocks`."""
+        return all(getattr(one, "rows_apart", True) for one in (self.student, self.expert))
+
     def initial_state(self, num_envs: int) -> _State:
         """What both remember, and random numbers for N episodes."""
         return _State(

@@ -1,0 +1,133 @@
+"""Policies that are asked together decide what they decide alone, to the last bit."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from gymnasium.spaces import Box, Discrete
+
+from lrs_lightning.envs.mujoco_task import MujocoTask
+from lrs_lightning.errors import EnvironmentMismatchError
+from lrs_lightning.nn import PolicyConfig, build_policy, controls, cores, encoders
+from lrs_lightning.rollout import TorchPolicy, rollout
+from lrs_lightning.rollout import decisions as module
+from lrs_lightning.rollout.group import Group, groups
+
+SPACES = Box(-1, 1, (5,)), Box(-1, 1, (3,))
+CORES = {"cfc": cores.CfC, "lstm": cores.LSTM, "gru": cores.GRU, "rnn": cores.RNN}
+
+
+class Slots:
+    """What a step must know."""
+
+    def __init__(self, count):
+        self.starts, self.running = np.zeros(count, bool), np.ones(count, bool)
+        self.seeds = np.arange(count)
+
+
+def policy(core, seed=0, spaces=SPACES, **options):
+    config = PolicyConfig(
+        encoders.Vector(features=7), core(hidden_size=6, **options), init_seed=seed
+    )
+    return TorchPolicy(build_policy(config, *spaces))
+
+
+def assert_together_as_alone(members, spaces=SPACES, steps=6):
+    sizes = [1 + 3 * (k % 3) for k in range(len(members))]
+    ends = np.cumsum(sizes).tolist()
+    rows = {name: slice(e - n, e) for name, n, e in zip(members, sizes, ends, strict=True)}
+    slots, rng = Slots(ends[-1]), np.random.default_rng(0)
+    group = Group(members, rows)
+    states = {
+        name: one.initial_state(n) for (name, one), n in zip(members.items(), sizes, strict=True)
+    }
+    action = np.zeros((ends[-1], *spaces[1].shape), spaces[1].dtype)
+    for step in range(steps):
+        slots.starts[:] = rng.random(ends[-1]) < 0.2 if step else True
+        seen = 3 * rng.standard_normal((ends[-1], 5))
+        group.step(seen, slots, action, "a task")
+        for name, one in members.items():
+            own = rows[name]
+            alone, states[name] = one.step(seen[own], states[name], slots.starts[own])
+            np.testing.assert_array_equal(action[own], alone, err_msg=f"{name}, step {step}")
+
+
+@pytest.mark.parametrize("core", CORES)
+def test_members_decide_as_they_do_alone(core):
+    kinds = [{"rank": 1}, {"rank": 3, "sparsity": 0.0}, {"rank": 2, "sparsity": 0.8}]
+    assert_together_as_alone(
+        {str(k): policy(CORES[core], k, **kind) for k, kind in enumerate(kinds)}
+    )
+    dense = {"rank": 2, "control": controls.Dense()}
+    assert_together_as_alone({str(k): policy(CORES[core], k, **dense) for k in range(2)})
+
+
+def test_members_of_the_default_size_and_logits():
+    assert_together_as_alone(
+        {
+            str(r): TorchPolicy(build_policy(PolicyConfig(core=cores.CfC(rank=r)), *SPACES))
+            for r in (2, 8, 16)
+        }
+    )
+    spaces = SPACES[0], Discrete(4)
+    assert_together_as_alone(
+        {str(k): policy(cores.CfC, k, spaces, rank=2) for k in range(2)}, spaces
+    )
+    assert_together_as_alone({str(k): policy_without_memory(k) for k in range(2)})
+
+
+def policy_without_memory(seed):
+    config = PolicyConfig(encoders.Vector(features=7), cores.MLP(hidden_size=6), init_seed=seed)
+    return TorchPolicy(build_policy(config, *SPACES))
+
+
+def test_who_cannot_be_asked_together_is_left_out():
+    members = {
+        "a": policy(cores.CfC, rank=2),
+        "b": policy(cores.CfC, 1, rank=1),
+        "wide": TorchPolicy(build_policy(PolicyConfig(core=cores.CfC(rank=32)), *SPACES)),
+        "cut": policy(cores.CfC, rank=2, control=controls.Truncated()),
+        "frozen": policy(cores.CfC, rank=2, gate="frozen"),
+        "lstm": policy(cores.LSTM, rank=2),
+    }
+    found = groups(members, {name: slice(0, 1) for name in members})
+    assert [list(group) for group in found] == [["a", "b"]]
+
+
+def test_a_rollout_asks_a_population_once_a_step(monkeypatch):
+    init = MujocoTask.__init__
+    monkeypatch.setattr(MujocoTask, "__init__", lambda self, env, _: init(self, env, 20))
+    spaces = Box(-np.inf, np.inf, (17,)), Box(-1, 1, (6,))
+    members = {f"m{k}": policy(cores.CfC, k, spaces, rank=1 + k) for k in range(3)}
+
+    def played(members):
+        found = rollout(members, "HalfCheetah-v5", ["clean", "mass@2"], [1, 2], threads=1)
+        return {(e.policy, e.shift, e.episode): (e.return_, e.outcome) for e in found}
+
+    calls = []
+    step = Group.step
+    monkeypatch.setattr(Group, "step", lambda self, *a: (calls.append(1), step(self, *a))[1])
+    together = played(members)
+    assert len(calls) == 20
+    monkeypatch.setattr(module, "groups", lambda *_: [])
+    assert together == played(members)
+
+
+def test_a_call_that_fails_ends_the_episodes_of_that_step(monkeypatch):
+    members = {str(k): policy(cores.CfC, k, rank=1) for k in range(2)}
+    group = Group(members, {"0": slice(0, 1), "1": slice(1, 2)})
+    slots, decided, seen = Slots(2), np.ones((2, 3), np.float32), np.ones((2, 5))
+
+    def broken(*_, **__):
+        raise ZeroDivisionError("no number")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(group._population, "run", broken)
+        with pytest.raises(EnvironmentMismatchError, match="policy '0' cannot act"):
+            group.step(seen, slots, decided, "a task")
+    assert group.step(seen, slots, decided, "a task") is None
+    with monkeypatch.context() as patch:
+        patch.setattr(group._population, "run", broken)
+        assert "no number" in group.step(seen, slots, decided, "a task")
+    assert not decided.any()
+    assert group.step(seen, slots, decided, "a task") is None and decided.any()
