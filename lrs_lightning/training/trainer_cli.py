@@ -14,6 +14,7 @@ from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lrs_lightning.errors import ArgumentError, DataError, LrsError
 from lrs_lightning.files import naming
 from lrs_lightning.options.parser import Parser
+from lrs_lightning.training.callbacks.backend_line import BackendLine
 from lrs_lightning.training.callbacks.checkpoints import Checkpoints
 from lrs_lightning.training.callbacks.films import Films
 from lrs_lightning.training.callbacks.finite_guard import FiniteGuard
@@ -165,7 +166,7 @@ class TrainerCLI(LightningCLI):
             plain = yaml.safe_load(self._parser("fit").dump(run, skip_none=False))
             self.population = assemble(plain, self.model, callbacks)
             callbacks = self.population.callbacks
-        return super()._instantiate_trainer(config, [*callbacks, Predictions()])
+        return super()._instantiate_trainer(config, [*callbacks, BackendLine(), Predictions()])
 
     def _parse_ckpt_path(self) -> None:
         """Find the checkpoint, read it through our one door, and build what it says."""
