@@ -54,7 +54,7 @@ audit: .venv/supply/installed  ## known vulnerabilities of what is locked
 	$(SUPPLY)/python -m tools.audit $(ARGS)
 
 docs: .venv/docs/installed  ## the documentation as a site in site/; any warning is an error
-	.venv/docs/bin/python -m mkdocs build --quiet --strict $(ARGS)
+	NO_MKDOCS_2_WARNING=1 .venv/docs/bin/python -m mkdocs build --quiet --strict $(ARGS)
 
 .venv/bin/python:
 	@test -n "$(PYTHON)" || { echo "error: no Python 3.11, 3.12 or 3.13 found: install one, or run make PYTHON=/path/to/python"; exit 1; }
