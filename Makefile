@@ -1,8 +1,8 @@
 # Two commands for a newcomer: `make fit` and `make test`. Both make .venv and install what they need.
 
 # The first interpreter that works and is new enough; override with `make PYTHON=... fit`.
-PYTHON ?= $(shell for p in python3 python3.12 python3.11; do \
-	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 13))' 2>/dev/null && echo $$p && break; done)
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 SUPPLY := .venv/supply/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
@@ -11,7 +11,7 @@ ARGS ?=
 # `make fit TORCH_INDEX=URL` with PyTorch's index of CPU builds: without a GPU, 2.5 GB less to download.
 TORCH_INDEX ?=
 
-.PHONY: fit fit-atari test test-long check format bench faults lock audit clean
+.PHONY: fit fit-atari test test-lowest test-newest test-long check format bench faults lock audit docs clean
 
 fit: .venv/installed  ## the main job: learn HalfCheetah from an expert, test it in shifted worlds
 	$(BIN)/python -m lrs_lightning fit $(ARGS)
@@ -21,6 +21,12 @@ fit-atari: .venv/installed-atari  ## the same from pixels: Seaquest
 
 test: .venv/installed-dev check  ## everything CI runs
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+
+test-lowest: .venv/lowest/installed  ## the tests with the oldest versions that pyproject.toml allows
+	OMP_NUM_THREADS=1 .venv/lowest/bin/python -m pytest $(ARGS)
+
+test-newest: .venv/newest/installed  ## the tests with the newest; another Python: make clean, PYTHON=python3.13
+	OMP_NUM_THREADS=1 .venv/newest/bin/python -m pytest $(ARGS)
 
 test-long: .venv/installed-dev  ## minutes: runs that are killed again and again
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m long $(ARGS)
@@ -47,8 +53,11 @@ lock: .venv/supply/installed  ## versions and hashes anew where pyproject.toml c
 audit: .venv/supply/installed  ## known vulnerabilities of what is locked
 	$(SUPPLY)/python -m tools.audit $(ARGS)
 
+docs: .venv/docs/installed  ## the documentation as a site in site/; any warning is an error
+	NO_MKDOCS_2_WARNING=1 .venv/docs/bin/python -m mkdocs build --quiet --strict $(ARGS)
+
 .venv/bin/python:
-	@test -n "$(PYTHON)" || { echo "error: no Python 3.11 or 3.12 found: install one, or run make PYTHON=/path/to/python"; exit 1; }
+	@test -n "$(PYTHON)" || { echo "error: no Python 3.11, 3.12 or 3.13 found: install one, or run make PYTHON=/path/to/python"; exit 1; }
 	$(PYTHON) -m venv .venv
 
 # Nothing is installed whose SHA-256 is not in lock/: wheels alone, and what they need stands there too.
@@ -71,11 +80,19 @@ audit: .venv/supply/installed  ## known vulnerabilities of what is locked
 	$(PIP) check
 	@touch $@
 
-# Apart from the rest: pip-audit brings a pip, and both work on lock/ alone.
-.venv/supply/installed: .venv/bin/python lock/supply.txt
-	$(PYTHON) -m venv .venv/supply
-	$(subst $(BIN),$(SUPPLY),$(LOCKED)) -r lock/supply.txt
+# Apart from the rest: pip-audit brings a pip, and neither these nor the site's tools import this project.
+.venv/supply/installed .venv/docs/installed: .venv/%/installed: .venv/bin/python lock/%.txt
+	$(PYTHON) -m venv .venv/$*
+	$(subst $(BIN),.venv/$*/bin,$(LOCKED)) -r lock/$*.txt
+	@touch $@
+
+# The ends of what pyproject.toml allows: an environment each, of other versions than the locked ones.
+.venv/lowest/installed .venv/newest/installed: .venv/%/installed: pyproject.toml .venv/supply/installed
+	$(PYTHON) -m venv --clear .venv/$*
+	$(SUPPLY)/python -m tools.floors $* .venv/$*/requirements.txt
+	.venv/$*/bin/python -m pip install -q -r .venv/$*/requirements.txt
+	.venv/$*/bin/python -m pip install -q --no-deps --no-build-isolation -e .
 	@touch $@
 
 clean:
-	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv build dist site .mypy_cache .ruff_cache .pytest_cache

@@ -22,6 +22,7 @@ from tests.reading import ROOT, Command, Word, commands, defined, tracked, vocab
 WRITTEN = {
     *("config.yaml", "results.jsonl", "summary.json", "report.html", "manifest.json"),
     *("analysis.csv", "analysis.parquet", "RUN/analysis", "recurrent/..."),
+    "runs/HalfCheetah-v5/version_0",
     *(
         "episodes.h5",
         "checkpoints/",
@@ -154,11 +155,20 @@ def options() -> frozenset[str]:
 
 
 def _functions() -> list:
-    from lrs_lightning.commands import collect, evaluate, expert, export, import_, report, sweep
+    from lrs_lightning.commands import (
+        collect,
+        evaluate,
+        expert,
+        export,
+        import_,
+        info,
+        report,
+        sweep,
+    )  # fmt: skip
 
     return [
         collect.collect, evaluate.evaluate, expert.score, export.export, import_.import_,
-        report.report, sweep.sweep,
+        info.info, report.report, sweep.sweep,
     ]  # fmt: skip
 
 

@@ -7,6 +7,7 @@ import os
 
 import pytest
 
+from lrs_kernels import cache
 from lrs_kernels.cache import cache_folder
 from lrs_lightning.errors import DataError
 from lrs_lightning.files import whole_file, write_whole
@@ -79,6 +80,17 @@ def test_the_cache_is_one_place_that_a_variable_moves(monkeypatch, tmp_path, nam
     monkeypatch.setenv("XDG_CACHE_HOME", "")
     monkeypatch.setenv("HOME", str(tmp_path))
     assert cache_folder(name) == tmp_path / ".cache" / name
+
+
+@pytest.mark.parametrize("home", ["/", "/dev/null"])
+def test_a_home_that_cannot_be_written_to_is_warned_of(monkeypatch, caplog, home):
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(os, "access", lambda place, mode: False)  # root may write everywhere
+    monkeypatch.setenv("HOME", home)
+    cache._warn.cache_clear()
+    assert cache_folder("x") == cache_folder("x") == cache.temporary_cache() / "x"
+    (record,) = caplog.records
+    assert home in record.message and "set XDG_CACHE_HOME" in record.message
 
 
 def test_a_process_without_a_home_has_a_cache_as_well(monkeypatch):

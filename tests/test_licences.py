@@ -24,7 +24,7 @@ ROWS = {
 }
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 # Families, in the words of licence expressions and of the older texts.
-FAMILIES = {"Apache", "BSD", "GPL", "MIT", "MPL", "PSF|Python Software Foundation"}
+FAMILIES = {"Apache", "BSD", "GPL", "ISC", "MIT", "MPL", "PSF|Python Software Foundation"}
 
 
 def direct() -> set[str]:
@@ -34,8 +34,8 @@ def direct() -> set[str]:
         *PROJECT["project"]["optional-dependencies"].values(),
         *PROJECT["dependency-groups"].values(),
     ]
-    names = {canonical(Requirement(word).name) for group in groups for word in group}
-    return names - {PROJECT["project"]["name"]}
+    words = [word for group in groups for word in group if isinstance(word, str)]
+    return {canonical(Requirement(word).name) for word in words}
 
 
 def declared(name: str) -> str:

@@ -1,6 +1,6 @@
 """`python -m tools.lock [--upgrade | --upgrade-package NAME]` writes lock/ and constraints.txt.
 
-Everything is resolved together, once, by uv: for both Pythons, Linux, macOS and Windows, and from
+Everything is resolved together, once, by uv: for every Python, Linux, macOS and Windows, and from
 wheels alone. Each version comes with the SHA-256 of every file that the index has of it. Versions
 that still fit stay as they are. `docs/reliability.md` says what this covers.
 """
@@ -17,21 +17,28 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 LOCK = ROOT / "lock"
-# File -> what is in it, and the extras whose packages it adds to those of fit.txt.
-SETS = {
+# File -> what is in it, and what it adds to fit.txt: words of uv, extras or dependency groups.
+SETS: dict[str, tuple[str, tuple[str, ...]]] = {
     "fit": ("What `make fit` installs beside torch, and what builds this project", ()),
-    "atari": ("What the extra `atari` adds to fit.txt", ("atari",)),
-    "test": ("What `make test` adds to fit.txt", ("dev",)),
-    "expert": ("What the extra `expert` adds to fit.txt", ("expert",)),
-    "export": ("What the extra `export` adds to fit.txt", ("export",)),
-    "parquet": ("What the extra `parquet` adds to fit.txt", ("parquet",)),
+    "atari": ("What the extra `atari` adds to fit.txt", ("--extra", "atari")),
+    "test": (
+        "What `make test` adds to fit.txt",
+        ("--extra", "atari", "--extra", "export", "--extra", "onnx", "--group", "dev"),
+    ),
+    "expert": ("What the extra `expert` adds to fit.txt", ("--extra", "expert")),
+    "export": ("What the extra `export` adds to fit.txt", ("--extra", "export")),
+    "parquet": ("What the extra `parquet` adds to fit.txt", ("--extra", "parquet")),
 }
 TORCH = "torch of the index, and what its CUDA build alone needs"
-SUPPLY = "uv and pip-audit, for `make lock` and `make audit`; in an environment of their own"
+# Each resolved alone, for an environment of its own.
+APART = {
+    "supply": "uv and pip-audit, for `make lock` and `make audit`; in an environment of their own",
+    "docs": "What `make docs` builds the site with; in an environment of its own",
+}
 # The build of torch decides whether these are needed, so they stand apart, in torch.txt.
 OF_TORCH = re.compile(r"torch|triton|nvidia-.*|cuda-.*")
 # What uv says of everything, and requires-python too.
-BOUND = re.compile(r" ; python_full_version < '3\.13'(?= \\)|python_full_version < '3\.13' and ")
+BOUND = re.compile(r" ; python_full_version < '3\.14'(?= \\)|python_full_version < '3\.14' and ")
 WRITTEN = "# Written by `make lock`; docs/reliability.md says what it covers."
 CONSTRAINTS = """\
 # Versions known to work together, for an environment of yours: install with -c constraints.txt.
@@ -76,7 +83,7 @@ def together(upgrades: Sequence[str], build: Path) -> Blocks:
     """Every package of every extra: one version each."""
     files = [LOCK / f"{name}.txt" for name in ("torch", *SETS)]
     kept = {n: b for file in files if file.exists() for n, b in read(file.read_text()).items()}
-    words = ["pyproject.toml", build, "--all-extras", *upgrades]
+    words = ["pyproject.toml", build, "--all-extras", "--group", "dev", *upgrades]
     return compiled(words, "".join(kept.values()))
 
 
@@ -84,11 +91,10 @@ def parts(whole: Blocks, build: Path, pins: Path) -> dict[str, Blocks]:
     """File of lock/ -> its share of the whole."""
     pins.write_text("".join(f"{n}=={version(b)}\n" for n, b in whole.items()), encoding="utf-8")
     shares = {"torch": {n: b for n, b in whole.items() if OF_TORCH.fullmatch(n)}}
-    for name, (_, extras) in SETS.items():
-        words = [word for extra in extras for word in ("--extra", extra)]
+    for name, (_, words) in SETS.items():
         found = compiled(["pyproject.toml", build, "--constraints", pins, *words])
         apart = {n for n in found if OF_TORCH.fullmatch(n)}
-        if "dev" in extras:
+        if "dev" in words:
             apart.remove(
                 "triton"
             )  # the tests need it beside a CPU build, which does not ask for it
@@ -112,10 +118,11 @@ def main(upgrades: Sequence[str]) -> None:
         build.write_text("\n".join(requires), encoding="utf-8")
         whole = together(upgrades, build)
         shares = parts(whole, build, pins)
-    old = LOCK / "supply.txt"
-    kept = old.read_text(encoding="utf-8") if old.exists() else ""
-    shares["supply"] = compiled(["--group", "supply", *upgrades], kept)
-    titles = {"torch": TORCH, "supply": SUPPLY} | {name: title for name, (title, _) in SETS.items()}
+    for group in APART:
+        old = LOCK / f"{group}.txt"
+        kept = old.read_text(encoding="utf-8") if old.exists() else ""
+        shares[group] = compiled(["--group", group, *upgrades], kept)
+    titles = {"torch": TORCH, **APART} | {name: title for name, (title, _) in SETS.items()}
     for name, blocks in shares.items():
         text = f"# {titles[name]}.\n{WRITTEN}\n{''.join(blocks.values())}"
         (LOCK / f"{name}.txt").write_text(text, encoding="utf-8")

@@ -17,6 +17,7 @@ import importlib.util
 import logging
 import os
 from functools import lru_cache
+from importlib.metadata import PackageNotFoundError, version
 from typing import NamedTuple, cast
 
 import torch
@@ -123,8 +124,16 @@ def _merit(backend: str, cell: Cell, device_type: str) -> str:
     if backend == "native":
         return load_library(cell).reason
     if backend == "triton":
-        return f"inputs are on a GPU; one launch for a sequence up to {_reach(cell)}"
+        told = f"inputs are on a GPU; one launch for a sequence up to {_reach(cell)}"
+        return f"{told}; Triton {_version_of_triton()}"
     return f"inputs are on {device_type!r}"
+
+
+def _version_of_triton() -> str:
+    try:
+        return version("triton")
+    except PackageNotFoundError:  # a build of its own name
+        return "of a version that is not told"
 
 
 def _reach(cell: Cell) -> str:

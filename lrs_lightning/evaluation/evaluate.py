@@ -11,6 +11,7 @@ from typing import Any
 from lrs_lightning import envs
 from lrs_lightning.errors import ArgumentError
 from lrs_lightning.evaluation.plan import Plan
+from lrs_lightning.evaluation.played_on import backends_in_words
 from lrs_lightning.evaluation.provenance import provenance, row_columns
 from lrs_lightning.evaluation.references import References
 from lrs_lightning.evaluation.suites import Suite, SuiteLike
@@ -18,6 +19,7 @@ from lrs_lightning.evaluation.units import measured_context, needs_units, unit_n
 from lrs_lightning.locking import alone_in
 from lrs_lightning.rollout import Policy, Progress
 from lrs_lightning.shifts import ShiftContext
+from lrs_lightning.statistics.backends import mixed_backends
 from lrs_lightning.statistics.methods import group
 from lrs_lightning.statistics.results import ResultsWriter, Row
 from lrs_lightning.statistics.summary import Summary, summarize_all
@@ -90,6 +92,7 @@ def evaluate(
         rows = plan.already_played(file)
         if context is None and needs_units(plan.conditions) and len(rows) < plan.size:
             context = measured_context(plan.env_id, policies, timeout)
+        about_plan |= backends_in_words(plan.policies, rows)
         origin = provenance(plan.seeds, **about_plan)
         writing = nullcontext() if file is None else ResultsWriter(file, row_columns(origin))
         with _told_if_cut(rows, plan, about or {}, origin), writing as writer:
@@ -102,6 +105,8 @@ def evaluate(
         if isinstance(references, References):
             origin["expert"] = references.expert
             references = references.over(plan.seeds)
+        if (sentence := mixed_backends(rows)) is not None:
+            _logger.warning(sentence)
         summary = summarize_all(_in_order(rows, plan), references, about or {}, origin, groups)
         if out is not None:
             summary.write(Path(out) / "summary.json")

@@ -14,6 +14,7 @@ from lrs_lightning.evaluation.identity import (
     fingerprint,
     simulator_changes,
 )
+from lrs_lightning.evaluation.played_on import backend_column
 from lrs_lightning.rollout import Policy, Progress, rollout
 from lrs_lightning.shifts import Condition, ShiftContext
 from lrs_lightning.statistics.results import (
@@ -58,6 +59,11 @@ class Plan:
     def policy_ids(self) -> dict[str, str | None]:
         """Name of a policy -> what tells it from others of its name."""
         return {name: fingerprint(policy) for name, policy in self.policies.items()}
+
+    @cached_property
+    def backend_columns(self) -> dict[str, dict[str, str]]:
+        """Name of a policy -> what its rows say of the backend of its recurrence."""
+        return {name: backend_column(policy) for name, policy in self.policies.items()}
 
     @cached_property
     def condition_ids(self) -> dict[str, str]:
@@ -112,6 +118,7 @@ class Plan:
             columns: dict[str, Any] = {
                 "policy_id": self.policy_ids[episode.policy],
                 "condition_id": self.condition_ids[condition_name(vars(episode))],
+                **self.backend_columns[episode.policy],
                 **seed_columns(self.about.get(episode.policy, {})),
             }
             if self.step is not None:

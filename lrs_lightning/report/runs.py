@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from lrs_lightning.errors import ArgumentError, DataError, EnvironmentMismatchError
+from lrs_lightning.statistics.backends import mixed_backends
 from lrs_lightning.statistics.comparison import Difference, compare
 from lrs_lightning.statistics.endings import Survival, survival
 from lrs_lightning.statistics.method_comparison import MethodDifference, compare_methods
@@ -18,6 +20,8 @@ from lrs_lightning.statistics.methods import Method, group
 from lrs_lightning.statistics.results import Row, condition_name, latest, read_results
 from lrs_lightning.statistics.returns import CLEAN, Returns
 from lrs_lightning.statistics.summary import Summary, summarize, summarize_each
+
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -159,6 +163,8 @@ def gather(runs: Sequence[Run], groups: Mapping[str, Sequence[str]] | None = Non
             name = own[summary.name]
             summaries.append(replace(summary, policy={**summary.policy, "name": name}))
         rows += [{**row, "policy": own[row["policy"]]} for row in run.rows]
+    if (sentence := mixed_backends(rows)) is not None:
+        _logger.warning(sentence)
     returns = Returns.from_rows(rows)
     shared = returns.select(_played_by_all(returns))
     if len(shared.conditions) < len(returns.conditions):
@@ -256,6 +262,6 @@ def _step(row: Row) -> float:
 
 def _of_rows(rows: list[Row]) -> dict[str, Any]:
     """What the lines themselves say of their origin."""
-    keys = ("run", "date", "commit", "device", "threads", "versions")
+    keys = ("run", "date", "commit", "device", "threads", "versions", "backend")
     found = {key: rows[-1][key] for key in keys if rows[-1].get(key) is not None}
     return found | {"seeds": sorted({row["seed"] for row in rows})}

@@ -37,6 +37,7 @@ from lrs_lightning.report.wording import (
 from lrs_lightning.report.wording import (
     headline as headline_of,
 )
+from lrs_lightning.statistics.backends import mixed_backends
 from lrs_lightning.statistics.comparison import OVERALL, mean_ranks
 from lrs_lightning.statistics.condition_summary import ConditionSummary
 from lrs_lightning.statistics.method_comparison import LEVEL
@@ -186,7 +187,9 @@ def provenance(comparison: Comparison) -> Part:
             ]
         whole = table(["", ""], rows, 2, "facts")
         blocks.append(element("details", element("summary", run.name), whole))
-    return section("Provenance", *blocks)
+    mixed = mixed_backends(comparison.rows)
+    note = "" if mixed is None else f"{mixed[0].upper()}{mixed[1:]}."
+    return section("Provenance", *blocks, note=note)
 
 
 def _card(summary: Summary, index: int) -> Markup:

@@ -14,6 +14,7 @@ from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lrs_lightning.errors import ArgumentError, DataError, LrsError
 from lrs_lightning.files import naming
 from lrs_lightning.options.parser import Parser
+from lrs_lightning.training.callbacks.backend_line import BackendLine
 from lrs_lightning.training.callbacks.checkpoints import Checkpoints
 from lrs_lightning.training.callbacks.films import Films
 from lrs_lightning.training.callbacks.finite_guard import FiniteGuard
@@ -181,7 +182,7 @@ class TrainerCLI(LightningCLI):
             section = DAgger(**run.dagger.as_dict())
             section.check()
             callbacks = [*callbacks, DAggerRounds(section)]
-        return super()._instantiate_trainer(config, [*callbacks, Predictions()])
+        return super()._instantiate_trainer(config, [*callbacks, BackendLine(), Predictions()])
 
     def _parse_ckpt_path(self) -> None:
         """Find the checkpoint, read it through our one door, and build what it says."""

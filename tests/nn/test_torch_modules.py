@@ -21,7 +21,7 @@ from torch import Tensor
 from lrs_lightning.errors import ArgumentError
 from lrs_lightning.nn import LRSGRU, LRSLSTM, LRSRNN, LRSCfC
 
-pytest.importorskip("expecttest", reason="PyTorch's test inputs need expecttest (extra `dev`)")
+pytest.importorskip("expecttest", reason="PyTorch's test inputs need expecttest (group `test`)")
 from torch.testing._internal.common_modules import ModuleErrorEnum, module_db
 
 PAGE = Path(__file__).parents[2] / "docs" / "layers" / "torch.md"

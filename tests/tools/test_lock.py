@@ -24,6 +24,15 @@ MAKEFILE = (ROOT / "Makefile").read_text()
 EXTRAS = PROJECT["project"]["optional-dependencies"]
 GROUPS = PROJECT["dependency-groups"]
 FILES = {file.stem: read(file.read_text()) for file in sorted(LOCK.glob("*.txt"))}
+
+
+def needed_by_tests() -> list[str]:
+    """What `make test` needs: the extras that are tested, and the groups of `dev`."""
+    groups = [member["include-group"] for member in GROUPS["dev"]]
+    found = [word for extra in ("atari", "export", "onnx") for word in EXTRAS[extra]]
+    return found + [word for group in groups for word in GROUPS[group]]
+
+
 BASE = [
     *PROJECT["project"]["dependencies"],
     *PROJECT["build-system"]["requires"],
@@ -33,13 +42,14 @@ BASE = [
 COMMANDS = {
     "fit": (BASE, ("torch", "fit")),
     "fit-atari": ([*BASE, *EXTRAS["atari"]], ("torch", "fit", "atari")),
-    "test": ([*BASE, *EXTRAS["dev"]], ("torch", "fit", "test")),
+    "test": ([*BASE, *needed_by_tests()], ("torch", "fit", "test")),
     "expert": ([*BASE, *EXTRAS["expert"]], ("torch", "fit", "expert")),
     "export": ([*BASE, *EXTRAS["export"]], ("torch", "fit", "export")),
     "parquet": ([*BASE, *EXTRAS["parquet"]], ("torch", "fit", "parquet")),
     "audit": (GROUPS["supply"], ("supply",)),
+    "docs": (GROUPS["docs"], ("docs",)),
 }
-COMMON = {"torch", *lock.SETS}  # resolved together; supply.txt has an environment of its own
+COMMON = {"torch", *lock.SETS}  # resolved together; the others have environments of their own
 TARGETS = {
     "fit": "installed",
     "fit-atari": "installed-atari",
@@ -48,20 +58,14 @@ TARGETS = {
     "export": "installed-export",
     "parquet": "installed-parquet",
     "audit": "supply/installed",
+    "docs": "docs/installed",
 }
 
 
 @cache
 def requirements(command: str) -> tuple[Requirement, ...]:
-    """Those of a command, with the extras of ours that it names written out."""
-    found, todo = [], [Requirement(word) for word in COMMANDS[command][0]]
-    while todo:
-        one = todo.pop()
-        if one.name == PROJECT["project"]["name"]:
-            todo += [Requirement(word) for extra in one.extras for word in EXTRAS[extra]]
-        else:
-            found.append(one)
-    return tuple(found)
+    """Those of a command."""
+    return tuple(Requirement(word) for word in COMMANDS[command][0])
 
 
 def locked(command: str) -> dict[str, str]:
@@ -150,7 +154,9 @@ def test_make_installs_nothing_but_the_lock_and_the_project():
     assert {"--require-hashes", "--no-deps", "--only-binary"} <= set(words.split())
     (other,) = re.findall(r"^\t\$\(PIP\) install (.*)$", MAKEFILE, re.M)
     assert other == "-q --no-deps --no-build-isolation -e ."
-    assert len(re.findall(r"\binstall -", MAKEFILE)) == 2
+    # Those of floors are what they are for: other versions than the locked ones, apart from .venv.
+    apart = re.findall(r"^\t\.venv/\$\*/bin/python -m pip install (.*)$", MAKEFILE, re.M)
+    assert len(re.findall(r"\binstall -", MAKEFILE)) == 2 + len(apart)
 
 
 @pytest.mark.parametrize("command", TARGETS)
@@ -209,9 +215,9 @@ def test_two_versions_of_one_package_are_refused():
 
 def test_the_bound_on_python_leaves_the_markers():
     text = """\
-a==1 ; python_full_version < '3.13' \\
-b==1 ; python_full_version < '3.13' and sys_platform == 'linux' \\
-c==1 ; (python_full_version < '3.13' and os_name == 'nt') or (python_full_version < '3.13' and x) \\
+a==1 ; python_full_version < '3.14' \\
+b==1 ; python_full_version < '3.14' and sys_platform == 'linux' \\
+c==1 ; (python_full_version < '3.14' and os_name == 'nt') or (python_full_version < '3.14' and x) \\
 """
     assert (
         BOUND.sub("", text)
@@ -221,5 +227,5 @@ b==1 ; sys_platform == 'linux' \\
 c==1 ; (os_name == 'nt') or (x) \\
 """
     )
-    assert "<3.13" in PROJECT["project"]["requires-python"]
-    assert PROJECT["tool"]["uv"]["environments"] == ["python_version < '3.13'"]
+    assert "<3.14" in PROJECT["project"]["requires-python"]
+    assert PROJECT["tool"]["uv"]["environments"] == ["python_version < '3.14'"]

@@ -43,7 +43,12 @@ def run(tiny_store, tmp_path_factory):
 
 def test_without_a_terminal_every_stage_has_its_line(run):
     folder, printed = run
-    stages = ["training: update 0 of 4", "training: update 4 of 4", "evaluating: 3 conditions"]
+    stages = [
+        "recurrence: cfc on ",
+        "training: update 0 of 4",
+        "training: update 4 of 4",
+        "evaluating: 3 conditions",
+    ]
     places = [printed.index(text) for text in [*stages, f"run folder: {folder}"]]
     assert places == sorted(places)
     assert re.search(r"training: update [1-3] of 4, \d+/s", printed)

@@ -24,7 +24,7 @@ from typing import NamedTuple
 
 import torch
 
-from lrs_kernels.cache import cache_folder
+from lrs_kernels.cache import cache_folder, temporary_cache
 from lrs_kernels.cell import Cell
 from lrs_kernels.native.seal import is_whole, seal
 
@@ -79,7 +79,7 @@ def _compiled(header: Path, constants: dict[str, int]) -> Library:
     for compiler in _compilers():
         try:
             path = _built(compiler, header, constants)
-            return Library(ctypes.CDLL(str(path)), f"compiled by {compiler}")
+            return Library(ctypes.CDLL(str(path)), f"compiled by {compiler}: {_version(compiler)}")
         except _NoCacheError as error:
             return Library(
                 None,
@@ -182,8 +182,14 @@ def _call(command: list[str]) -> str:
 
 def _fingerprint(compiler: str, header: Path, constants: dict[str, int]) -> str:
     texts = (path.read_text(encoding="utf-8") for path in _sources(header))
-    what = (repr(_FLAGS), repr(constants), _call([compiler, "--version"]), _processor())
+    what = (repr(_FLAGS), repr(constants), _version(compiler), _processor())
     return hashlib.sha256("\0".join((*texts, *what)).encode()).hexdigest()[:16]
+
+
+@lru_cache
+def _version(compiler: str) -> str:
+    """The first line that it says of itself."""
+    return next(iter(_call([compiler, "--version"]).splitlines()), "no version")
 
 
 def _sources(header: Path) -> list[Path]:
@@ -204,13 +210,16 @@ def _processor() -> str:
 def _private_folder() -> Path:
     """A folder that belongs to this user alone, since what lies there is executed."""
     folder = cache_folder("lrs_kernels")
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        status = folder.stat()
-    except OSError as error:
-        raise _NoCacheError(f"{folder} cannot be made ({error.strerror})") from error
-    if status.st_uid != os.getuid() or status.st_mode & 0o022:
-        raise _NoCacheError(f"{folder} must belong to you and be writable by nobody else")
+    # Where anyone may make folders, the one above must be the user's as well.
+    above = [temporary_cache()] if folder.parent == temporary_cache() else []
+    for place in (*above, folder):
+        try:
+            place.mkdir(mode=0o700, parents=True, exist_ok=True)
+            status = place.stat()
+        except OSError as error:
+            raise _NoCacheError(f"{place} cannot be made ({error.strerror})") from error
+        if status.st_uid != os.getuid() or status.st_mode & 0o022:
+            raise _NoCacheError(f"{place} must belong to you and be writable by nobody else")
     return folder
 
 

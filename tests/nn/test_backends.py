@@ -1,0 +1,31 @@
+"""What runs the recurrences of a module is what `lrs_kernels` chooses for them."""
+
+import torch
+
+from lrs_kernels import find_cell
+from lrs_kernels.dispatch import choose
+from lrs_lightning.nn import LRSLSTM, LRSCfC
+from lrs_lightning.nn.backends import backends, in_words
+
+
+def test_each_cell_has_what_is_chosen_for_it():
+    module = torch.nn.ModuleList([LRSCfC(3, 4, rank=2), LRSLSTM(3, 4, rank=2, backend="cpu")])
+    found = backends(module)
+    assert found == {
+        "cfc": choose("auto", find_cell("cfc"), "paper", "cpu"),
+        "lstm": choose("cpu", find_cell("lstm"), "standard", "cpu"),
+    }
+    assert in_words(found).endswith("; lstm on cpu (asked for)")
+
+
+def test_a_cell_on_two_backends_is_told_twice():
+    layers = [LRSCfC(3, 4, rank=2, backend=name) for name in ("cpu", "reference", "cpu")]
+    found = backends(torch.nn.ModuleList(layers))
+    assert {name: choice.backend for name, choice in found.items()} == {
+        "cfc": "cpu",
+        "cfc 2": "reference",
+    }
+
+
+def test_without_a_layer_there_is_nothing():
+    assert backends(torch.nn.LSTM(3, 4)) == {} and in_words({}) == ""
