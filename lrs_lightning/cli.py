@@ -30,6 +30,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "data": ("data", "what a store of demonstrations holds, and what looks wrong about it"),
     "expert": ("expert", "train the expert of a task, or score one"),
     "evaluate": ("evaluate", "closed-loop return of any policies under a suite of shifts"),
+    "calibrate": ("calibrate", "strengths of shifts at which a policy keeps given shares"),
     "analyze": ("analyze", "why a policy holds up: Jacobians, memory, gates, trajectories"),
     "export": ("export", "a trained policy as ONNX, PyTorch program or NumPy, with its card"),
     "report": ("report", "one HTML page from run folders"),

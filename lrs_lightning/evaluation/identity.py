@@ -14,10 +14,12 @@ from typing import Any
 import numpy as np
 
 from lrs_lightning.envs import simulators
+from lrs_lightning.errors import ArgumentError
 from lrs_lightning.evaluation.provenance import row_columns
 from lrs_lightning.evaluation.units import in_units
 from lrs_lightning.rollout import Policy
-from lrs_lightning.shifts import Condition, shift_types
+from lrs_lightning.shifts import Component, Condition, Shift, shift_types
+from lrs_lightning.shifts.strength import strength_of
 from lrs_lightning.versions import versions
 
 
@@ -52,16 +54,24 @@ def condition_fingerprint(condition: Condition, unit: str) -> str:
     parts = []
     for part in condition.components:
         kind = shift_types().get(part.name)
-        strengths = dict(enumerate(kind.strengths, start=1)) if kind else {}
         parts.append(
             {
                 "shift": part.label,
                 "class": getattr(kind, "__qualname__", ""),
-                "strength": str(strengths.get(part.severity)),
+                "strength": _strength(part, kind),
                 "unit": unit if in_units(part) else "",
             }
         )
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:12]
+
+
+def _strength(part: Component, kind: type[Shift] | None) -> str:
+    """What stands for a severity; "None" where there is no such shift or severity."""
+    own = () if kind is None else kind.strengths
+    try:
+        return str(strength_of(part.name, own, dict(part.options), part.severity)[0])
+    except ArgumentError:
+        return "None"
 
 
 def simulator_changes(row: Mapping[str, Any]) -> list[tuple[str, str | None, str | None]]:

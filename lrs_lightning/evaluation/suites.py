@@ -48,11 +48,13 @@ class Suite:
         domains: the name of a domain, `"vector"` (any other task with a vector of sensors) or
             `"any"` -> conditions, the clean one first.
         shipped: whether it came with the package, whose conditions suit no task in particular.
+        named: whether its conditions were named one by one, and are wanted as they are.
     """
 
     name: str
     domains: Mapping[str, tuple[Condition, ...]]
     shipped: bool = False
+    named: bool = False
 
     @classmethod
     def load(cls, source: SuiteLike) -> Suite:
@@ -70,7 +72,7 @@ class Suite:
         if isinstance(source, Suite):
             return source
         if not isinstance(source, (str, Path)):
-            return cls("custom", {ANY: conditions(source)})
+            return cls("custom", {ANY: conditions(source)}, named=True)
         shipped, path = shipped_suites(), Path(source)
         if str(source) in shipped:
             return replace(_read(shipped[str(source)], str(source)), shipped=True)
@@ -102,29 +104,29 @@ class Suite:
         )
 
     def playable(self, info: EnvInfo) -> tuple[list[Condition], dict[str, str]]:
-        """The conditions for a task, and why others of a shipped suite are left out.
+        """The conditions for a task, and why others of the suite are left out.
 
-        A condition that a task cannot have, or that would change nothing in it, is left out of a
-        shipped suite; one that was asked for is not, and the rollout refuses it.
+        One that would change nothing in this task is left out, and counts in no mean. Where its
+        name was given one by one it is kept instead, and the rollout refuses it. A condition that a
+        task cannot have at all is left out of shipped suites alone: elsewhere it is a mistake.
 
         Returns:
             Conditions, the clean one first; and the sentence of each that is left out.
         """
         every = self.conditions(info.domain)
-        if not self.shipped:
+        if self.named:
             return every, {}
         unit = np.ones(info.observation_space.shape or ())  # any: the data's own is not known yet
         context = completed(ShiftContext(observation_mean=unit, observation_std=unit), info)
-        sentences = {condition: _why_not(condition, context) for condition in every}
+        sentences = {condition: self._why_not(condition, context) for condition in every}
         left_out = {str(c): sentence for c, sentence in sentences.items() if sentence is not None}
         return [c for c in every if sentences[c] is None], left_out
 
-
-def _why_not(condition: Condition, context: ShiftContext) -> str | None:
-    try:
-        return without_effect(condition, context)
-    except LrsError as error:
-        return str(error)
+    def _why_not(self, condition: Condition, context: ShiftContext) -> str | None:
+        try:
+            return without_effect(condition, context)
+        except LrsError as error:
+            return str(error) if self.shipped else None  # the rollout says it
 
 
 _FORMS: Any = list[Any] | dict[str, Any]  # conditions, or lists of them by domain

@@ -104,10 +104,29 @@ def caveats(summary: Summary) -> list[str]:
             "its clean return is no yardstick (not positive, below half of the expert's, or within "
             "the noise of chance): no share of it is given, compare the returns themselves"
         )
+    found += _without_effect(summary)
     if seeds_of(summary.policy):
         found.append(f"intervals are over episodes of this run; {ONE_SEED}")
     else:
         found.append("intervals are over episodes of this policy")
+    return found
+
+
+def _without_effect(summary: Summary) -> list[str]:
+    """Which conditions changed nothing: their numbers, if there are any, are no robustness."""
+    left_out: Mapping[str, str] = summary.provenance.get("left_out") or {}
+    unchanged = [c["condition"] for c in summary.conditions if c.get("unchanged")]
+    found = []
+    if left_out:
+        found.append(
+            f"{', '.join(left_out)}: not played and in no mean, since this task has nothing that "
+            "they would change"
+        )
+    if unchanged:
+        found.append(
+            f"{', '.join(unchanged)}: every episode went as in the clean world, action for action, "
+            "which shows no robustness"
+        )
     return found
 
 

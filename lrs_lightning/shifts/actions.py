@@ -9,6 +9,7 @@ import numpy as np
 
 from lrs_lightning.errors import EnvironmentMismatchError
 from lrs_lightning.shifts.base import Array, Moment, Shift, ShiftContext
+from lrs_lightning.shifts.strength import StrengthRange
 
 
 class ActionShift(Shift):
@@ -81,6 +82,7 @@ class ActionGain(ActionShift):
     """
 
     name, strengths, fades = "action_gain", (0.9, 0.8, 0.7, 0.6, 0.5), True
+    strength_range = StrengthRange(1.0, limit=0.0)
 
     def check(self) -> None:
         """Discrete actions have no size."""
@@ -104,6 +106,7 @@ class ActionDelay(ActionShift):
     """
 
     name, strengths = "action_delay", (1, 2, 3, 4, 5)
+    strength_range = StrengthRange(limit=20, whole=True)
 
     def __init__(self, strength: float, context: ShiftContext, rows: int) -> None:
         super().__init__(strength, context, rows)
@@ -130,6 +133,7 @@ class ActionSticky(ActionShift):
     """
 
     name, strengths = "action_sticky", (0.1, 0.25, 0.4, 0.5, 0.6)
+    strength_range = StrengthRange(limit=0.99)
 
     def __init__(self, strength: float, context: ShiftContext, rows: int) -> None:
         super().__init__(strength, context, rows)

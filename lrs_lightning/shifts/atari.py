@@ -13,6 +13,7 @@ class GameVariant(Shift):
     """Base of both: severity k is the game's k-th other variant."""
 
     domain, strengths = "atari", (1, 2, 3, 4, 5)
+    strength_range = None
     what = ""
 
     def check(self) -> None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from lrs_lightning.shifts.draws import Draws, Rows
 from lrs_lightning.shifts.physics import same_physics
+from lrs_lightning.shifts.strength import StrengthRange
 
 Array = NDArray[Any]
 
@@ -109,6 +110,8 @@ class Shift:
     `"other"`, or the name of one that is registered."""
     strengths: ClassVar[tuple[float, ...]]
     """The strength of severities 1, 2, ..."""
+    strength_range: ClassVar[StrengthRange | None] = StrengthRange()
+    """Where strengths begin and end, for `calibrate`; None where they are no scale at all."""
     fades: ClassVar[bool] = True
     """Whether half of it is the mean of clean and shifted observation. A shift of which that is not
     true (a delay, a probability) sets `False` and reads `now.level` itself."""

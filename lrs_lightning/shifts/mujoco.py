@@ -8,6 +8,7 @@ import mujoco
 
 from lrs_lightning.shifts.base import Shift
 from lrs_lightning.shifts.physics import can_slide, derived_constants, gravity_moves
+from lrs_lightning.shifts.strength import StrengthRange
 
 AIR = 1.2  # density in kg/m^3
 
@@ -35,6 +36,7 @@ class Gravity(Scaled):
     """
 
     name, strengths = "gravity", (1.1, 1.2, 1.3, 1.4, 1.5)
+    strength_range = StrengthRange(1.0)
 
     def scale(self, model: mujoco.MjModel, factor: float) -> None:
         """Scale the vector of gravity."""
@@ -55,6 +57,7 @@ class Mass(Scaled):
     """
 
     name, strengths = "mass", (1.2, 1.4, 1.6, 1.8, 2.0)
+    strength_range = StrengthRange(1.0)
 
     def scale(self, model: mujoco.MjModel, factor: float) -> None:
         """Scale masses and inertias, and derive anew what MuJoCo keeps of them."""
@@ -70,6 +73,7 @@ class Friction(Scaled):
     """
 
     name, strengths = "friction", (0.9, 0.8, 0.7, 0.6, 0.5)
+    strength_range = StrengthRange(1.0, limit=0.01)
 
     def scale(self, model: mujoco.MjModel, factor: float) -> None:
         """Scale the sliding coefficients of geoms and of explicit contact pairs."""
@@ -87,6 +91,7 @@ class Damping(Scaled):
     """Stiffer joints: factors 1.5 to 5 on damping (our own scale: wear and cold grease)."""
 
     name, strengths = "damping", (1.5, 2.0, 3.0, 4.0, 5.0)
+    strength_range = StrengthRange(1.0)
 
     def scale(self, model: mujoco.MjModel, factor: float) -> None:
         """Scale the damping of all degrees of freedom."""
@@ -100,6 +105,7 @@ class Gear(Scaled):
     """
 
     name, strengths = "gear", (0.9, 0.8, 0.7, 0.6, 0.5)
+    strength_range = StrengthRange(1.0, limit=0.01)
 
     def scale(self, model: mujoco.MjModel, factor: float) -> None:
         """Scale the transmission of all actuators."""

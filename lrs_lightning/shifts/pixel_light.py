@@ -6,12 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lrs_lightning.shifts.base import Array, Moment, Shift, ShiftContext
+from lrs_lightning.shifts.strength import StrengthRange
 
 
 class BrightnessUp(Shift):
     """Brighter by 0.1 to 0.5 (ImageNet-C: the value of hue, saturation, value)."""
 
     name, domain, strengths = "brightness_up", "frames", (0.1, 0.2, 0.3, 0.4, 0.5)
+    strength_range = StrengthRange(limit=1.0)
     sign = 1
 
     def observe(self, observations: Array, now: Moment) -> Array:
@@ -37,6 +39,7 @@ class Contrast(Shift):
     """Contrast 0.4, 0.3, 0.2, 0.1, 0.05 of what it was, about the frame's mean (ImageNet-C)."""
 
     name, domain, strengths = "contrast", "frames", (0.4, 0.3, 0.2, 0.1, 0.05)
+    strength_range = StrengthRange(1.0, limit=0.0)
 
     def observe(self, observations: Array, now: Moment) -> Array:
         """Shrink towards the mean of each frame, and of each of its colours."""
@@ -49,6 +52,7 @@ class Blur(Shift):
     """Gaussian blur of 1, 2, 3, 4, 6 pixels (ImageNet-C's held-out gaussian blur)."""
 
     name, domain, strengths = "blur", "frames", (1, 2, 3, 4, 6)
+    strength_range = StrengthRange(limit=20)
 
     def __init__(self, strength: float, context: ShiftContext, rows: int) -> None:
         super().__init__(strength, context, rows)
@@ -79,6 +83,7 @@ class Inverted(Shift):
     """Colours are inverted in the upper 20, 40, 60, 80, 100 % of the frame (our own scale)."""
 
     name, domain, strengths = "inverted", "frames", (0.2, 0.4, 0.6, 0.8, 1.0)
+    strength_range = StrengthRange(limit=1.0)
 
     def observe(self, observations: Array, now: Moment) -> Array:
         """White becomes black."""

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lrs_lightning.shifts.base import Array, Moment, Shift, ShiftContext
+from lrs_lightning.shifts.strength import StrengthRange
 
 _QUANTILES = 1 << 16
 
@@ -28,6 +29,7 @@ class ShotNoise(Shift):
     """Photons are counted: 60, 25, 12, 5, 3 of them make a white pixel (ImageNet-C)."""
 
     name, domain, strengths = "shot_noise", "frames", (60, 25, 12, 5, 3)
+    strength_range = StrengthRange(np.inf, limit=0.5)
 
     def __init__(self, strength: float, context: ShiftContext, rows: int) -> None:
         super().__init__(strength, context, rows)
@@ -46,6 +48,7 @@ class ImpulseNoise(Shift):
     """Salt and pepper: 3, 6, 9, 17, 27 % of the pixels are black or white (ImageNet-C)."""
 
     name, domain, strengths = "impulse_noise", "frames", (0.03, 0.06, 0.09, 0.17, 0.27)
+    strength_range = StrengthRange(limit=1.0)
 
     def observe(self, observations: Array, now: Moment) -> Array:
         """As many white as black."""

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lrs_lightning.shifts.base import Array, Moment, Shift, ShiftContext
+from lrs_lightning.shifts.strength import StrengthRange
 
 GREY = 0.5
 
@@ -17,6 +18,7 @@ class Occlusion(Shift):
     """
 
     name, domain, strengths = "occlusion", "frames", (0.05, 0.1, 0.2, 0.3, 0.4)
+    strength_range = StrengthRange(limit=1.0)
 
     def __init__(self, strength: float, context: ShiftContext, rows: int) -> None:
         super().__init__(strength, context, rows)

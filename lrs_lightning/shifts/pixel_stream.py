@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lrs_lightning.shifts.base import Array, Moment, Shift, ShiftContext
+from lrs_lightning.shifts.strength import StrengthRange
 
 
 class FrameFreeze(Shift):
@@ -15,6 +16,7 @@ class FrameFreeze(Shift):
     """
 
     name, domain, strengths = "frame_freeze", "frames", (2, 4, 8, 12, 16)
+    strength_range = StrengthRange(limit=19, whole=True)
     fades = False
     cycle = 20
 
@@ -43,6 +45,7 @@ class FrameDrop(Shift):
     """Each frame is lost, and black in its place, with probability 0.05, 0.1, 0.2, 0.3, 0.5."""
 
     name, domain, strengths = "frame_drop", "frames", (0.05, 0.1, 0.2, 0.3, 0.5)
+    strength_range = StrengthRange(limit=1.0)
     fades = False
 
     def observe(self, observations: Array, now: Moment) -> Array:

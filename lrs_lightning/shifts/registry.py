@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 from importlib.metadata import entry_points
+from typing import Any
 
 import numpy as np
 
@@ -21,6 +22,7 @@ from lrs_lightning.shifts import (
 from lrs_lightning.shifts.base import Shift, ShiftContext
 from lrs_lightning.shifts.condition import Component
 from lrs_lightning.shifts.kinds import METHODS, domains_of, kind_of
+from lrs_lightning.shifts.strength import strength_of
 
 ENTRY_POINTS = "lrs_lightning.shifts"
 
@@ -127,19 +129,25 @@ def build(component: Component, context: ShiftContext, rows: int) -> Shift:
             f"shift {component.name!r} acts on {kind_of(shift.domain).meaning}, which "
             f"{context.env_id} does not have; choose among {', '.join(applicable(context))}"
         )
-    if not 1 <= component.severity <= len(shift.strengths):
-        raise ArgumentError(
-            f"shift {component.name!r} has severities 0 to {len(shift.strengths)}, "
-            f"not {component.severity}"
-        )
-    strength = shift.strengths[component.severity - 1]
+    strength, own = _strength(component, shift)
     try:
-        built = shift(strength, context, rows, **dict(component.options))
+        built = shift(strength, context, rows, **own)
     except TypeError as error:
-        options = ", ".join(f"{key}={value}" for key, value in component.options)
+        options = ", ".join(f"{key}={value}" for key, value in own.items())
         raise ArgumentError(f"shift {component.name!r} has no option {options}: {error}") from error
     built.check()
     return built
+
+
+def _strength(component: Component, shift: type[Shift]) -> tuple[float, dict[str, Any]]:
+    """The strength of a component, and its other options."""
+    options = dict(component.options)
+    strength, own = strength_of(component.name, shift.strengths, options, component.severity)
+    known = shift.strength_range
+    reason = known.refuses(strength) if known is not None and len(own) < len(options) else None
+    if reason is not None:
+        raise ArgumentError(f"shift {component.name!r} has no strength {strength:g}: {reason}")
+    return strength, own
 
 
 def without_effect(component: Component, shift: Shift) -> str | None:

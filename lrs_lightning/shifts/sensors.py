@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from lrs_lightning.errors import ArgumentError
 from lrs_lightning.shifts.base import Array, Moment, Shift, ShiftContext
+from lrs_lightning.shifts.strength import StrengthRange
 
 
 class SensorNoise(Shift):
@@ -77,6 +78,7 @@ class SensorDropout(Shift):
     """
 
     name, domain, strengths = "sensor_dropout", "sensors", (0.05, 0.1, 0.2, 0.3, 0.5)
+    strength_range = StrengthRange(limit=1.0)
     fades = False
 
     def __init__(
@@ -107,6 +109,7 @@ class SensorDelay(Shift):
     """
 
     name, domain, strengths = "sensor_delay", "sensors", (1, 2, 3, 4, 5)
+    strength_range = StrengthRange(limit=20, whole=True)
     fades = False
 
     def __init__(self, strength: float, context: ShiftContext, rows: int) -> None:
@@ -131,6 +134,7 @@ class VelocityRemoved(Shift):
     """
 
     name, domain, strengths = "velocity_removed", "sensors", (0.2, 0.4, 0.6, 0.8, 1.0)
+    strength_range = StrengthRange(limit=1.0)
 
     def __init__(self, strength: float, context: ShiftContext, rows: int) -> None:
         super().__init__(strength, context, rows)

@@ -45,6 +45,8 @@ class ConditionSummary(TypedDict):
         retention_ci95: its interval.
         retention_normalized: the same, both returns counted from the random policy's.
         endings: how long the episodes were, and how they ended.
+        unchanged: there, and true, where every episode went exactly as that of its seed in the
+            clean world: the shift has touched nothing.
     """
 
     shift: str
@@ -65,6 +67,7 @@ class ConditionSummary(TypedDict):
     retention_ci95: Ends
     retention_normalized: float | None
     endings: NotRequired[Endings]
+    unchanged: NotRequired[bool]
 
 
 def summarize_condition(
@@ -103,6 +106,16 @@ def summarize_condition(
     found["length_mean"] = found["endings"]["length_mean"]
     summary: ConditionSummary = plain(found)
     return summary
+
+
+def unchanged(rows: Sequence[Row], clean: Sequence[Row]) -> bool:
+    """Whether each of a condition's episodes went exactly as that of its seed in the clean world.
+
+    Files of old, which do not hold what was done, never tell.
+    """
+    known = {row["seed"]: row.get("outcome") for row in clean if row["status"] == "ok"}
+    own = [(known.get(row["seed"]), row.get("outcome")) for row in rows if row["status"] == "ok"]
+    return bool(own) and all(then and then == now for then, now in own)
 
 
 def yardstick(values: Array, outcomes: Places, references: Mapping[str, float]) -> Array | None:

@@ -17,6 +17,7 @@ from lrs_lightning.statistics.condition_summary import (
     ConditionSummary,
     distinct,
     summarize_condition,
+    unchanged,
     yardstick,
 )
 from lrs_lightning.statistics.estimates import Array
@@ -164,12 +165,7 @@ def summarize(
         env=envs.pop(),
         policy={"name": names.pop(), **(policy or {})},
         references=known,
-        conditions=[
-            summarize_condition(column, values, outcomes, clean, played[column], known)
-            for column, values, outcomes in zip(
-                returns.conditions, returns.values[0], returns.outcomes[0], strict=True
-            )
-        ],
+        conditions=_conditions(returns, clean, played, known),
         headline=plain(_headline(returns.shifted(), scale)),
         aggregate=plain(_aggregate(returns.shifted(), scale)) if aggregate else {},
         severity_auc=plain(_severity_auc(returns, scale)),
@@ -238,6 +234,25 @@ def summarize_all(
         methods=[summarize_method(m, returns, known).to_dict() for m in methods] if several else [],
         method_differences=[d.to_dict() for d in compare_methods(methods, returns)],
     )
+
+
+def _conditions(
+    returns: Returns,
+    clean: Array | None,
+    played: Mapping[Column, Sequence[Row]],
+    references: Mapping[str, float],
+) -> list[ConditionSummary]:
+    found = []
+    in_clean = next((rows for column, rows in played.items() if column.name == CLEAN), ())
+    for column, values, outcomes in zip(
+        returns.conditions, returns.values[0], returns.outcomes[0], strict=True
+    ):
+        rows = played[column]
+        one = summarize_condition(column, values, outcomes, clean, rows, references)
+        if column.name != CLEAN and unchanged(rows, in_clean):
+            one["unchanged"] = True
+        found.append(one)
+    return found
 
 
 def _clean(returns: Returns, references: Mapping[str, float]) -> Array | None:

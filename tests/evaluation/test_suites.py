@@ -11,6 +11,7 @@ from lrs_lightning import envs
 from lrs_lightning.errors import LrsError
 from lrs_lightning.evaluation.evaluate import evaluate
 from lrs_lightning.evaluation.suites import Suite, conditions, shipped_suites
+from lrs_lightning.report.wording import caveats
 from lrs_lightning.rollout import RandomPolicy
 from lrs_lightning.rollout.playing import completed
 from lrs_lightning.shifts import Condition, ShiftContext, make, shift_types
@@ -74,6 +75,21 @@ def test_what_somebody_has_chosen_himself_is_left_to_the_rollout() -> None:
         make(kept[1], completed(None, info))
 
 
+def test_a_suite_of_ones_own_leaves_out_what_would_change_nothing_and_hides_no_mistake(
+    tmp_path: Path,
+) -> None:
+    info = envs.describe("Swimmer-v5")
+    file = tmp_path / "mine.yaml"
+    file.write_text("[gravity@1, mass@2, mass@3+friction@1]")
+    kept, why = Suite.load(file).playable(info)
+    assert list(map(str, kept)) == ["clean", "mass@2"]
+    assert set(why) == {"gravity@1", "mass@3+friction@1"}
+    file.write_text("[gravity@1, mas@2, contrast@1]")
+    kept, why = Suite.load(file).playable(info)
+    assert list(map(str, kept)) == ["clean", "mas@2", "contrast@1"]
+    assert set(why) == {"gravity@1"}
+
+
 def test_what_is_left_out_is_in_the_summary(caplog: pytest.LogCaptureFixture) -> None:
     action = envs.describe("Swimmer-v5").action_space
     references = {"expert": None, "random": None}
@@ -81,6 +97,9 @@ def test_what_is_left_out_is_in_the_summary(caplog: pytest.LogCaptureFixture) ->
     assert list(summary.provenance["left_out"]) == ["friction@5"]
     assert "suite 'paper' without friction@5: no two parts of Swimmer-v5 touch" in caplog.text
     assert "friction" not in {c["shift"] for c in summary.conditions}
+    assert any(
+        note.startswith("friction@5: not played and in no mean") for note in caveats(summary)
+    )
 
 
 def test_a_list_is_a_suite(tmp_path: Path) -> None:

@@ -314,3 +314,20 @@ def test_a_report_reads_the_summary_that_the_evaluation_wrote(tmp_path: Path) ->
     read = read_run(tmp_path)
     assert read.summaries == [replace(one, aggregate={}) for one in Summary.read(tmp_path).all]
     assert [d.to_dict() for d in gather([read]).differences] == written.differences
+
+
+def test_a_shift_that_touched_nothing_is_marked():
+    def row(shift, seed, outcome, status="ok"):
+        return {
+            "policy": "p", "env": "e", "shift": shift, "severity": int(shift != "clean"),
+            "condition": shift if shift == "clean" else f"{shift}@1", "episode": seed,
+            "seed": seed, "return": 1.0, "length": 5, "status": status, "outcome": outcome,
+        }  # fmt: skip
+
+    rows = [row("clean", seed, f"o{seed}") for seed in range(3)]
+    rows += [row("same", seed, f"o{seed}") for seed in range(3)]
+    rows += [row("other", seed, f"o{seed}" if seed else "x") for seed in range(3)]
+    rows += [row("old", seed, "") for seed in range(3)]
+    rows += [row("failed", 0, "o0", "failed")]
+    found = {c["shift"]: c.get("unchanged", False) for c in summarize(rows).conditions}
+    assert found == {"clean": False, "same": True, "other": False, "old": False, "failed": False}
