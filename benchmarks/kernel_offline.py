@@ -35,25 +35,6 @@ from lrs_kernels.triton.table import Direction, Tile
 OTHERS = (80, 86, 89, 100, 120)
 """Compute capabilities of which a sample is compiled: A100, RTX 30 and 40, B200, RTX 50."""
 
-_IN_FLOAT32 = {
-    "p_prev",
-    "p_c_prev",
-    "p_direct",
-    "p_dc",
-    "p_left",
-    "p_right",
-    "p_mask",
-    "p_h0",
-    "p_c0",
-    "p_c_n",
-    "p_dh0",
-    "p_dc0",
-    "p_dc_n",
-    "p_bias",
-    "p_initial",
-}
-"""Parameters and states, which stay in float32 when sequences are stored in bfloat16."""
-
 _POSITIONS = ("T", "B", "t", "prev_at")
 _UNSPECIALISED = ("x_p", "x_t", "x_b", "dy_p", "dy_t", "dy_b")
 """Arguments that kernels know nothing of; of others they know whether 16 divides them."""
@@ -88,7 +69,7 @@ class Kernel(NamedTuple):
         rank: rank of the factors, 0 for dense weights.
         precision: `ieee`, `tf32`, `tf32x3`, `bf16` or `float64`.
         plan: path and tile.
-        storage: Triton's name of the dtype of sequences, `fp32` or `bf16`.
+        storage: Triton's name of the type of all tensors, `fp32` or `bf16`.
         absent: optional arguments that are None.
         paired: whether two units may be read at once, as at even sizes.
         aligned: whether strides are multiples of 16.
@@ -191,6 +172,11 @@ def odd_kernels() -> list[Kernel]:
     ]
 
 
+def stored_low(kernels: list[Kernel]) -> list[Kernel]:
+    """Those with `bf16` products, of tensors that are bfloat16 in memory too."""
+    return [kernel._replace(storage="bf16") for kernel in kernels if kernel.precision == "bf16"]
+
+
 def kernels_elsewhere() -> list[Kernel]:
     """A sample of the table for every other kind of GPU."""
     return [
@@ -214,7 +200,7 @@ def describe(kernel: Kernel) -> str:
     return (
         f"{kernel.cell} {kernel.direction} H={kernel.hidden} r={kernel.rank or 'dense'} "
         f"{kernel.precision} {plan.path} BB={plan.block_b} warps={plan.tile.num_warps} "
-        f"held={plan.tile.held} ahead={plan.tile.ahead}"
+        f"held={plan.tile.held} ahead={plan.tile.ahead} stored={kernel.storage}"
     )
 
 
@@ -226,8 +212,9 @@ def _source(kernel: Kernel) -> tuple[ASTSource, dict[str, Any]]:
     else:
         function = scan_forward_kernel if forward else scan_backward_kernel
     fixed, options = constants(
-        kernels, kernel.hidden, kernel.rank, kernel.precision, kernel.plan, paired=kernel.paired
-    )
+        kernels, kernel.hidden, kernel.rank, kernel.precision, kernel.plan, kernel.paired,
+        kernel.storage == "bf16",
+    )  # fmt: skip
     absent = set(kernel.absent) | _foreign(cell, kernels) | (set() if kernel.rank else {"p_right"})
     if not kernels.functions.wants_before:
         absent |= {"p_initial"} if forward else {"p_initial", "p_prev"}
@@ -259,4 +246,4 @@ def _type(name: str, kernel: Kernel) -> str:
         return "*bf16"
     if kernel.precision == "float64":
         return "*fp64"
-    return "*fp32" if name in _IN_FLOAT32 else f"*{kernel.storage}"
+    return f"*{kernel.storage}"

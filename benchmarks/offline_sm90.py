@@ -21,6 +21,7 @@ from benchmarks.kernel_offline import (
     kernels_elsewhere,
     odd_kernels,
     plain_kernels,
+    stored_low,
     table_kernels,
 )
 from benchmarks.kernel_roofline import floor_us, global_sectors, predicted_us
@@ -36,9 +37,14 @@ def main(arguments: list[str]) -> None:
     """Compile everything and write both files; there is nothing to choose."""
     if arguments:
         raise SystemExit(f"offline compilation takes no arguments, got {' '.join(arguments)}")
-    wanted = [("all", kernel) for kernel in table_kernels()]
-    wanted += [("mask and rank 8", kernel) for kernel in plain_kernels()]
-    wanted += [("all, odd size", kernel) for kernel in odd_kernels()]
+    groups = {
+        "all": table_kernels(), "mask and rank 8": plain_kernels(), "all, odd size": odd_kernels(),
+    }  # fmt: skip
+    wanted = [
+        (options, kernel)
+        for options, kernels in groups.items()
+        for kernel in (*stored_low(kernels), *kernels)
+    ]
     wanted += [("all", kernel) for kernel in kernels_elsewhere()]
     # Compilations are independent and take seconds each; processes of their own, since the
     # compiler holds the interpreter's lock.
@@ -48,7 +54,9 @@ def main(arguments: list[str]) -> None:
         rows = []
         for (options, kernel), report in zip(wanted, reports, strict=True):
             rows.append(row_of(kernel, options, report))
-            print(describe(kernel), f"{report.resources.registers} registers", flush=True)
+            spills = report.loop["LDL"] + report.loop["STL"]
+            registers = f"{report.resources.registers} registers"
+            print(describe(kernel), f"{registers}, {spills} spills in the loop", flush=True)
     write_csv(CSV, rows)
     write_whole(TABLE, markdown([row for row in rows if row["options"] == "mask and rank 8"]))
     worst = max(int(str(row["shared_bytes"])) for row in rows)
@@ -81,6 +89,7 @@ def row_of(kernel: Kernel, options: str, report: Report) -> dict[str, object]:
         "warps": plan.tile.num_warps,
         "ahead": plan.tile.ahead,
         "held": plan.tile.held,
+        "storage": kernel.storage,
         "options": options,
         "registers": report.resources.registers,
         "shared_bytes": report.shared,
@@ -101,11 +110,11 @@ def row_of(kernel: Kernel, options: str, report: Report) -> dict[str, object]:
 def markdown(rows: list[dict[str, object]]) -> str:
     """The table for readers."""
     head = (
-        "| cell | pass | precision | H | warps | registers | shared, B | spills | loop | barriers "
+        "| cell | pass | in memory | H | warps | registers | shared, B | spills | loop | barriers "
         "| predicted, µs/step | floor, µs/step |\n|" + "---|" * 12 + "\n"
     )
     lines = [
-        "| {cell} | {direction} | {precision} | {hidden} | {warps} | {registers} | {shared_bytes} "
+        "| {cell} | {direction} | {storage} | {hidden} | {warps} | {registers} | {shared_bytes} "
         "| {spills_in_loop} | {loop_instructions} | {loop_barriers} "
         "| {predicted_us_per_step} | {floor_us_per_step} |".format(**row)
         for row in rows

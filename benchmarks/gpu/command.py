@@ -35,7 +35,7 @@ class Stage:
 
 
 STAGES = {
-    "smoke": Stage(("benchmarks.gpu.smoke",), 0.10, needed=True),
+    "smoke": Stage(("benchmarks.gpu.smoke",), 0.15, needed=True),
     "tests": Stage(("benchmarks.gpu.checks", "tests"), 0.30),
     "checkers": Stage(("benchmarks.gpu.checks", "checkers"), 0.12),
     "scans": Stage(("benchmarks.gpu.scans",), 0.24),

@@ -41,10 +41,10 @@ class LayerCase:
 def cases(rehearsed: bool) -> Iterator[LayerCase]:
     """What is timed, the most telling first."""
     if rehearsed:
-        for provider in ("ours bf16", "cuDNN float32", "loop"):
+        for provider in ("ours bf16", "ours bf16 module", "cuDNN float32", "loop"):
             yield LayerCase("cfc", provider, Case(3, 2, 4, 16))
         return
-    providers = ("ours bf16", "ours tf32", "cuDNN float32", "cuDNN bf16")
+    providers = ("ours bf16 module", "cuDNN bf16", "ours bf16", "ours tf32", "cuDNN float32")
     for batch, hidden, cell, provider in product(
         (32, 256, 1024), (64, 128), ("cfc", "lstm"), providers
     ):
@@ -75,7 +75,10 @@ def made(case: LayerCase, task: Job) -> nn.Module | None:
     sizes, (kind, _, precision) = case.case, case.provider.partition(" ")
     module: nn.Module
     if kind == "ours":
+        precision, _, stored = precision.partition(" ")
         module = Layer(case.cell, sizes, "triton", precision)
+        if stored:  # parameters, inputs and all that is kept in bfloat16, as cuDNN's
+            module = module.to(torch.bfloat16)
     elif kind == "loop":
         module = Layer(case.cell, sizes, "reference")
     elif kind == "cuDNN":

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from lrs_kernels import find_cell
+from lrs_kernels.low_precision import all_in
 from lrs_kernels.passes import Inputs, Recurrence, Upstream
 from lrs_kernels.recurrent import Recurrent
 from lrs_kernels.reference import reference_scan
@@ -40,12 +41,14 @@ class ScanCase:
     steps: int = 256
     members: int = 1
     resets: bool = False
+    storage: str = "float32"
 
     @property
     def key(self) -> str:
         """Short and unique."""
         sizes = f"P{self.members}-T{self.steps}-B{self.batch}-H{self.hidden}"
-        return f"{self.cell}-{self.direction}-{self.precision}-{sizes}{'-resets' * self.resets}"
+        options = "-resets" * self.resets + f"-{self.storage}" * (self.storage != "float32")
+        return f"{self.cell}-{self.direction}-{self.precision}-{sizes}{options}"
 
     def columns(self) -> dict[str, Any]:
         """Its values as columns of a table."""
@@ -77,6 +80,9 @@ class Scan:
             resets=torch.rand(*sequence, device=device) < 0.01 if case.resets else None,
         )
         self.dy = torch.randn(*sequence, hidden, device=device)
+        if case.storage == "bfloat16":
+            self.inputs = all_in(self.inputs, torch.bfloat16)
+            self.dy = self.dy.bfloat16()
 
     def call(self, direction: str) -> Callable[[], object]:
         """The pass as a call that can be timed."""
@@ -99,14 +105,12 @@ class Scan:
         return rms_ratio(trace.states, y), rms_ratio(grads.dz, dz)
 
     def _reference(self) -> tuple[Tensor, Tensor]:
-        x, weight = self.inputs.x_proj.double(), self.inputs.recurrent.effective().double()
-        x.requires_grad_()
-        given = (self.inputs.h0, self.inputs.c0)
-        states = tuple(state.double() for state in given if state is not None)
-        bias = self.inputs.bias_n
-        extras = {} if bias is None else {"bias_n": bias.double()}
+        exact = all_in(self.inputs, torch.float64)
+        x, weight = exact.x_proj.requires_grad_(), exact.recurrent.effective()
+        states = tuple(state for state in (exact.h0, exact.c0) if state is not None)
+        extras = {} if exact.bias_n is None else {"bias_n": exact.bias_n}
         form = self.recurrence.form
-        y, _ = reference_scan(form, x, weight, states, self.inputs.resets, extras)
+        y, _ = reference_scan(form, x, weight, states, exact.resets, extras)
         (dz,) = torch.autograd.grad(y, x, self.dy.double())
         return y.detach(), dz
 

@@ -22,17 +22,18 @@ def cases(rehearsed: bool) -> Iterator[ScanCase]:
     if rehearsed:
         yield from (ScanCase("cfc", d, "bf16", 16, 3, 2) for d in DIRECTIONS)
         yield ScanCase("lstm", "backward", "tf32", 16, 3, 2, members=2, resets=True)
+        yield ScanCase("gru", "backward", "bf16", 16, 3, 2, storage="bfloat16")
         return
-    for batch, cell, hidden, precision, direction in product(
-        (32, 256, 1024), ("cfc", "lstm"), (64, 128), ("bf16", "tf32"), DIRECTIONS
+    for batch, cell, hidden, kind, direction in product(
+        (32, 256, 1024), ("cfc", "lstm"), (64, 128), KINDS, DIRECTIONS
     ):
-        yield ScanCase(cell, direction, precision, hidden, batch)
+        precision, storage = kind
+        yield ScanCase(cell, direction, precision, hidden, batch, storage=storage)
     for cell, hidden, direction in product(("cfc", "lstm"), (64, 128), DIRECTIONS):
         yield ScanCase(cell, direction, "bf16", hidden, 32, resets=True)
-    for cell, hidden, precision, direction in product(
-        ("gru", "rnn"), (64, 128), ("bf16", "tf32"), DIRECTIONS
-    ):
-        yield ScanCase(cell, direction, precision, hidden, 32)
+    for cell, hidden, kind, direction in product(("gru", "rnn"), (64, 128), KINDS, DIRECTIONS):
+        precision, storage = kind
+        yield ScanCase(cell, direction, precision, hidden, 32, storage=storage)
     for cell, hidden, direction in product(("cfc", "lstm"), (64, 256), DIRECTIONS):
         yield ScanCase(cell, direction, "ieee", hidden, 32)
     for cell, batch, direction in product(("cfc", "lstm"), (8, 32), DIRECTIONS):
@@ -44,6 +45,8 @@ def cases(rehearsed: bool) -> Iterator[ScanCase]:
 
 
 DIRECTIONS = ("forward", "backward")
+KINDS = (("bf16", "bfloat16"), ("bf16", "float32"), ("tf32", "float32"))
+"""Precision of the products, and what numbers are in memory."""
 
 
 def main(arguments: list[str]) -> None:

@@ -13,7 +13,8 @@ from pathlib import Path
 from benchmarks.gpu.journal import ROOT, Journal, Row
 
 DIRECTIONS = ("forward", "backward")
-PROVIDERS = ("ours bf16", "ours tf32", "cuDNN float32", "cuDNN bf16")
+PROVIDERS = ("ours bf16 module", "cuDNN bf16", "ours bf16", "ours tf32", "cuDNN float32")
+SHARES = (("cuDNN bf16", "ours bf16 module"), ("cuDNN float32", "ours bf16"))
 NOT_MEASURED = "not measured yet"
 
 
@@ -51,11 +52,15 @@ def scans(folder: Path) -> list[str]:
     rows = newest(folder / "scans.jsonl")
     wrong = [row["key"] for row in rows if not row["agrees"]]
     found = {row["key"]: row for row in rows if row["agrees"] and row["members"] == 1}
+    low, plain = "bfloat16", "float32"
     kinds = [
-        (f"B {batch}, {precision}{', resets' * resets}", (batch, precision, resets))
-        for batch, precision, resets in (
-            (32, "bf16", False), (32, "bf16", True), (32, "tf32", False), (256, "bf16", False),
-            (1024, "bf16", False), (1024, "tf32", False), (32, "ieee", False),
+        (f"B {batch}, {precision}{', resets' * resets}{', bf16 in memory' * (storage == low)}",
+         (batch, precision, resets, storage))
+        for batch, precision, resets, storage in (
+            (32, "bf16", False, plain), (32, "bf16", False, low), (32, "bf16", True, plain),
+            (32, "tf32", False, plain), (256, "bf16", False, plain), (256, "bf16", False, low),
+            (1024, "bf16", False, plain), (1024, "bf16", False, low), (1024, "tf32", False, plain),
+            (32, "ieee", False, plain),
         )
     ]  # fmt: skip
     lines = _head(["cell", "H", *(name for name, _ in kinds)])
@@ -68,13 +73,23 @@ def scans(folder: Path) -> list[str]:
 
 
 def _pair(
-    rows: Iterable[Row], cell: str, hidden: int, batch: int, precision: str, resets: bool
+    rows: Iterable[Row],
+    cell: str,
+    hidden: int,
+    batch: int,
+    precision: str,
+    resets: bool,
+    storage: str,
 ) -> str:
     wanted = {
         "cell": cell, "hidden": hidden, "batch": batch, "precision": precision, "resets": resets,
         "steps": 256,
     }  # fmt: skip
-    found = {row["direction"]: row for row in rows if wanted.items() <= row.items()}
+    found = {
+        row["direction"]: row
+        for row in rows
+        if wanted.items() <= row.items() and row.get("storage", "float32") == storage
+    }
     if len(found) < 2:
         return ""
     text = " / ".join(f"{found[direction]['us_per_step']:.2f}" for direction in DIRECTIONS)
@@ -99,15 +114,17 @@ def members(folder: Path) -> list[str]:
 def layers(folder: Path) -> list[str]:
     """A training update of a layer at T = 256, on the device alone, in microseconds."""
     rows = newest(folder / "layers.jsonl")
-    lines = _head(["cell", "sizes", *PROVIDERS, "cuDNN float32 / ours bf16"])
+    lines = _head(["cell", "sizes", *PROVIDERS, *(f"{peer} / {ours}" for peer, ours in SHARES)])
     cases = dict.fromkeys((row["cell"], row["case"]) for row in rows if row["steps"] == 256)
     for cell, case in cases:
         found = {row["provider"]: row for row in rows if (row["cell"], row["case"]) == (cell, case)}
-        times = [found.get(name, {}).get("training_median_us") for name in PROVIDERS]
-        ours, peer = times[0], times[2]
-        share = f"{peer / ours:.2f}" if ours and peer else "-"
-        told = (NOT_MEASURED if time is None else f"{time:.0f}" for time in times)
-        lines.append(_line([cell, case, *told, share]))
+        times = {name: row["training_median_us"] for name, row in found.items()}
+        told = (f"{times[name]:.0f}" if name in times else NOT_MEASURED for name in PROVIDERS)
+        shares = (
+            f"{times[peer] / times[ours]:.2f}" if peer in times and ours in times else "-"
+            for peer, ours in SHARES
+        )  # fmt: skip
+        lines.append(_line([cell, case, *told, *shares]))
     return lines
 
 

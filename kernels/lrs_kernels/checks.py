@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from lrs_kernels.cell import Cell, Variant
+from lrs_kernels.low_precision import LOW
 
-_DTYPES = (torch.float32, torch.float64)
+_DTYPES = (torch.float32, torch.float64, *LOW)
 _FLAGS = ("mask", "resets")  # of any dtype
 
 
@@ -158,14 +159,12 @@ def _check_states(
 def _check_types(kinds: Kinds, named: Mapping[str, Kind | None]) -> None:
     dtype, device, leader = kinds.x_proj.dtype, kinds.x_proj.device, kinds.input_name
     if dtype not in _DTYPES:
-        raise TypeError(
-            f"{leader} is {dtype}, expected float32 or float64; for half precision on a GPU "
-            f"keep float32 tensors and pass precision='bf16'"
-        )
+        raise TypeError(f"{leader} is {dtype}, expected float32, float64, bfloat16 or float16")
     for name, kind in named.items():
         if kind is None:
             continue
-        if kind.dtype != dtype and name not in _FLAGS:
+        agrees = kind.dtype == dtype or (dtype in LOW and kind.dtype == torch.float32)
+        if not agrees and name not in _FLAGS:
             raise TypeError(f"{name} is {kind.dtype} but {leader} is {dtype}: they must agree")
         if kind.device != device:
             raise TypeError(

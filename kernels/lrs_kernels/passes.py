@@ -210,6 +210,9 @@ class Passes(Protocol):
 class Backend(Passes, Protocol):
     """One way to run the passes of all cells."""
 
+    STORES_BFLOAT16: bool
+    """Whether the passes read and write bfloat16; else they are given float32."""
+
     def takes_input(self, recurrence: Recurrence, inputs: Inputs) -> bool:
         """Whether `forward` projects a layer's input itself; else it wants `x_proj`."""
 

@@ -3,7 +3,8 @@
 `ieee` multiplies in float32, `tf32` on tensor cores with 10 bits of mantissa, `tf32x3` in three
 tf32 products (nearly float32), `bf16` with 7 bits; sums are always float32. The weight gradients,
 big products after the loop, take the nearest that cuBLAS has and is no less exact. State and gates
-stay in the dtype of the inputs. On the CPU every product is made in the dtype of the inputs.
+are stored in the dtype of the inputs. On the CPU every product is made in the dtype of the inputs,
+or in float32 where that is lower (`low_precision.py`).
 """
 
 from __future__ import annotations
@@ -21,12 +22,12 @@ _OF_TORCH = {"highest": "ieee", "high": "tf32", "medium": "bf16"}
 
 
 def resolve(precision: str | None, device_type: str, dtype: torch.dtype) -> str:
-    """The precision to use: the one asked for, else autocast's, else torch's own setting.
+    """The precision to use: the one asked for, else bfloat16's own, autocast's, or torch's setting.
 
     Args:
         precision: one of `PRECISIONS`, or None.
         device_type: `cpu`, `cuda`, ...
-        dtype: of the inputs; float64 is always `ieee`.
+        dtype: of the inputs; float64 is always `ieee`, and bfloat16 `bf16` unless asked otherwise.
 
     Raises:
         ValueError: if `precision` is none of them.
@@ -38,7 +39,7 @@ def resolve(precision: str | None, device_type: str, dtype: torch.dtype) -> str:
         return "ieee"
     if precision is not None:
         return precision
-    if torch.is_autocast_enabled(device_type):
+    if dtype == torch.bfloat16 or torch.is_autocast_enabled(device_type):
         return "bf16"
     # A compiler cannot look at the setting; the operator does when it runs.
     return AS_TORCH if torch.compiler.is_compiling() else settled(AS_TORCH)

@@ -10,7 +10,9 @@ from lrs_kernels.part_grads import part_grads
 from lrs_kernels.passes import Grads, Inputs, Recurrence, Trace, Upstream
 from lrs_kernels.triton import launch
 
-__all__ = ["backward", "forward", "part_grads", "takes_input"]
+__all__ = ["STORES_BFLOAT16", "backward", "forward", "part_grads", "takes_input"]
+
+STORES_BFLOAT16 = True
 
 
 def takes_input(recurrence: Recurrence, inputs: Inputs) -> bool:

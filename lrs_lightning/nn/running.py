@@ -8,10 +8,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from lrs_kernels import Cell
+from lrs_kernels import Cell, recurrent_layer, recurrent_scan
 from lrs_kernels.dispatch import choose
 from lrs_kernels.native.scan import fits_cache
-from lrs_lightning.nn._low_precision import run_layer, run_scan
 from lrs_lightning.nn.parameters import LayerParameters, Weight
 
 
@@ -77,7 +76,7 @@ class LayerScans(LayerParameters):
         if self._projects_plainly(valid):
             chosen = {"variant": self.variant, "backend": self.backend}
             given = {**self.extras(layer), **options, **chosen}
-            return run_layer(self.cell, x, self.input_part(layer), weight, state, **given)
+            return recurrent_layer(self.cell, x, *self.input_part(layer), weight, state, **given)
         x_proj = self.hold(self.project_input(x, layer), valid)
         return self.run_cell(x_proj, weight, state, layer, **options)
 
@@ -114,7 +113,7 @@ class LayerScans(LayerParameters):
 
         An option that is None is left out.
         """
-        return run_scan(
+        return recurrent_scan(
             self.cell,
             x_proj,
             weight,

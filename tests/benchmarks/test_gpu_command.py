@@ -57,10 +57,10 @@ def test_it_runs_from_a_bare_copy_and_goes_on_where_it_stopped(copy: Path) -> No
     done = rehearse(copy, "--stages", "scans")
     assert done.returncode == 0, done.stdout + done.stderr
     scans = Journal(copy / "found" / "scans.jsonl").rows()
-    assert len(scans) == 3 and all(row["agrees"] and row["median_us"] > 0 for row in scans)
+    assert len(scans) == 4 and all(row["agrees"] and row["median_us"] > 0 for row in scans)
     again = rehearse(copy, "--stages", "scans")
     assert again.returncode == 0 and "finished before" in again.stdout
-    assert len(Journal(copy / "found" / "scans.jsonl").rows()) == 3
+    assert len(Journal(copy / "found" / "scans.jsonl").rows()) == 4
 
 
 @pytest.mark.long
@@ -68,7 +68,8 @@ def test_a_rehearsal_runs_every_stage(copy: Path) -> None:
     done = rehearse(copy, "--minutes", "9", "--out", "all")
     assert done.returncode == 0, done.stdout + done.stderr
     layers = Journal(copy / "all" / "layers.jsonl").rows()
-    assert {row["provider"] for row in layers} == {"ours bf16", "cuDNN float32", "loop"}
+    providers = {"ours bf16", "ours bf16 module", "cuDNN float32", "loop"}
+    assert {row["provider"] for row in layers} == providers
     checks = {row["key"]: row["code"] for row in Journal(copy / "all" / "checks.jsonl").rows()}
     assert checks == {"tests": 0, "checkers": 0}
 

@@ -36,15 +36,17 @@ def test_a_wrong_value_is_named(arguments, options, message):
         cfc_scan(*arguments, **options)
 
 
-@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.int64, torch.complex64])
+@pytest.mark.parametrize("dtype", [torch.int64, torch.complex64])
 def test_a_wrong_dtype_is_named(dtype):
-    with pytest.raises(TypeError, match=rf"x_proj is {dtype}, expected float32 or float64"):
+    with pytest.raises(TypeError, match=rf"x_proj is {dtype}, expected float32, float64"):
         cfc_scan(x.to(dtype), w.to(dtype))
 
 
 def test_dtypes_must_agree():
     with pytest.raises(TypeError, match=r"weight is torch.float64 but x_proj is torch.float32"):
         cfc_scan(x, w.double())
+    with pytest.raises(TypeError, match=r"weight is torch.float16 but x_proj is torch.bfloat16"):
+        cfc_scan(x.bfloat16(), w.half())
 
 
 def test_devices_must_agree():

@@ -18,6 +18,9 @@ from lrs_kernels.precision import products, resolve
         (None, "cuda", torch.float32, "highest", "ieee"),
         (None, "cuda", torch.float32, "high", "tf32"),
         (None, "cuda", torch.float32, "medium", "bf16"),
+        (None, "cuda", torch.bfloat16, "highest", "bf16"),
+        ("ieee", "cuda", torch.bfloat16, "highest", "ieee"),
+        (None, "cpu", torch.bfloat16, "highest", "ieee"),
     ],
 )
 def test_who_decides(monkeypatch, asked, device, dtype, setting, expected):

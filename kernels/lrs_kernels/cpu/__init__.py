@@ -13,7 +13,9 @@ from lrs_kernels.part_grads import part_grads
 from lrs_kernels.passes import Grads, Inputs, Passes, Recurrence, Trace, Upstream
 from lrs_kernels.recurrent import Recurrent
 
-__all__ = ["backward", "forward", "part_grads", "takes_input"]
+__all__ = ["STORES_BFLOAT16", "backward", "forward", "part_grads", "takes_input"]
+
+STORES_BFLOAT16 = False
 
 
 def takes_input(recurrence: Recurrence, inputs: Inputs) -> bool:

@@ -25,6 +25,8 @@ from lrs_kernels.passes import (
 
 _MaybeTensor = TypeVar("_MaybeTensor", Tensor, Tensor | None)
 
+STORES_BFLOAT16 = False
+
 _ROWS_OF_A_TILE = 48
 """Their state and pre-activations at H = 64 fill a first-level cache."""
 _WORTH_A_THREAD = 200_000

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, cast
 import torch
 from torch import Tensor
 
+from lrs_kernels.low_precision import LOW, all_in
 from lrs_kernels.ops.members import over_members
 from lrs_kernels.ops.surroundings import forward_mode, mapped_the_old_way, transformed
 from lrs_kernels.passes import EVERYTHING, Backend, Inputs, Recurrence, Trace, Upstream, Wanted
@@ -226,6 +227,10 @@ def final_state(trace: Trace) -> Tensor:
 def forward_trace(setting: Setting, inputs: Inputs, save: bool = True) -> Trace:
     """Run the forward pass; `save` keeps what the way back needs."""
     recurrence, backend = setting.recurrence, setting.backend
+    low = inputs.h0.dtype
+    if low in LOW and not backend.STORES_BFLOAT16:
+        trace = forward_trace(setting, all_in(inputs, torch.float32), save)
+        return all_in(trace, low)
     with undisturbed(inputs.h0.device.type):
         if inputs.w_ih is not None and not backend.takes_input(recurrence, inputs):
             with products(recurrence.precision, inputs.h0.device.type):
@@ -243,6 +248,12 @@ def input_grads(setting: Setting, upstream: Upstream, kept: Kept) -> InputGrads:
         kept: the inputs as they were given, but for `x_proj`, and what the forward pass left.
 
     """
+    low = kept.inputs.h0.dtype
+    if low in LOW and not setting.backend.STORES_BFLOAT16:
+        groups = (all_in(group, torch.float32) for group in (upstream, *kept))
+        entering, inputs, trace = groups
+        grads = input_grads(setting, entering, Kept(inputs, trace))
+        return all_in(grads, low)
     with undisturbed(kept.inputs.h0.device.type):
         return _input_grads(setting, upstream, kept)
 

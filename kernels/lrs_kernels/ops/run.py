@@ -10,6 +10,7 @@ from torch import Tensor
 
 from lrs_kernels import dispatch
 from lrs_kernels.cell import Extras, States
+from lrs_kernels.low_precision import LOW, Given, all_in
 from lrs_kernels.ops.exported import exported_scan
 from lrs_kernels.ops.function import (
     NO_FORWARD_MODE,
@@ -59,9 +60,26 @@ def run(
         chosen = "reference" if alone else backend
     else:
         chosen = _choose(recurrence, backend, judged.device_type)
-    exporting = torch.compiler.is_exporting()
+    given = Given(entry, recurrent, states, extras)
+    if entry.first.dtype not in LOW:
+        return _run_on(chosen, judged, given, resets, backend)
+    low = entry.first.dtype
+    if entry.w_ih is not None:
+        given = given._replace(entry=_projected(all_in(entry, low)))
+    if _stores(low, chosen, judged):
+        return _run_on(chosen, judged, given.to(low), resets, backend)
+    exact = _run_on(chosen, judged, given.to(torch.float32), resets, backend)
+    return tuple([output.to(low) for output in exact])
+
+
+def _run_on(
+    chosen: str, judged: Judgement, given: Given, resets: Tensor | None, backend: str
+) -> tuple[Tensor, ...]:
+    """The same with tensors of types that the chosen backend takes."""
+    (entry, recurrent, states, extras), recurrence = given, judged.recurrence
+    compiling, exporting = torch.compiler.is_compiling(), torch.compiler.is_exporting()
     if entry.w_ih is not None and (exporting or not _takes_input(chosen, judged, compiling)):
-        entry = Entry(project(entry.first, entry.w_ih, entry.b_ih), None, None)
+        entry = _projected(entry)
     x_proj = entry.first
     if exporting:
         weight = recurrent.effective()
@@ -81,6 +99,21 @@ def run(
     if compiling or not judged.ordinary or watched():
         return run_as_operator(recurrence, inputs, backend)
     return _run_by_hand(judged, inputs, dispatch.load(chosen))
+
+
+def _projected(entry: Entry) -> Entry:
+    assert entry.w_ih is not None
+    return Entry(project(entry.first, entry.w_ih, entry.b_ih), None, None)
+
+
+def _stores(low: torch.dtype, chosen: str, judged: Judgement) -> bool:
+    """Whether a backend reads and writes a low type itself.
+
+    A compiler cannot ask which backend will run: the operator lifts where that does not.
+    """
+    if low != torch.bfloat16 or torch.compiler.is_exporting():
+        return False
+    return chosen == "triton" or (chosen == "auto" and judged.device_type == "cuda")
 
 
 def _takes_input(chosen: str, judged: Judgement, compiling: bool) -> bool:

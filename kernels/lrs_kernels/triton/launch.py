@@ -2,8 +2,9 @@
 
 Everything carries the population axis P first. Weights are a `Recurrent` with the axis P; members
 may share a part through an expanded (stride 0) view. `resets` is boolean, True where the state is
-zeroed before that step. Outputs take the dtype of `x_proj`; sums are kept in float32 (float64 for
-float64 inputs) whatever `precision` (`ieee`, `tf32`, `tf32x3`, `bf16`) the products have.
+zeroed before that step. Outputs take the dtype of `x_proj`; sums, and states on their way from step
+to step, are kept in float32 (float64 for float64 inputs) whatever `precision` (`ieee`, `tf32`,
+`tf32x3`, `bf16`) the products have, and where all tensors are bfloat16 too.
 """
 
 from __future__ import annotations
@@ -12,12 +13,11 @@ import torch
 from torch import Tensor
 
 from lrs_kernels.passes import Grads, Inputs, Recurrence, Trace, Upstream
-from lrs_kernels.triton import graph
 from lrs_kernels.triton import operands as ops
 from lrs_kernels.triton.cells import history, kernel_cell
 from lrs_kernels.triton.kernels.cell import KernelCell
 from lrs_kernels.triton.kernels.scan import scan_backward_kernel, scan_forward_kernel
-from lrs_kernels.triton.step_passes import backward_steps, forward_steps
+from lrs_kernels.triton.step_passes import run_backward_steps, run_forward_steps
 from lrs_kernels.triton.table import Direction
 
 
@@ -49,9 +49,7 @@ def forward(
     )
     with ops.device_of(x):
         if in_steps:
-            graph.run(forward_steps(run, inputs, trace))
-            if trace.c_n is not None and trace.cells is not None:
-                trace.c_n.copy_(trace.cells[:, -1])
+            trace = run_forward_steps(run, inputs, trace)
             return trace if save else trace._replace(cells=None)
         left, right, mask, _ = run.weights
         scan_forward_kernel[run.grid](
@@ -93,10 +91,7 @@ def backward(recurrence: Recurrence, inputs: Inputs, trace: Trace, upstream: Ups
     )
     if run.plan.path == "step":
         with ops.device_of(y):
-            work, grads = backward_steps(run, inputs, trace, upstream, grads)
-            graph.run(work)
-        per_unit = grads.timespans
-        return grads if per_unit is None else grads._replace(timespans=per_unit.sum(-1))
+            return run_backward_steps(run, inputs, trace, upstream, grads)
     states, initial = history(cell, inputs, trace)
     left, right, mask, _ = run.weights
     with ops.device_of(y):

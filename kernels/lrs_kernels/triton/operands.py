@@ -130,12 +130,13 @@ def prepare(
     if chosen.path == "step":
         ordered = Weights(_effective(recurrent, name), None, None, 0)
     elif chosen.path == "resident" and not chosen.tile.held:
-        whole = recurrent.effective()
+        whole = _product(recurrent, name)
         turned = (direction == "backward") != (name == "ieee")  # as its products want them
         ordered = weights(Recurrent.of(whole.mT if turned else whole))
     else:
         ordered = weights(recurrent)
-    fixed, options = constants(cell, hidden, ordered.rank, name, chosen, paired)
+    words = dtype == torch.bfloat16
+    fixed, options = constants(cell, hidden, ordered.rank, name, chosen, paired, words)
     tiles = [triton.cdiv(batch, fixed.BB)]
     if chosen.path == "step":
         tiles.append(triton.cdiv(hidden, fixed.BN))
@@ -151,12 +152,25 @@ def _tell(cell: str, direction: str, hidden: int, path: str, reason: str) -> Non
 def _effective(recurrent: Recurrent, precision: str) -> Tensor:
     """The matrices the steps multiply by, `(P, G, H, H)`, rounded once instead of in every step."""
     kept = {"bf16": torch.bfloat16, "float64": torch.float64}.get(precision, torch.float32)
-    return _packed_members(recurrent.effective().to(kept))
+    return _packed_members(_product(recurrent, precision).to(kept))
+
+
+def _product(recurrent: Recurrent, precision: str) -> Tensor:
+    """The effective matrices; of factors in bfloat16 rounded no more than `precision` asks for."""
+    if recurrent.reference.dtype == torch.bfloat16 and precision != "bf16":
+        recurrent = Recurrent(*(None if part is None else part.float() for part in recurrent))
+    return recurrent.effective()
 
 
 @cache
 def constants(
-    cell: KernelCell, hidden: int, rank: int, precision: str, chosen: Plan, paired: bool = False
+    cell: KernelCell,
+    hidden: int,
+    rank: int,
+    precision: str,
+    chosen: Plan,
+    paired: bool = False,
+    words: bool = False,
 ) -> tuple[Constants, dict[str, Any]]:
     """The compile-time arguments of a kernel, and the options of its compilation.
 
@@ -167,6 +181,7 @@ def constants(
         precision: `ieee`, `tf32`, `tf32x3`, `bf16` or `float64`.
         chosen: the kernel.
         paired: whether two neighbouring units may be read and written at once.
+        words: whether two of them are one word: bfloat16 in memory.
 
     """
     wide, low = precision == "float64", precision == "bf16"
@@ -204,7 +219,7 @@ def constants(
         PRODUCT="tf32x3" if precision == "tf32" else products,
         AHEAD=chosen.tile.ahead,
         DIRECT=not INTERPRETED,
-        PAIRED=paired and chosen.tile.held and chosen.tile.paired and hidden % 2 == 0,
+        PAIRED=paired and chosen.tile.held and (chosen.tile.paired or words) and hidden % 2 == 0,
         FLIPPED=precision == "ieee" and chosen.path == "resident",
         HELD=chosen.tile.held,
     )
@@ -217,10 +232,11 @@ def packed(tensor: Tensor | None) -> Tensor | None:
 
 
 def pairs_aligned(*tensors: Tensor | None) -> bool:
-    """Whether all tensors may be read eight bytes at a time, from units 0, 2, 4 ... on."""
+    """Whether all tensors may be read two numbers at a time, from units 0, 2, 4 ... on."""
     for tensor in tensors:
         if tensor is not None and (
-            tensor.data_ptr() % 8 or any(stride % 2 for stride in tensor.stride()[:-1])
+            tensor.data_ptr() % (2 * tensor.element_size())
+            or any(stride % 2 for stride in tensor.stride()[:-1])
         ):
             return False
     return True
@@ -238,9 +254,9 @@ def gates_for(like: Tensor, cell: KernelCell, hidden: int, save: bool) -> Tensor
     return like.new_empty(*like.shape[:-1], cell.saved * hidden)
 
 
-def start_of(d_final: Tensor | None, state: Tensor) -> Tensor:
+def start_of(d_final: Tensor | None, state: Tensor, dtype: torch.dtype) -> Tensor:
     """Memory that holds the gradient of a final state at first and of the initial one at last."""
-    d = torch.empty_like(state, memory_format=torch.contiguous_format)
+    d = torch.empty_like(state, dtype=dtype, memory_format=torch.contiguous_format)
     return d.zero_() if d_final is None else d.copy_(d_final)
 
 

@@ -1,14 +1,53 @@
-"""The passes of any cell as one launch per step: what each launch is given."""
+"""The passes of any cell as one launch per step: what each launch is given.
+
+States go from launch to launch through memory. So where tensors are bfloat16, states of the forward
+pass and what is carried on the way back are float32 here, and rounded at the end.
+"""
 
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 
 from lrs_kernels.passes import Grads, Inputs, Trace, Upstream
+from lrs_kernels.triton import graph
 from lrs_kernels.triton import operands as ops
 from lrs_kernels.triton.cells import history
 from lrs_kernels.triton.kernels.step import step_backward_kernel, step_forward_kernel
 from lrs_kernels.triton.steps import Edge, StepPass, Tensors, previous
+
+
+def run_forward_steps(run: ops.Launch, inputs: Inputs, trace: Trace) -> Trace:
+    """Run forward; fills the trace, or returns one with states of its own."""
+    low, exact = trace.states.dtype, _exact(trace.states.dtype)
+    if exact != low:
+        inputs = inputs._replace(h0=inputs.h0.to(exact), c0=_to(inputs.c0, exact))
+        cells = None if trace.cells is None else torch.empty_like(trace.cells, dtype=exact)
+        trace = trace._replace(states=torch.empty_like(trace.states, dtype=exact), cells=cells)
+    graph.run(forward_steps(run, inputs, trace))
+    if trace.c_n is not None and trace.cells is not None:
+        trace.c_n.copy_(trace.cells[:, -1])
+    return trace._replace(states=trace.states.to(low), cells=_to(trace.cells, low))
+
+
+def run_backward_steps(
+    run: ops.Launch, inputs: Inputs, trace: Trace, upstream: Upstream, grads: Grads
+) -> Grads:
+    """Walk back."""
+    low = trace.states.dtype
+    work, grads = backward_steps(run, inputs, trace, upstream, grads)
+    graph.run(work)
+    spans = None if grads.timespans is None else grads.timespans.sum(-1)
+    return grads._replace(h0=grads.h0.to(low), c0=_to(grads.c0, low), timespans=spans)
+
+
+def _exact(dtype: torch.dtype) -> torch.dtype:
+    """The type of what is carried from step to step."""
+    return torch.float32 if dtype == torch.bfloat16 else dtype
+
+
+def _to(tensor: Tensor | None, dtype: torch.dtype) -> Tensor | None:
+    return None if tensor is None else tensor.to(dtype)
 
 
 def forward_steps(run: ops.Launch, inputs: Inputs, trace: Trace) -> StepPass:
@@ -39,8 +78,9 @@ def backward_steps(
 ) -> tuple[StepPass, Grads]:
     """Backward pass, and where it leaves its gradients; that of time spans still per unit."""
     cell = run.constants.cell
-    direct = ops.start_of(upstream.h_n, inputs.h0)
-    d_cell = None if inputs.c0 is None else ops.start_of(upstream.c_n, inputs.c0)
+    exact = _exact(trace.states.dtype)
+    direct = ops.start_of(upstream.h_n, inputs.h0, exact)
+    d_cell = None if inputs.c0 is None else ops.start_of(upstream.c_n, inputs.c0, exact)
     d_units = None if trace.time is None else torch.empty_like(trace.time)
 
     def launch(at: Tensors) -> None:

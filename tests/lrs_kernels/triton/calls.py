@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from lrs_kernels import find_cell
+from lrs_kernels.low_precision import all_in
 from lrs_kernels.passes import Inputs, Recurrence, Upstream
 from lrs_kernels.recurrent import Recurrent
 from lrs_kernels.reference import reference_scan
@@ -121,7 +122,7 @@ def judge(call: Arguments, cell: str) -> dict[str, Tensor]:
     states = (at["dh0"], at["dc0"]) if "dc0" in at else (at["dh0"],)
     named = {"timespans": "d_timespans", "bias_n": "d_bias"}
     extras = {name: at[key] for name, key in named.items() if key in at}
-    weight = call.recurrent.effective().double()
+    weight = all_in(call.recurrent, torch.float64).effective()
     y, final = reference_scan(recurrence.form, at["dz"], weight, states, call.resets, extras)
     outputs = (y, *final)
     upstream = [call.dy, call.d_final, call.dc_n][: len(outputs)]
@@ -136,7 +137,7 @@ def judge_relu_at(call: Arguments, y: Tensor) -> dict[str, Tensor]:
     so the reference takes from `y`, `(P, T, B, H)`, which units are on.
     """
     x, h0 = (part.double().requires_grad_() for part in (call.x_proj, call.h0))
-    turned = call.recurrent.effective().double()[:, 0].mT
+    turned = all_in(call.recurrent, torch.float64).effective()[:, 0].mT
     state, states = h0, []
     for t in range(x.shape[1]):
         if call.resets is not None:

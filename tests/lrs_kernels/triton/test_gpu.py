@@ -72,6 +72,35 @@ def test_real_sizes_stay_within_the_precision(cell: str, case: Case, precision: 
         assert rms_ratio(value, expected[name]) < limit, name
 
 
+LOW_CASES = [
+    CASES[0],
+    Case(steps=64, batch=33, hidden=128, rank=8, mask=0.5),
+    Case(members=2, steps=32, batch=9, hidden=33, rank=5, mask=0.5, resets=True),  # no pairs
+    CASES[4],
+    CASES[5],
+]
+
+
+@pytest.mark.parametrize("case", LOW_CASES, ids=str)
+@pytest.mark.parametrize("cell", ["cfc", "lstm", "gru", "rnn"])
+def test_bfloat16_in_memory_stays_within_the_precision(cell: str, case: Case) -> None:
+    call = on_gpu(make(case, cell, torch.bfloat16))
+    expected, found = REFERENCE[cell](call), KERNEL[cell](call, "bf16")
+    for name, value in found.items():
+        assert value.dtype == torch.bfloat16, name
+        assert rms_ratio(value, expected[name]) < LIMITS["bf16"][name != "y"], name
+
+
+@pytest.mark.parametrize("precision", ["ieee", "tf32"])
+def test_products_may_be_more_exact_than_memory(precision: str) -> None:
+    call = on_gpu(
+        make(Case(steps=20, batch=9, hidden=64, rank=8, mask=0.5), "lstm", torch.bfloat16)
+    )
+    expected, found = REFERENCE["lstm"](call), KERNEL["lstm"](call, precision)
+    for name, value in found.items():
+        assert rms_ratio(value, expected[name]) < LIMITS["bf16"][name != "y"], name
+
+
 @pytest.mark.parametrize("case", [CASES[0], CASES[1], CASES[5]], ids=str)
 @pytest.mark.parametrize("cell", GATES)
 def test_twenty_repeats_are_equal_to_the_last_bit(cell: str, case: Case) -> None:

@@ -90,6 +90,19 @@ def test_autocast_lowers_products_alone(hidden: int, cell: str) -> None:
 
 
 @SIZES
+@pytest.mark.parametrize("compiled", [False, True], ids=["eager", "compiled"])
+@pytest.mark.parametrize("cell", SCANS)
+def test_bfloat16_tensors_stay_bfloat16(hidden: int, cell: str, compiled: bool) -> None:
+    work = Work(hidden, cell)
+    low = [part.detach().bfloat16().requires_grad_() for part in (work.x, work.w1, work.w2)]
+    scan = torch.compile(work.scan, fullgraph=True, backend="aot_eager") if compiled else work.scan
+    y = scan(low[0], (low[1], low[2]))[0]
+    found = [y.detach(), *torch.autograd.grad(y, low, work.dy.bfloat16())]
+    assert all(part.dtype == torch.bfloat16 for part in found)
+    assert_near(found, work.train("reference"), limit=3e-2)
+
+
+@SIZES
 @pytest.mark.parametrize("mode", ["default", "reduce-overhead"])
 def test_compiled_training_equals_eager(hidden: int, mode: str) -> None:
     work = Work(hidden, steps=6)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
-from lrs_kernels.triton.kernels.tiles import get, get_all, get_raw
+from lrs_kernels.triton.kernels.tiles import get, get_all, get_flags
 
 
 @triton.jit
@@ -65,5 +65,5 @@ def _per_row(p_dt, p_reset, offset, real, K: tl.constexpr):
         span = get(p_dt + offset, real, K)
     flag = tl.full((1, K.BB), 0, tl.int32)
     if p_reset is not None:
-        flag = get_raw(p_reset + offset, real, K)
+        flag = get_flags(p_reset + offset, real, K)
     return span, flag

@@ -16,7 +16,7 @@ import triton
 import triton.language as tl
 
 from lrs_kernels.triton.kernels.step_products import place_step, products, pulled_back
-from lrs_kernels.triton.kernels.tiles import get, get_all, get_raw, put, put_all, stretch
+from lrs_kernels.triton.kernels.tiles import get, get_all, get_flags, put, put_all, stretch
 
 
 @triton.jit(do_not_specialize=["t", "T", "B", "prev_at"])
@@ -49,7 +49,7 @@ def step_forward_kernel(
     narrow = here[:, None] * K.H + unit[None, :]
     forget = real_row[:, None] & (row < 0)[:, None]
     if p_reset is not None:
-        forget = (get_raw(p_reset + here, real_row, K) != 0)[:, None]
+        forget = (get_flags(p_reset + here, real_row, K) != 0)[:, None]
     before = member * prev_p + (prev_at + row[:, None]) * K.H
     recurrent = products(p_prev + before, p_w + member * w_p, real_row, forget, unit, K)
     p_x += member * x_p + t.to(tl.int64) * x_t + row[:, None] * x_b + unit[None, :]
@@ -118,7 +118,7 @@ def step_backward_kernel(
         p_next += after[:, None] * (K.cell.gates * K.H)
         d += pulled_back(p_next, p_w + member * w_p, real_row, unit, K)
         if p_reset is not None:
-            d = tl.where((get_raw(p_reset + after, real_row, K) != 0)[:, None], 0.0, d)
+            d = tl.where((get_flags(p_reset + after, real_row, K) != 0)[:, None], 0.0, d)
     if t < 0:
         put(p_dh0 + end, d, real, K)
     else:
@@ -133,7 +133,7 @@ def step_backward_kernel(
             saved = get_all(p_gates + gates_at, K.cell.saved, real, K)
         forget = real & (row < 0)[:, None]
         if p_reset is not None:
-            forget = forget | (get_raw(p_reset + here, real_row, K) != 0)[:, None]
+            forget = forget | (get_flags(p_reset + here, real_row, K) != 0)[:, None]
         now = d
         if p_states is not None:
             now = get(p_states + narrow, real, K)

@@ -5,6 +5,9 @@ accumulators of the products hold it. With K.DIRECT every thread reads and write
 it holds. `tl.load` and `tl.store` would first move each tile through shared memory into a layout
 of their own: two barriers for every tile of every step. In the interpreter, which knows no inline
 assembly, they do the same work.
+
+Numbers in memory are 32 bits wide, or bfloat16, the upper half of a float32: two neighbouring units
+are then one word, and half of a sector of memory moves.
 """
 
 from __future__ import annotations
@@ -15,18 +18,17 @@ import triton.language as tl
 _GET_32 = tl.constexpr(
     "{ .reg .pred p; setp.ne.s32 p, $2, 0; mov.b32 $0, 0; @p ld.global.b32 $0, [$1]; }"
 )
-_GET_16 = tl.constexpr(
-    "{ .reg .pred p; .reg .b16 v; setp.ne.s32 p, $2, 0; mov.b16 v, 0;"
-    " @p ld.global.b16 v, [$1]; cvt.u32.u16 $0, v; }"
+_GET_BF16 = tl.constexpr(
+    "{ .reg .pred p; .reg .b16 v; .reg .b32 w; setp.ne.s32 p, $2, 0; mov.b16 v, 0;"
+    " @p ld.global.b16 v, [$1]; cvt.u32.u16 w, v; shl.b32 $0, w, 16; }"
 )
 _PUT_32 = tl.constexpr(
     "{ .reg .pred p; setp.ne.s32 p, $3, 0; @p st.global.b32 [$1], $2; mov.b32 $0, 0; }"
 )
-_PUT_16 = tl.constexpr(
-    "{ .reg .pred p; .reg .b16 v; setp.ne.s32 p, $3, 0; cvt.u16.u32 v, $2;"
+_PUT_BF16 = tl.constexpr(
+    "{ .reg .pred p; .reg .b16 v; setp.ne.s32 p, $3, 0; cvt.rn.bf16.f32 v, $2;"
     " @p st.global.b16 [$1], v; mov.b32 $0, 0; }"
 )
-
 
 _GET_PAIR = tl.constexpr(
     "{ .reg .pred p; setp.ne.s32 p, $3, 0; mov.b32 $0, 0; mov.b32 $1, 0;"
@@ -34,6 +36,14 @@ _GET_PAIR = tl.constexpr(
 )
 _PUT_PAIR = tl.constexpr(
     "{ .reg .pred p; setp.ne.s32 p, $4, 0; @p st.global.v2.b32 [$1], {$2, $3}; mov.b32 $0, 0; }"
+)
+_GET_WORD = tl.constexpr(
+    "{ .reg .pred p; .reg .b32 w; setp.ne.s32 p, $3, 0; mov.b32 w, 0;"
+    " @p ld.global.b32 w, [$2]; shl.b32 $0, w, 16; and.b32 $1, w, 0xffff0000; }"
+)
+_PUT_WORD = tl.constexpr(
+    "{ .reg .pred p; .reg .b32 w; setp.ne.s32 p, $4, 0; cvt.rn.bf16x2.f32 w, $3, $2;"
+    " @p st.global.b32 [$1], w; mov.b32 $0, 0; }"
 )
 
 
@@ -79,34 +89,34 @@ def _get_bits(p, real, ASM: tl.constexpr):
 
 
 @triton.jit
-def _get_pairs(p, real, K: tl.constexpr):
+def _get_pairs(p, real, ASM: tl.constexpr, K: tl.constexpr):
     at, _ = _pairs(p.to(tl.int64), K)
     there, _ = _pairs(real.to(tl.int32), K)
     low, high = tl.inline_asm_elementwise(
-        _GET_PAIR, "=&r,=&r,l,r", [at, there], (tl.int32, tl.int32), is_pure=True, pack=1
+        ASM, "=&r,=&r,l,r", [at, there], (tl.int32, tl.int32), is_pure=True, pack=1
     )
     return tl.reshape(tl.join(low, high).permute(0, 3, 1, 2), (K.HP, K.BB))
 
 
 @triton.jit
-def get_raw(p, real, K: tl.constexpr):
-    """Load a tile as it is stored, zero where it is padding."""
-    TYPE: tl.constexpr = p.dtype.element_ty
-    WIDE: tl.constexpr = TYPE.primitive_bitwidth == 32
-    if not K.DIRECT:
-        return tl.load(p, mask=real, other=0)
-    elif not WIDE:
-        return _get_bits(p, real, _GET_16).to(tl.int16).to(TYPE, bitcast=True)
-    elif K.PAIRED and p.shape[0] == K.HP and p.shape[1] == K.BB:
-        return _get_pairs(p, real, K).to(TYPE, bitcast=True)
+def get_flags(p, real, K: tl.constexpr):
+    """Load 32-bit integers as they are, zero where there is padding."""
+    if K.DIRECT:
+        return _get_bits(p, real, _GET_32)
     else:
-        return _get_bits(p, real, _GET_32).to(TYPE, bitcast=True)
+        return tl.load(p, mask=real, other=0)
 
 
 @triton.jit
 def get(p, real, K: tl.constexpr):
     """Load a tile as numbers of the type of sums, zero where it is padding."""
-    return get_raw(p, real, K).to(K.ACC)
+    BF16: tl.constexpr = p.dtype.element_ty == tl.bfloat16
+    if not K.DIRECT:
+        return tl.load(p, mask=real, other=0).to(K.ACC)
+    elif K.PAIRED and p.shape[0] == K.HP and p.shape[1] == K.BB:
+        return _get_pairs(p, real, _GET_WORD if BF16 else _GET_PAIR, K).to(K.ACC, bitcast=True)
+    else:
+        return _get_bits(p, real, _GET_BF16 if BF16 else _GET_32).to(K.ACC, bitcast=True)
 
 
 @triton.jit
@@ -118,28 +128,27 @@ def _put_bits(p, bits, real, ASM: tl.constexpr):
 
 
 @triton.jit
-def _put_pairs(p, bits, real, K: tl.constexpr):
+def _put_pairs(p, bits, real, ASM: tl.constexpr, K: tl.constexpr):
     at, _ = _pairs(p.to(tl.int64), K)
     there, _ = _pairs(real.to(tl.int32), K)
     low, high = _pairs(bits, K)
     tl.inline_asm_elementwise(
-        _PUT_PAIR, "=r,l,r,r,r", [at, low, high, there], tl.int32, is_pure=False, pack=1
+        ASM, "=r,l,r,r,r", [at, low, high, there], tl.int32, is_pure=False, pack=1
     )
 
 
 @triton.jit
 def put(p, value, real, K: tl.constexpr):
     """Store a tile in the type of its memory."""
-    TYPE: tl.constexpr = p.dtype.element_ty
-    WIDE: tl.constexpr = TYPE.primitive_bitwidth == 32
+    BF16: tl.constexpr = p.dtype.element_ty == tl.bfloat16
     if not K.DIRECT:
-        tl.store(p, value.to(TYPE), mask=real)
-    elif not WIDE:
-        _put_bits(p, value.to(TYPE).to(tl.int16, bitcast=True).to(tl.int32), real, _PUT_16)
+        tl.store(p, value.to(p.dtype.element_ty), mask=real)
     elif K.PAIRED and p.shape[0] == K.HP and p.shape[1] == K.BB:
-        _put_pairs(p, value.to(TYPE).to(tl.int32, bitcast=True), real, K)
+        bits = value.to(tl.int32, bitcast=True)
+        _put_pairs(p, bits, real, _PUT_WORD if BF16 else _PUT_PAIR, K)
     else:
-        _put_bits(p, value.to(TYPE).to(tl.int32, bitcast=True), real, _PUT_32)
+        bits = value.to(tl.int32, bitcast=True)
+        _put_bits(p, bits, real, _PUT_BF16 if BF16 else _PUT_32)
 
 
 @triton.jit
