@@ -177,7 +177,7 @@ def run(
     draw = np.random.default_rng(0)
     observations = draw.standard_normal((1000, OBSERVATIONS)).astype(np.float32)
     rows = []
-    for cell, units in product(cells, hidden):
+    for cell, units in product(cells, map(int, hidden)):  # an export holds plain numbers alone
         with tempfile.TemporaryDirectory() as folder:
             found = providers(cell, units, Path(folder))
             check(found, observations[:200])

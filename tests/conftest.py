@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from ctypes.util import find_library
 from functools import partial
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-os.environ.setdefault("MUJOCO_GL", "egl")
+# Without the library the very import of MuJoCo would fail; tests that draw then skip.
+os.environ.setdefault("MUJOCO_GL", "egl" if find_library("EGL") else "disabled")
 os.environ.setdefault("MPLBACKEND", "agg")
 # Tests with an empty cache of their own would each have matplotlib look at every font again.
 os.environ.setdefault("MPLCONFIGDIR", str(Path.home() / ".cache" / "matplotlib"))

@@ -97,7 +97,19 @@ class RecordedLosses:
             losses = self._function(self._batches)
             total = torch.stack([loss.sum() for loss in losses]).sum()
             gradients = torch.autograd.grad(total, self._parameters, allow_unused=True)
-        self._outputs = [loss.detach() for loss in losses], list(gradients)
+            laid_out = [_as(p, g) for p, g in zip(self._parameters, gradients, strict=True)]
+        self._outputs = [loss.detach() for loss in losses], laid_out
+
+
+@torch.no_grad()
+def _as(parameter: nn.Parameter, gradient: Tensor | None) -> Tensor | None:
+    """A gradient in its parameter's order in memory: a fused optimiser goes through both alike.
+
+    `backward` sees to that; `autograd.grad` leaves the gradient of a product transposed.
+    """
+    if gradient is None or gradient.stride() == parameter.stride():
+        return gradient
+    return torch.empty_like(parameter).copy_(gradient)
 
 
 def _shapes(batches: Sequence[WindowBatch]) -> list[list[torch.Size | None]]:

@@ -41,7 +41,9 @@ def gradients(stacks, given):
         module.zero_grad()
     losses = stacks.losses(given, PLACES)
     stacks.differentiate(losses, 1.0)
-    found = [p.grad.clone() for module in stacks.modules() for p in module.parameters()]
+    learned = [p for module in stacks.modules() for p in module.parameters()]
+    assert all(p.grad.stride() == p.stride() for p in learned), "a fused optimiser reads both alike"
+    found = [p.grad.clone() for p in learned]
     return stacks.by_member([loss.detach() for loss in losses]), found
 
 
