@@ -9,7 +9,7 @@ float32, and a scan lifts what was lowered (`scan.py`).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
@@ -40,5 +40,5 @@ class Given(NamedTuple):
 
 def all_in(group: _Group, dtype: torch.dtype) -> _Group:
     """A named tuple of tensors with all numbers in one type; flags stay as they are."""
-    parts = (p if p is None or not p.is_floating_point() else p.to(dtype) for p in group)
+    parts: Any = [p if p is None or not p.is_floating_point() else p.to(dtype) for p in group]
     return type(group)(*parts)

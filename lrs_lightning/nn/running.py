@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -75,7 +75,7 @@ class LayerScans(LayerParameters):
         options = {"mask": mask, "timespans": timespans, "resets": resets}
         if self._projects_plainly(valid):
             chosen = {"variant": self.variant, "backend": self.backend}
-            given = {**self.extras(layer), **options, **chosen}
+            given: dict[str, Any] = {**self.extras(layer), **options, **chosen}
             return recurrent_layer(self.cell, x, *self.input_part(layer), weight, state, **given)
         x_proj = self.hold(self.project_input(x, layer), valid)
         return self.run_cell(x_proj, weight, state, layer, **options)
@@ -113,15 +113,9 @@ class LayerScans(LayerParameters):
 
         An option that is None is left out.
         """
+        given: dict[str, Any] = {**self.extras(layer), **options}
         return recurrent_scan(
-            self.cell,
-            x_proj,
-            weight,
-            state,
-            variant=self.variant,
-            backend=self.backend,
-            **self.extras(layer),
-            **options,
+            self.cell, x_proj, weight, state, variant=self.variant, backend=self.backend, **given
         )
 
     def run(

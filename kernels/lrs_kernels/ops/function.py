@@ -250,10 +250,8 @@ def input_grads(setting: Setting, upstream: Upstream, kept: Kept) -> InputGrads:
     """
     low = kept.inputs.h0.dtype
     if low in LOW and not setting.backend.STORES_BFLOAT16:
-        groups = (all_in(group, torch.float32) for group in (upstream, *kept))
-        entering, inputs, trace = groups
-        grads = input_grads(setting, entering, Kept(inputs, trace))
-        return all_in(grads, low)
+        exact = Kept(all_in(kept.inputs, torch.float32), all_in(kept.trace, torch.float32))
+        return all_in(input_grads(setting, all_in(upstream, torch.float32), exact), low)
     with undisturbed(kept.inputs.h0.device.type):
         return _input_grads(setting, upstream, kept)
 
