@@ -25,11 +25,11 @@ from benchmarks.kernel_sass import Resources, disassemble, load_distance, time_l
 from lrs_kernels.cell import Cell
 from lrs_kernels.triton import config
 from lrs_kernels.triton.cells import kernel_cells
+from lrs_kernels.triton.choice import INTERPRETED, constants
 from lrs_kernels.triton.config import Plan
 from lrs_kernels.triton.kernels.cell import KernelCell
 from lrs_kernels.triton.kernels.scan import scan_backward_kernel, scan_forward_kernel
 from lrs_kernels.triton.kernels.step import step_backward_kernel, step_forward_kernel
-from lrs_kernels.triton.operands import INTERPRETED, constants
 from lrs_kernels.triton.table import Direction, Tile
 
 OTHERS = (80, 86, 89, 100, 120)

@@ -84,7 +84,13 @@ def products(precision: str, device_type: str) -> AbstractContextManager[None]:
         device_type: nothing is changed unless this is `cuda`.
 
     """
-    return _cublas_set_to(_SETTING[precision]) if device_type == "cuda" else _AS_IT_IS
+    if device_type != "cuda":
+        return _AS_IT_IS
+    wanted = _SETTING[precision]
+    # Asking is cheap, setting is not.
+    if torch.backends.cuda.matmul.fp32_precision == wanted:
+        return _AS_IT_IS
+    return _cublas_set_to(wanted)
 
 
 @contextmanager

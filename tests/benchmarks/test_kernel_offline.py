@@ -26,9 +26,9 @@ from benchmarks.kernel_offline import (
     table_kernels,
 )
 from lrs_kernels.triton.cells import kernel_cells
+from lrs_kernels.triton.choice import INTERPRETED
 from lrs_kernels.triton.config import SMALLEST_ENTRY, padded, shared_bytes
 from lrs_kernels.triton.device import H100
-from lrs_kernels.triton.operands import INTERPRETED
 
 ROOT = Path(__file__).parents[2]
 REPORT = ROOT / "benchmarks" / "results" / "offline_sm90.csv"

@@ -9,7 +9,7 @@ from lrs_kernels import dispatch, recurrent_layer, recurrent_scan
 from lrs_kernels.low_precision import all_in
 from lrs_kernels.ops.function import Kept, Setting, forward_trace, input_grads
 from lrs_kernels.passes import Upstream
-from lrs_kernels.triton import operands
+from lrs_kernels.triton import launch
 from tests.lrs_kernels.triton.calls import Case, make, prepare, rms_ratio
 
 GATES = {"cfc": 3, "lstm": 4, "gru": 3, "rnn": 1}
@@ -71,13 +71,13 @@ def test_float32_may_stand_beside_a_low_type() -> None:
 
 def test_triton_is_given_bfloat16_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     stored = []
-    prepared = operands.prepare
+    choose = launch.choose
 
-    def spy(*arguments, **options):
-        stored.append(arguments[3])
-        return prepared(*arguments, **options)
+    def spy(call):
+        stored.append(call.dtype)
+        return choose(call)
 
-    monkeypatch.setattr(operands, "prepare", spy)
+    monkeypatch.setattr(launch, "choose", spy)
     train("gru", leaves("gru", torch.bfloat16), "triton")
     assert stored == [torch.bfloat16] * 2
     train("gru", leaves("gru", torch.float16), "triton")

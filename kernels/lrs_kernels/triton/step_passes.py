@@ -14,6 +14,7 @@ from lrs_kernels.triton import graph
 from lrs_kernels.triton import operands as ops
 from lrs_kernels.triton.cells import history
 from lrs_kernels.triton.kernels.step import step_backward_kernel, step_forward_kernel
+from lrs_kernels.triton.start import start
 from lrs_kernels.triton.steps import Edge, StepPass, Tensors, previous
 
 
@@ -58,11 +59,12 @@ def forward_steps(run: ops.Launch, inputs: Inputs, trace: Trace) -> StepPass:
         for t in range(x.shape[1]):
             prev, prev_p, prev_at = previous(at, "h_before", "y", t)
             c_prev, _, _ = previous(at, "c_before", "cells", t)
-            step_forward_kernel[run.grid](
+            arguments = (
                 x, at["w"], prev, c_prev, at["bias"], at["dt"], at["reset"], at["y"],
                 at["gates"], at["cells"], at["time"], *x.stride()[:3], w_p, prev_p, prev_at, t,
-                x.shape[1], x.shape[2], K=run.constants, **run.options,
+                x.shape[1], x.shape[2],
             )  # fmt: skip
+            start(step_forward_kernel, run.choice, arguments, x)
 
     written = {"y": trace.states, "gates": trace.gates, "cells": trace.cells, "time": trace.time}
     read = {"x": inputs.x_proj, "dt": inputs.timespans, "reset": inputs.resets}
@@ -70,14 +72,16 @@ def forward_steps(run: ops.Launch, inputs: Inputs, trace: Trace) -> StepPass:
     if inputs.c0 is not None:
         edges["c_before"] = Edge("cells", inputs.c0)
     fixed = {"w": run.weights.left, "bias": inputs.bias_n}
-    return StepPass((run.constants,), launch, {**read, **written}, tuple(written), fixed, edges)
+    return StepPass(
+        (run.choice.constants,), launch, {**read, **written}, tuple(written), fixed, edges
+    )
 
 
 def backward_steps(
     run: ops.Launch, inputs: Inputs, trace: Trace, upstream: Upstream, grads: Grads
 ) -> tuple[StepPass, Grads]:
     """Backward pass, and where it leaves its gradients; that of time spans still per unit."""
-    cell = run.constants.cell
+    cell = run.choice.cell
     exact = _exact(trace.states.dtype)
     direct = ops.start_of(upstream.h_n, inputs.h0, exact)
     d_cell = None if inputs.c0 is None else ops.start_of(upstream.c_n, inputs.c0, exact)
@@ -89,12 +93,12 @@ def backward_steps(
         dh0 = torch.empty_like(state)
         for t in range(steps - 1, -2, -1):
             prev, prev_p, prev_at = previous(at, "before", "states", max(t, 0))
-            step_backward_kernel[run.grid](
+            arguments = (
                 at["dy"], state, at.get("d_cell"), at["gates"], at["states"], prev, at["w"],
                 at["dt"], at["time"], at["reset"], at["dz"], at["dz_h"], dh0, at["d_units"],
                 *ops.strides(at["dy"]), w_p, prev_p, prev_at, t, steps, batch,
-                K=run.constants, **run.options,
             )  # fmt: skip
+            start(step_backward_kernel, run.choice, arguments, state)
         state.copy_(dh0)
 
     states, initial = history(cell, inputs, trace)
@@ -106,7 +110,7 @@ def backward_steps(
     edges = {} if initial is None else {"before": Edge("states", initial)}
     carried = {"direct": direct} if d_cell is None else {"direct": direct, "d_cell": d_cell}
     work = StepPass(
-        (run.constants,), launch, {**read, **written}, tuple(written), {"w": run.weights.left},
-        edges, carried, backward=True,
+        (run.choice.constants,), launch, {**read, **written}, tuple(written),
+        {"w": run.weights.left}, edges, carried, backward=True,
     )  # fmt: skip
     return work, grads._replace(h0=direct, c0=d_cell, timespans=d_units)

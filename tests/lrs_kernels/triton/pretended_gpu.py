@@ -1,75 +1,53 @@
-"""An H100 that is not there: Triton specialises, compiles and launches for it, and nothing runs.
-
-What the interpreter and the offline compiler both pass by is the way of a launch itself: how Triton
-reads the arguments, what it knows a kernel by, which grid it is given. Run as a program, this one
-scans with CPU tensors and prints every launch.
-"""
+"""Run as a program: scans with CPU tensors on a GPU that is only pretended, and prints launches."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
-from triton.backends.compiler import GPUTarget
-from triton.runtime import driver
 
+from benchmarks.pretended_gpu import Launcher, pretend
 from lrs_kernels import find_cell
 from lrs_kernels.passes import Inputs, Recurrence, Upstream
 from lrs_kernels.recurrent import Recurrent
-from lrs_kernels.triton import launch
+from lrs_kernels.triton import launch, start
 
 P, T, B, R = 2, 3, 5, 4
 
 
-class Utils:
-    """What Triton asks of the driver when it loads a kernel."""
-
-    def load_binary(self, *_: Any) -> tuple[int, ...]:
-        return 1, 1, 128, 0, 1024  # module, function, registers, spills, threads
-
-    def get_device_properties(self, _: int) -> dict[str, int]:
-        return {"max_shared_mem": 232_448, "multiprocessor_count": 132, "warpSize": 32}
-
-
-class Launcher:
+class Printing(Launcher):
     """Prints the kernel's name and grid in place of a launch."""
-
-    def __init__(self, source: Any, _: Any) -> None:
-        self.name = source.fn.__name__
 
     def __call__(self, *arguments: Any) -> None:
         print(self.name, *arguments[:3])
 
 
-class Driver:
-    """The part of a driver that launches go through."""
-
-    utils, launcher_cls = Utils(), Launcher
-
-    def get_current_target(self) -> GPUTarget:
-        return GPUTarget("cuda", 90, 32)
-
-    def get_current_device(self) -> int:
-        return 0
-
-    def get_current_stream(self, _: int | None = None) -> int:
-        return 0
-
-
-def scan(recurrence: Recurrence, gates: int, hidden: int) -> None:
-    """A masked low-rank population, forward and backward."""
+def scan(recurrence: Recurrence, gates: int, hidden: int, apart: int = 0) -> None:
+    """A masked low-rank population, forward and backward; inputs `apart` from an aligned place."""
     weights = Recurrent(
         None, torch.randn(P, gates, hidden, R), torch.randn(P, gates, R, hidden),
         torch.ones(P, gates, hidden, hidden),
     )  # fmt: skip
-    x_proj = torch.randn(P, T, B, gates * hidden)
+    shape = (P, T, B, gates * hidden)
+    x_proj = torch.randn(math.prod(shape) + apart)[apart:].view(shape)
     inputs = Inputs.of(x_proj, weights, torch.zeros(P, B, hidden))
     trace = launch.forward(recurrence, inputs)
-    launch.backward(recurrence, inputs, trace, Upstream(torch.randn(P, T, B, hidden)))
+    dy = torch.randn(P * T * B * hidden + apart)[apart:].view(P, T, B, hidden)
+    launch.backward(recurrence, inputs, trace, Upstream(dy))
+
+
+def looked_up() -> int:
+    """How many kernels are remembered."""
+    return len(start._compiled)
 
 
 if __name__ == "__main__":
-    driver.set_active(Driver())
-    for _ in range(2):  # the second time from Triton's cache
-        scan(Recurrence(find_cell("cfc"), "no_gate", "ieee"), 4, 20)
+    pretend(Printing)
+    no_gate = Recurrence(find_cell("cfc"), "no_gate", "ieee")
+    for _ in range(2):  # the second time without asking Triton
+        scan(no_gate, 4, 20)
+    assert looked_up() == 2
+    scan(no_gate, 4, 20, apart=1)  # tensors that 16 bytes do not divide are another kernel
+    assert looked_up() == 4
     scan(Recurrence(find_cell("rnn"), "tanh", "bf16"), 1, 512)

@@ -8,9 +8,8 @@ import pytest
 import torch
 
 from lrs_kernels import find_cell
-from lrs_kernels.recurrent import Recurrent
-from lrs_kernels.triton import operands
-from lrs_kernels.triton.cells import kernel_cell, kernel_cells
+from lrs_kernels.triton import choice
+from lrs_kernels.triton.cells import kernel_cells
 from lrs_kernels.triton.config import block_rows, padded, plan
 
 
@@ -51,12 +50,17 @@ def test_sizes_are_padded_to_powers_of_two(size: int, expected: int) -> None:
 
 
 def test_the_choice_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
-    operands._tell.cache_clear()
-    recurrent = Recurrent.of(torch.zeros(1, 3, 512, 512))
-    cfc = kernel_cell(find_cell("cfc"), "paper", 3)
+    choice._tell.cache_clear()
+    choice._chosen.cache_clear()
+    sizes = {"gates": 3, "members": 1, "hidden": 512, "rank": None, "masked": False}
+    kind = {"dtype": torch.float32, "precision": "bf16", "device": torch.device("cpu")}
     with caplog.at_level(logging.INFO, logger="lrs_kernels"):
-        for _ in range(2):
-            operands.prepare(cfc, "forward", (1, 4, 512), torch.float32, recurrent, "bf16")
+        for batch in (4, 5, 4):
+            call = choice.Call(
+                find_cell("cfc"), "paper", direction="forward", batch=batch, paired=True,
+                **sizes, **kind,
+            )  # fmt: skip
+            choice.choose(call)
     assert [record.getMessage() for record in caplog.records] == [
         "cfc forward, H = 512: 'step' kernel; "
         "3 matrices of 512 x 512 in bf16 exceed a multiprocessor"

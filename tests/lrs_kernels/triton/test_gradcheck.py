@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from lrs_kernels import cfc_scan, gru_scan, lstm_scan, rnn_scan
-from lrs_kernels.triton.operands import INTERPRETED
+from lrs_kernels.triton.choice import INTERPRETED
 
 pytestmark = pytest.mark.skipif(not INTERPRETED, reason="kernels are compiled in this process")
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from lrs_kernels.triton import graph, launch, operands
+from lrs_kernels.triton import choice, graph, launch
+from lrs_kernels.triton.choice import INTERPRETED
 from lrs_kernels.triton.config import Plan
-from lrs_kernels.triton.operands import INTERPRETED
 from lrs_kernels.triton.table import Tile
 from tests.lrs_kernels.triton.calls import CFCS, GATES, KERNEL, Case, make, prepare
 
@@ -35,7 +35,7 @@ class Recorder:
 def recorder(monkeypatch: pytest.MonkeyPatch) -> Recorder:
     """Steps in chunks of two on the CPU."""
     made = Recorder()
-    monkeypatch.setattr(operands, "plan", lambda *_: Plan("step", 8, Tile(4), "a test"))
+    monkeypatch.setattr(choice, "plan", lambda *_: Plan("step", 8, Tile(4), "a test"))
     monkeypatch.setattr(graph, "chunk_steps", lambda _: 2)
     monkeypatch.setattr(graph, "record", made)
     graph._store.clear()

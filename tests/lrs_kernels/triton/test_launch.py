@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from lrs_kernels.recurrent import Recurrent
-from lrs_kernels.triton import operands
+from lrs_kernels.triton import choice
+from lrs_kernels.triton.choice import INTERPRETED
 from lrs_kernels.triton.config import Plan
-from lrs_kernels.triton.operands import INTERPRETED
 from lrs_kernels.triton.table import Tile
 from tests.lrs_kernels.triton.calls import (
     CFCS,
@@ -64,7 +64,7 @@ def path(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str
     held = request.param == "held"  # matrices formed on chip
     way = "resident" if held else request.param
     chosen = Plan(way, rows, Tile(4, held, ahead=1 + held), "asked for by a test")
-    monkeypatch.setattr(operands, "plan", lambda *_: chosen)
+    monkeypatch.setattr(choice, "plan", lambda *_: chosen)
     return request.param
 
 
