@@ -24,6 +24,7 @@ WRITTEN = {
     *("config.yaml", "results.jsonl", "summary.json", "report.html", "manifest.json"),
     *("analysis.csv", "analysis.parquet", "RUN/analysis", "recurrent/..."),
     "runs/HalfCheetah-v5/version_0",
+    "site/",
     *(
         "episodes.h5",
         "checkpoints/",
