@@ -1,3 +1,3 @@
 """Low-rank sparse recurrent policies: learned from demonstrations, judged in a shifted world."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -16,6 +16,7 @@ from jsonargparse import capture_parser
 from benchmarks.__main__ import SECTIONS
 from benchmarks.__main__ import main as benchmarks
 from lrs_lightning.cli import VERBS, main
+from lrs_lightning.options.shipped import with_paths
 from tests.reading import ROOT, Command, Word, commands, defined, tracked, vocabulary, words
 
 # What a run, an expert's training or a store writes: it is nowhere in the repository.
@@ -23,6 +24,7 @@ WRITTEN = {
     *("config.yaml", "results.jsonl", "summary.json", "report.html", "manifest.json"),
     *("analysis.csv", "analysis.parquet", "RUN/analysis", "recurrent/..."),
     "runs/HalfCheetah-v5/version_0",
+    "site/",
     *(
         "episodes.h5",
         "checkpoints/",
@@ -229,7 +231,7 @@ def test_a_command_line_is_accepted(command: Command, monkeypatch, capsys):
         assert first in SECTIONS
         assert benchmarks([first, *rest, *_only_asking(command)]) == 0
     elif first in trainer_parsers():
-        assert trainer_parsers()[first].parse_args(rest)
+        assert trainer_parsers()[first].parse_args(with_paths(rest))
     else:
         assert main([first, *rest, *_only_asking(command)]) == 0
 

@@ -55,8 +55,9 @@ class Registry(Generic[C]):
         Raises:
             ArgumentError: it is no dataclass, has no name, or another class has that name.
         """
-        name = getattr(choice, "name", None)
-        if not is_dataclass(choice) or not isinstance(name, str) or not name:
+        offered: Any = choice  # whatever somebody decorates
+        name = getattr(offered, "name", None)
+        if not is_dataclass(offered) or not isinstance(name, str) or not name:
             raise ArgumentError(
                 f"{choice.__name__} cannot be registered as {self.kind}: make it a "
                 "@dataclass(frozen=True) with a class variable `name`."
@@ -91,14 +92,13 @@ class Registry(Generic[C]):
             UnknownNameError: no such choice.
             ArgumentError: the choice has no such option, or the option no such value.
         """
-        if isinstance(values, str):
-            values = {"name": values}
-        if not isinstance(values, Mapping) or "name" not in values:
+        given: Any = {"name": values} if isinstance(values, str) else values  # a file says anything
+        if not isinstance(given, Mapping) or "name" not in given:
             raise ArgumentError(
                 f"{self.kind} is {values!r}: give a name, or a dictionary with `name` and options."
             )
-        choice = self[values["name"]]
-        options = {key: value for key, value in values.items() if key != "name"}
+        choice = self[given["name"]]
+        options = {key: value for key, value in given.items() if key != "name"}
         known = [field.name for field in fields(choice)]  # type: ignore[arg-type]
         for key in options:
             if key not in known:

@@ -87,7 +87,8 @@ def _compiled(header: Path, constants: dict[str, int]) -> Library:
             )
         except (OSError, subprocess.SubprocessError) as error:
             obstacles.append(f"{compiler} failed: {_reason(error)}")
-    return Library(None, "; ".join(obstacles) or "no C compiler (cc, gcc or clang) was found")
+    missing = "no C compiler (cc, gcc or clang) was found: install one, or name yours in CC"
+    return Library(None, "; ".join(obstacles) or missing)
 
 
 @lru_cache
