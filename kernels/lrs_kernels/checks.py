@@ -41,23 +41,26 @@ class Kinds(NamedTuple):
     w_ih: Kind | None = None
     b_ih: Kind | None = None
 
-    @property
-    def input_name(self) -> str:
-        """What the user calls what is read step by step."""
-        return "x_proj" if self.w_ih is None else "x"
 
-    @property
-    def weight(self) -> Kind:
-        """The dense weight, or W1 of a pair of factors."""
-        part = self.w1 if self.dense is None else self.dense
-        assert part is not None
-        return part
+# Functions, since the compiler of PyTorch 2.10 does not follow properties of a named tuple.
 
-    @property
-    def gates(self) -> int:
-        """Number of recurrent matrices; 0 where the weights are no matrices."""
-        shape = self.weight.shape
-        return shape[-3] if len(shape) > 2 else 0
+
+def input_name(kinds: Kinds) -> str:
+    """What the user calls what is read step by step."""
+    return "x_proj" if kinds.w_ih is None else "x"
+
+
+def weight_kind(kinds: Kinds) -> Kind:
+    """The dense weight, or W1 of a pair of factors."""
+    part = kinds.w1 if kinds.dense is None else kinds.dense
+    assert part is not None
+    return part
+
+
+def gates(kinds: Kinds) -> int:
+    """Number of recurrent matrices; 0 where the weights are no matrices."""
+    shape = weight_kind(kinds).shape
+    return shape[-3] if len(shape) > 2 else 0
 
 
 def check_input(kinds: Kinds) -> None:
@@ -67,7 +70,7 @@ def check_input(kinds: Kinds) -> None:
         ValueError: for a number of axes, or one of length 0.
 
     """
-    shape, name = tuple(kinds.x_proj.shape), kinds.input_name
+    shape, name = tuple(kinds.x_proj.shape), input_name(kinds)
     last = "G*H" if kinds.w_ih is None else "I"
     if len(shape) not in (3, 4):
         raise ValueError(
@@ -86,7 +89,7 @@ def check_weights(variant: Variant, kinds: Kinds) -> None:
         ValueError: for a shape, naming the argument, its shape and the one expected.
 
     """
-    part, x_shape = tuple(kinds.weight.shape), tuple(kinds.x_proj.shape)
+    part, x_shape = tuple(weight_kind(kinds).shape), tuple(kinds.x_proj.shape)
     name = "weight" if kinds.dense is not None else "W1"
     lead = x_shape[:-3]
     if len(part) != 3 + len(lead) or part[-3] not in variant.gates:
@@ -119,7 +122,7 @@ def check_rows(cell: Cell, variant: str, kinds: Kinds) -> None:
 
     """
     *lead, steps, batch, _ = kinds.x_proj.shape
-    hidden = kinds.weight.shape[-2]
+    hidden = weight_kind(kinds).shape[-2]
     states = _check_states(cell, kinds.states, (*lead, batch, hidden))
     _expect("resets", kinds.resets, (*lead, steps, batch))
     known = cell.variants[variant].extras
@@ -157,7 +160,7 @@ def _check_states(
 
 
 def _check_types(kinds: Kinds, named: Mapping[str, Kind | None]) -> None:
-    dtype, device, leader = kinds.x_proj.dtype, kinds.x_proj.device, kinds.input_name
+    dtype, device, leader = kinds.x_proj.dtype, kinds.x_proj.device, input_name(kinds)
     if dtype not in _DTYPES:
         raise TypeError(f"{leader} is {dtype}, expected float32, float64, bfloat16 or float16")
     for name, kind in named.items():

@@ -14,7 +14,15 @@ import torch
 from torch import Tensor
 
 from lrs_kernels.cell import Cell
-from lrs_kernels.checks import Kind, Kinds, check_input, check_rows, check_weights
+from lrs_kernels.checks import (
+    Kind,
+    Kinds,
+    check_input,
+    check_rows,
+    check_weights,
+    gates,
+    weight_kind,
+)
 from lrs_kernels.passes import Recurrence
 
 _PLAIN = (Tensor, torch.nn.Parameter, torch.nn.Buffer)
@@ -87,7 +95,7 @@ def _judge(signature: Signature) -> Judgement:
     kinds = Kinds(x_proj, dense, w1, w2, mask, resets, states, extras, w_ih, b_ih)
     check_input(kinds)
     if variant is None:
-        variant = cell.variant_of(kinds.gates)
+        variant = cell.variant_of(gates(kinds))
     elif variant not in cell.variants:
         known = ", ".join(cell.variants)
         raise ValueError(f"variant of {cell.name} is {variant!r}, expected one of {known}")
@@ -98,7 +106,7 @@ def _judge(signature: Signature) -> Judgement:
     return Judgement(
         recurrence,
         x_proj.device.type,
-        (*x_proj.shape[:-3], x_proj.shape[-2], kinds.weight.shape[-2]),
+        (*x_proj.shape[:-3], x_proj.shape[-2], weight_kind(kinds).shape[-2]),
         ordinary=all(kind.type in _PLAIN and kind.device.type != "meta" for kind in given),
         needs_grad=any(kind.requires_grad for kind in given),
         times_need_grad=spans is not None and spans.requires_grad,

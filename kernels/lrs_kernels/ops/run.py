@@ -21,7 +21,7 @@ from lrs_kernels.ops.function import (
     forward_trace,
 )
 from lrs_kernels.ops.operators import run_as_operator
-from lrs_kernels.ops.surroundings import forward_mode, transformed, watched
+from lrs_kernels.ops.surroundings import forward_mode, is_exporting, transformed, watched
 from lrs_kernels.passes import Backend, Entry, Inputs, Recurrence
 from lrs_kernels.projection import project
 from lrs_kernels.recurrent import Recurrent
@@ -77,7 +77,7 @@ def _run_on(
 ) -> tuple[Tensor, ...]:
     """The same with tensors of types that the chosen backend takes."""
     (entry, recurrent, states, extras), recurrence = given, judged.recurrence
-    compiling, exporting = torch.compiler.is_compiling(), torch.compiler.is_exporting()
+    compiling, exporting = torch.compiler.is_compiling(), is_exporting()
     if entry.w_ih is not None and (exporting or not _takes_input(chosen, judged, compiling)):
         entry = _projected(entry)
     x_proj = entry.first
@@ -111,7 +111,7 @@ def _stores(low: torch.dtype, chosen: str, judged: Judgement) -> bool:
 
     A compiler cannot ask which backend will run: the operator lifts where that does not.
     """
-    if low != torch.bfloat16 or torch.compiler.is_exporting():
+    if low != torch.bfloat16 or is_exporting():
         return False
     return chosen == "triton" or (chosen == "auto" and judged.device_type == "cuda")
 

@@ -18,6 +18,15 @@ def transformed() -> bool:
     return torch._C._are_functorch_transforms_active()
 
 
+def is_exporting() -> bool:
+    """Whether `torch.export` records the call.
+
+    Not `torch.compiler.is_exporting`: up to PyTorch 2.11 that is True inside of every
+    `torch.compile`, which would then leave out the kernels.
+    """
+    return torch.compiler._is_exporting_flag
+
+
 def forward_mode() -> bool:
     """Whether forward-mode differentiation (`jvp`, `jacfwd`, dual tensors) is at work."""
     return forward_ad._current_level >= 0
