@@ -30,6 +30,8 @@ from lrs_lightning.rollout.time_limit import time_limit
 from lrs_lightning.rollout.torch_policy import TorchPolicy, torch_threads
 
 Array = NDArray[Any]
+FEWEST = 8
+"""Members that a group has at least; fewer are asked one by one, which is then as fast or faster."""
 _LARGEST_RANK = 16
 """Factors up to this rank are multiplied in C, others by a product of torch."""
 
@@ -127,13 +129,13 @@ def _for_all(state: Any, members: int) -> Any:
 def groups(
     policies: Mapping[str, Policy], of_policy: Mapping[str, slice]
 ) -> list[dict[str, TorchPolicy]]:
-    """Policies that can be asked together, two and more in a group; others are left out."""
+    """Policies that can be asked together, `FEWEST` and more in a group; others are left out."""
     found: dict[Any, dict[str, TorchPolicy]] = {}
     for name in of_policy:
         policy = policies[name]
         if type(policy) is TorchPolicy and (key := kind(policy)) is not None:
             found.setdefault(key, {})[name] = policy
-    return [group for group in found.values() if len(group) > 1]
+    return [group for group in found.values() if len(group) >= FEWEST]
 
 
 def kind(policy: TorchPolicy) -> Any:

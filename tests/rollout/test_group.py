@@ -11,6 +11,7 @@ from lrs_lightning.errors import EnvironmentMismatchError
 from lrs_lightning.nn import PolicyConfig, build_policy, controls, cores, encoders
 from lrs_lightning.rollout import TorchPolicy, rollout
 from lrs_lightning.rollout import decisions as module
+from lrs_lightning.rollout import group as group_module
 from lrs_lightning.rollout.group import Group, groups
 
 SPACES = Box(-1, 1, (5,)), Box(-1, 1, (3,))
@@ -81,7 +82,7 @@ def policy_without_memory(seed):
     return TorchPolicy(build_policy(config, *SPACES))
 
 
-def test_who_cannot_be_asked_together_is_left_out():
+def test_who_cannot_be_asked_together_is_left_out(monkeypatch):
     members = {
         "a": policy(cores.CfC, rank=2),
         "b": policy(cores.CfC, 1, rank=1),
@@ -90,14 +91,17 @@ def test_who_cannot_be_asked_together_is_left_out():
         "frozen": policy(cores.CfC, rank=2, gate="frozen"),
         "lstm": policy(cores.LSTM, rank=2),
     }
-    found = groups(members, {name: slice(0, 1) for name in members})
-    assert [list(group) for group in found] == [["a", "b"]]
+    slots = {name: slice(0, 1) for name in members}
+    assert groups(members, slots) == [], "a group of two is not worth it"
+    monkeypatch.setattr(group_module, "FEWEST", 2)
+    assert [list(group) for group in groups(members, slots)] == [["a", "b"]]
 
 
 def test_a_rollout_asks_a_population_once_a_step(monkeypatch):
     init = MujocoTask.__init__
     monkeypatch.setattr(MujocoTask, "__init__", lambda self, env, _: init(self, env, 20))
     spaces = Box(-np.inf, np.inf, (17,)), Box(-1, 1, (6,))
+    monkeypatch.setattr(group_module, "FEWEST", 3)
     members = {f"m{k}": policy(cores.CfC, k, spaces, rank=1 + k) for k in range(3)}
 
     def played(members):
