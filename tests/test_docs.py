@@ -28,7 +28,7 @@ WRITTEN = {
     *(
         "episodes.h5",
         "checkpoints/",
-        *("demonstrations/", "RUN/demonstrations"),
+        *("demonstrations/", "RUN/demonstrations", "pareto.csv", "study.db"),
         *("members/", "members/NAME/", "maps/", "members.csv", "cells.csv"),
         "predictions.npz",
         "references.jsonl",

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from jsonargparse.typing import PositiveInt
 
 from lrs_lightning.commands import PROGRAM
+from lrs_lightning.errors import ArgumentError
 from lrs_lightning.files import whole_file
 from lrs_lightning.options.call import call
 
@@ -27,6 +29,9 @@ def sweep(
     seeds: dict[str, Any] | None = None,
     members: PositiveInt = 25,
     plan: bool = False,
+    search: Literal["optuna"] | None = None,
+    trials: PositiveInt = 50,
+    storage: str | None = None,
 ) -> int:
     """Train every arm with every combination of a grid and of seeds, and gather the results.
 
@@ -41,7 +46,17 @@ def sweep(
         seeds: key and its values, crossed with each other and with all the rest
         members: at most so many are trained side by side
         plan: say what would be trained, and end
+        search: let Optuna choose points of the grid, whose values may also be ranges
+        trials: how many points a search tries
+        storage: address of a search's study; a file in --out by default
     """
+    if search is not None:
+        declared = {"fit": fit, "grid": grid, "seeds": seeds, "members": int(members)}
+        if arms or plan:
+            raise ArgumentError(
+                "a search has neither arms nor --plan: its grid is what it searches"
+            )
+        return _search(out, declared, int(trials), storage)
     from lrs_lightning.commands.fit import main as fit_main
     from lrs_lightning.training.sweep.plan import points_of, runs_of
     from lrs_lightning.training.sweep.running import Sweep
@@ -62,7 +77,30 @@ def sweep(
     return code
 
 
-def _gather(out: Path, where: Sequence[tuple[Any, Path]], keys: Sequence[str]) -> None:
+def _search(out: Path, declared: Mapping[str, Any], trials: int, storage: str | None) -> int:
+    """Let Optuna choose, and write the front beside the other tables."""
+    from lrs_lightning.commands.fit import main as fit_main
+    from lrs_lightning.training.sweep.running import Sweep
+    from lrs_lightning.training.sweep.search import Search
+    from lrs_lightning.training.sweep.table import write_lines
+
+    study = Sweep(out, [], lambda words: fit_main("fit", ["--quiet", *words]))
+    study.declare({"search": "optuna", **declared})
+    grid, seeds, fit = (dict(declared[key] or {}) for key in ("grid", "seeds", "fit"))
+    search = Search(grid, seeds, fit, declared["members"], out, storage)
+    code = search.batches(trials, lambda runs: replace(study, runs=runs).train())
+    if code in (0, 3):
+        where = [(point, study.member(run, point)) for run, point in search.points()]
+        _gather(out, where, ["trial", *grid], maps=False)
+        front = search.front()
+        write_lines(out / "pareto", front)
+        print(f"Pareto front: {len(front)} of {trials} trials, {out}/pareto.csv")
+    return code
+
+
+def _gather(
+    out: Path, where: Sequence[tuple[Any, Path]], keys: Sequence[str], maps: bool = True
+) -> None:
     """Write tables, maps and report."""
     from lrs_lightning.report import write_report
     from lrs_lightning.training.sweep.table import (
@@ -76,7 +114,7 @@ def _gather(out: Path, where: Sequence[tuple[Any, Path]], keys: Sequence[str]) -
     cells = cell_lines(lines, keys, [point.cell for point, own in where if has_stopped(own)])
     write_lines(out / "members", lines)
     write_lines(out / "cells", cells)
-    maps = _draw_maps(out, cells) if {"rank", "sparsity"} <= set(keys) else 0
+    drawn = _draw_maps(out, cells) if maps and {"rank", "sparsity"} <= set(keys) else 0
     played = [folder for _, folder in where if (folder / "summary.json").is_file()]
     of_task: dict[Any, list[Path]] = {}
     for folder in played:
@@ -84,7 +122,7 @@ def _gather(out: Path, where: Sequence[tuple[Any, Path]], keys: Sequence[str]) -
     for task, folders in of_task.items():
         name = "report.html" if len(of_task) == 1 else f"report-{str(task).replace('/', '-')}.html"
         write_report([str(folder) for folder in folders], out / name)
-    print(f"results: {out}/members.csv and cells.csv, {maps} maps, {len(of_task)} report(s)")
+    print(f"results: {out}/members.csv and cells.csv, {drawn} maps, {len(of_task)} report(s)")
 
 
 def _task(folder: Path) -> str:

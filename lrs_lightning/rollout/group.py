@@ -31,7 +31,7 @@ from lrs_lightning.rollout.torch_policy import TorchPolicy, torch_threads
 
 Array = NDArray[Any]
 FEWEST = 8
-"""Members that a group has at least; fewer are asked one by one, which is then as fast or faster."""
+"""Members that a group has at least; fewer are asked one by one, which is then as fast."""
 _LARGEST_RANK = 16
 """Factors up to this rank are multiplied in C, others by a product of torch."""
 
