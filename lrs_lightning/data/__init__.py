@@ -5,7 +5,7 @@ from lrs_lightning.data.findings import DataWarning, Finding
 from lrs_lightning.data.frame_windows import FrameWindows
 from lrs_lightning.data.frames import PackedFrames, StoredFrames
 from lrs_lightning.data.own_data import write_episodes
-from lrs_lightning.data.sampling import FixedBatches, RandomBatches, oversample
+from lrs_lightning.data.sampling import FixedBatches, RandomBatches, SharedOut, oversample
 from lrs_lightning.data.split import split_episodes, split_numbers
 from lrs_lightning.data.statistics import observation_statistics
 from lrs_lightning.data.store import DemonstrationStore
@@ -24,6 +24,7 @@ __all__ = [
     "Origin",
     "PackedFrames",
     "RandomBatches",
+    "SharedOut",
     "StoredFrames",
     "Task",
     "WindowBatch",

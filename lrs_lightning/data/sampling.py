@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
-from torch.utils.data import Sampler
+from torch.utils.data import DistributedSampler, Sampler
 
 from lrs_lightning.errors import ArgumentError
 
@@ -86,3 +87,34 @@ class FixedBatches(Sampler[NDArray[np.int64]]):
         """The starts of a batch."""
         first = number * self.batch_size
         return self.window_starts[first : first + self.batch_size]
+
+
+class SharedOut(DistributedSampler[NDArray[np.int64]]):
+    """The batches of a sampler shared out among processes, in turns and none twice.
+
+    Update k of n processes sees the batches k n ... k n + n - 1, those that one process sees that
+    adds up the gradients of n.
+
+    Args:
+        batches: the sampler, the same in all processes.
+        rank: number of this process.
+        count: of processes, n.
+        even: leave out the last batches, so that all processes have as many.
+    """
+
+    def __init__(
+        self,
+        batches: Sampler[NDArray[np.int64]],
+        rank: int,
+        count: int,
+        even: bool,
+    ) -> None:
+        self._batches, self._rank, self._count, self._even = batches, rank, count, even
+        self.epoch = 0  # which a trainer sets
+
+    def __len__(self) -> int:
+        whole = len(self._batches)  # type: ignore[arg-type]
+        return whole // self._count if self._even else len(range(self._rank, whole, self._count))
+
+    def __iter__(self) -> Iterator[NDArray[np.int64]]:
+        return islice(islice(self._batches, self._rank, None, self._count), len(self))

@@ -20,6 +20,7 @@ from lrs_lightning.data import (
     FixedBatches,
     FrameWindows,
     RandomBatches,
+    SharedOut,
     Task,
     WindowBatch,
     Windows,
@@ -169,7 +170,7 @@ class ExpertTrajectories(pl.LightningDataModule):
     def train_dataloader(self) -> Loader:
         """Random windows; an epoch is `batches` batches."""
         # A batch is one gather from memory: worker processes would only copy it once more.
-        return DataLoader(self._train, sampler=self._train_batches(), batch_size=None)
+        return DataLoader(self._train, sampler=self._shared(self._train_batches()), batch_size=None)
 
     def _batches_trained(self) -> int:
         """By all processes together, which share the batches out."""
@@ -179,7 +180,15 @@ class ExpertTrajectories(pl.LightningDataModule):
 
     def val_dataloader(self) -> Loader:
         """The held-out episodes, each window once."""
-        return DataLoader(self._val, sampler=self._val_batches, batch_size=None)
+        sampler = self._shared(self._val_batches, even=False)
+        return DataLoader(self._val, sampler=sampler, batch_size=None)
+
+    def _shared(self, batches: RandomBatches | FixedBatches, even: bool = True) -> Any:
+        """The share of this process; all of them where it is alone, or some would have none."""
+        count = 1 if self.trainer is None else self.trainer.world_size
+        if self.trainer is None or count == 1 or len(batches) < count:
+            return batches
+        return SharedOut(batches, self.trainer.global_rank, count, even)
 
     test_dataloader = val_dataloader
     predict_dataloader = val_dataloader

@@ -11,9 +11,11 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 
 from lrs_lightning.locking import LOCK
 from lrs_lightning.training.checkpoint_files import load_checkpoint
+from tests.reliability.test_resume import scalars
 
 ROOT = Path(__file__).resolve().parents[2]
 STEPS = 400
@@ -86,3 +88,43 @@ def test_a_signal_ends_them_all_and_the_run_goes_on_from_there(
     assert [each.name for each in run.parent.iterdir()] == ["version_0"]
     (row,) = (run / "results.jsonl").read_text().splitlines()
     assert json.loads(row)["status"] == "ok"
+
+
+@pytest.mark.long
+def test_two_processes_learn_what_one_learns_from_batches_twice_as_many(fit_words, tmp_path):
+    """Each takes every second batch, as one process does that adds up the gradients of two."""
+    (tmp_path / "suite.yaml").write_text("- clean\n")
+    losses, weights = {}, {}
+    for name, own in {
+        "two": ["--trainer.devices=2", "--trainer.strategy=ddp", "--data.batches=6"],
+        "one": ["--trainer.accumulate_grad_batches=2", "--data.batches=6"],
+    }.items():
+        folder = tmp_path / name
+        words = [
+            *(word for word in fit_words if "batches" not in word and "max_steps" not in word),
+            *("--trainer.max_steps=9", "--evaluation.episodes=1", "--trainer.precision=64-true"),
+            f"--evaluation.suite={tmp_path / 'suite.yaml'}",
+            f"--trainer.logger.save_dir={folder}",
+            *own,
+        ]
+        done = subprocess.run(
+            [sys.executable, "-m", "lrs_lightning", *words],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "kernels")])},
+            capture_output=True,
+            text=True,
+            timeout=900,
+        )
+        assert done.returncode == 0, done.stderr
+        (run,) = (folder / "HalfCheetah-v5").iterdir()  # of two processes the first one writes
+        content = load_checkpoint(run)[0]
+        assert content["global_step"] == 9
+        weights[name], losses[name] = content["state_dict"], scalars(folder)
+        assert len((run / "results.jsonl").read_text().splitlines()) == 1
+    for key, value in weights["one"].items():
+        torch.testing.assert_close(weights["two"][key], value, rtol=0, atol=1e-6)
+    held_out = {key: value for key, value in losses["one"].items() if key[0] == "val/loss"}
+    assert held_out
+    for key, (value,) in held_out.items():
+        (found,) = losses["two"][key]
+        assert found == pytest.approx(value, rel=1e-6), "a batch was counted twice"
