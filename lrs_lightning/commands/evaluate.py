@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jsonargparse.typing import PositiveFloat, PositiveInt
 
@@ -18,6 +18,7 @@ from lrs_lightning.stopping import Interrupted
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from lrs_lightning.evaluation import Suite
     from lrs_lightning.evaluation.policies import Candidate
     from lrs_lightning.statistics import Summary
     from lrs_lightning.statistics.results import Row
@@ -42,6 +43,8 @@ def evaluate(
     clean_gates: list[str] | None = None,
     threads: PositiveInt | None = None,
     timeout: PositiveFloat | None = None,
+    env_kwargs: dict[str, Any] | None = None,
+    dry_run: bool = False,
     quiet: bool = False,
 ) -> int:
     """Play policies in the clean world and under every shift of a suite, on the same seeds.
@@ -63,6 +66,9 @@ def evaluate(
             a time: G H F of a CfC, i f g o, r z n
         threads: threads of the environments; else all
         timeout: seconds until a call of a policy or an environment has failed; else never
+        env_kwargs: arguments of the environment, e.g. '{sticky: 0}'; else those that its domain is
+            judged with (Atari: sticky 0.25)
+        dry_run: say what would be played, and end
         quiet: show no progress
     """
     # BLAS threads wait in a busy loop and take the cores from the environments: an expert's
@@ -93,6 +99,9 @@ def evaluate(
     candidates = with_clean_gates(candidates, clean_gates or [])
     folder = out or _default_folder(task, chosen.name, candidates)
     runs = [c.run for c in candidates if c.run is not None]
+    if dry_run:
+        print(_plan(task, chosen, [c.name for c in candidates], episodes, folder))
+        return 0
     failed: list[Row] = []
     try:
         with evaluation_progress(console, quiet) as on_progress:
@@ -103,7 +112,12 @@ def evaluate(
                 episodes,
                 seed,
                 references=References(
-                    task, out=folder, known=runs, threads=threads, timeout=timeout
+                    task,
+                    out=folder,
+                    known=runs,
+                    threads=threads,
+                    timeout=timeout,
+                    env_kwargs=env_kwargs,
                 ),
                 out=folder,
                 context=next((c.context for c in candidates if c.context is not None), None),
@@ -111,6 +125,7 @@ def evaluate(
                 groups=groups,
                 threads=threads,
                 timeout=timeout,
+                env_kwargs=env_kwargs,
                 on_progress=on_progress,
                 on_episode=lambda row: failed.append(row) if row["status"] != "ok" else None,
             )
@@ -126,6 +141,17 @@ def evaluate(
     if wrong:
         print(f"error: {wrong}", file=sys.stderr)
     return FAILED if wrong else 0
+
+
+def _plan(task: str, suite: Suite, names: Sequence[str], episodes: int, folder: Path) -> str:
+    """What would be played."""
+    from lrs_lightning.envs import describe
+
+    conditions, left_out = suite.playable(describe(task))
+    number = len(names) * len(conditions) * episodes
+    lines = [f"{task}: {', '.join(names)}", f"conditions: {', '.join(map(str, conditions))}"]
+    lines += [f"left out: {text}: {reason}" for text, reason in left_out.items()]
+    return "\n".join([*lines, f"{number} episodes, less those that are in {folder}"])
 
 
 def _print(console: Console, summary: Summary) -> None:
