@@ -44,6 +44,7 @@ def evaluate(
     threads: PositiveInt | None = None,
     timeout: PositiveFloat | None = None,
     env_kwargs: dict[str, Any] | None = None,
+    films: bool = False,
     dry_run: bool = False,
     quiet: bool = False,
 ) -> int:
@@ -68,6 +69,7 @@ def evaluate(
         timeout: seconds until a call of a policy or an environment has failed; else never
         env_kwargs: arguments of the environment, e.g. '{sticky: 0}'; else those that its domain is
             judged with (Atari: sticky 0.25)
+        films: film the worst and the median episode, clean and in the worst shift
         dry_run: say what would be played, and end
         quiet: show no progress
     """
@@ -134,6 +136,8 @@ def evaluate(
             _print(console, stop.partial)
         stop.add_note(f"run again with --out {folder} to play the rest")
         raise
+    if films:
+        _film(console, folder, task, candidates, seed)
     page = write_report([folder], folder / "report.html")
     _print(console, summary)
     console.print(f"results: {folder}  report: {page}", soft_wrap=True, highlight=False)
@@ -141,6 +145,30 @@ def evaluate(
     if wrong:
         print(f"error: {wrong}", file=sys.stderr)
     return FAILED if wrong else 0
+
+
+def _film(
+    console: Console, folder: Path, task: str, candidates: Sequence[Candidate], seed: int
+) -> None:
+    """Play the episodes worth a film again; what was played stands whether or not that can be."""
+    from lrs_lightning.errors import EnvironmentMismatchError
+    from lrs_lightning.files import write_whole
+    from lrs_lightning.report.films import choices, encoded, film, worst_shift
+    from lrs_lightning.shifts import CLEAN, Condition
+    from lrs_lightning.statistics.results import read_results
+
+    rows = read_results(folder / "results.jsonl")
+    context = next((c.context for c in candidates if c.context is not None), None)
+    try:
+        for candidate in candidates:
+            names = dict.fromkeys([CLEAN, worst_shift(folder, candidate.name) or CLEAN])
+            conditions = [Condition.parse(name) for name in names]
+            several = len(candidates) > 1
+            for one in choices(rows, candidate.name, conditions, seed, several):
+                shown = film(candidate.policy, task, one.condition, one.seed, context=context)
+                write_whole(folder / "films" / f"{one.name}.gif", encoded(shown))
+    except EnvironmentMismatchError as error:
+        console.print(str(error), soft_wrap=True, highlight=False)
 
 
 def _plan(task: str, suite: Suite, names: Sequence[str], episodes: int, folder: Path) -> str:
