@@ -6,6 +6,7 @@ without a screen or a GPU can film as well.
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -89,7 +90,9 @@ def _pose(env: Any) -> NDArray[np.float64]:
 @contextmanager
 def _camera(model: mujoco.MjModel) -> Iterator[Any]:
     """A function from positions to a picture `(144, 192, 3)`."""
-    gl = _context()
+    gl, model = _context(), copy.copy(model)
+    # A floor ends where its author has drawn it, which a good runner passes: here it never does.
+    model.geom_size[model.geom_type == mujoco.mjtGeom.mjGEOM_PLANE, :2] = 0
     try:
         resources = mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_100)
         mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, resources)
