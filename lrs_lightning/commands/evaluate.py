@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jsonargparse.typing import PositiveFloat, PositiveInt
 
@@ -18,6 +18,7 @@ from lrs_lightning.stopping import Interrupted
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from lrs_lightning.evaluation import Suite
     from lrs_lightning.evaluation.policies import Candidate
     from lrs_lightning.statistics import Summary
     from lrs_lightning.statistics.results import Row
@@ -42,6 +43,9 @@ def evaluate(
     clean_gates: list[str] | None = None,
     threads: PositiveInt | None = None,
     timeout: PositiveFloat | None = None,
+    env_kwargs: dict[str, Any] | None = None,
+    films: bool = False,
+    dry_run: bool = False,
     quiet: bool = False,
 ) -> int:
     """Play policies in the clean world and under every shift of a suite, on the same seeds.
@@ -63,6 +67,10 @@ def evaluate(
             a time: G H F of a CfC, i f g o, r z n
         threads: threads of the environments; else all
         timeout: seconds until a call of a policy or an environment has failed; else never
+        env_kwargs: arguments of the environment, e.g. '{sticky: 0}'; else those that its domain is
+            judged with (Atari: sticky 0.25)
+        films: film the worst and the median episode, clean and in the worst shift
+        dry_run: say what would be played, and end
         quiet: show no progress
     """
     # BLAS threads wait in a busy loop and take the cores from the environments: an expert's
@@ -93,6 +101,9 @@ def evaluate(
     candidates = with_clean_gates(candidates, clean_gates or [])
     folder = out or _default_folder(task, chosen.name, candidates)
     runs = [c.run for c in candidates if c.run is not None]
+    if dry_run:
+        print(_plan(task, chosen, [c.name for c in candidates], episodes, folder))
+        return 0
     failed: list[Row] = []
     try:
         with evaluation_progress(console, quiet) as on_progress:
@@ -103,7 +114,12 @@ def evaluate(
                 episodes,
                 seed,
                 references=References(
-                    task, out=folder, known=runs, threads=threads, timeout=timeout
+                    task,
+                    out=folder,
+                    known=runs,
+                    threads=threads,
+                    timeout=timeout,
+                    env_kwargs=env_kwargs,
                 ),
                 out=folder,
                 context=next((c.context for c in candidates if c.context is not None), None),
@@ -111,6 +127,7 @@ def evaluate(
                 groups=groups,
                 threads=threads,
                 timeout=timeout,
+                env_kwargs=env_kwargs,
                 on_progress=on_progress,
                 on_episode=lambda row: failed.append(row) if row["status"] != "ok" else None,
             )
@@ -119,6 +136,8 @@ def evaluate(
             _print(console, stop.partial)
         stop.add_note(f"run again with --out {folder} to play the rest")
         raise
+    if films:
+        _film(console, folder, task, candidates, seed)
     page = write_report([folder], folder / "report.html")
     _print(console, summary)
     console.print(f"results: {folder}  report: {page}", soft_wrap=True, highlight=False)
@@ -126,6 +145,41 @@ def evaluate(
     if wrong:
         print(f"error: {wrong}", file=sys.stderr)
     return FAILED if wrong else 0
+
+
+def _film(
+    console: Console, folder: Path, task: str, candidates: Sequence[Candidate], seed: int
+) -> None:
+    """Play the episodes worth a film again; what was played stands whether or not that can be."""
+    from lrs_lightning.errors import EnvironmentMismatchError
+    from lrs_lightning.files import write_whole
+    from lrs_lightning.report.films import choices, encoded, film, worst_shift
+    from lrs_lightning.shifts import CLEAN, Condition
+    from lrs_lightning.statistics.results import read_results
+
+    rows = read_results(folder / "results.jsonl")
+    context = next((c.context for c in candidates if c.context is not None), None)
+    try:
+        for candidate in candidates:
+            names = dict.fromkeys([CLEAN, worst_shift(folder, candidate.name) or CLEAN])
+            conditions = [Condition.parse(name) for name in names]
+            several = len(candidates) > 1
+            for one in choices(rows, candidate.name, conditions, seed, several):
+                shown = film(candidate.policy, task, one.condition, one.seed, context=context)
+                write_whole(folder / "films" / f"{one.name}.gif", encoded(shown))
+    except EnvironmentMismatchError as error:
+        console.print(str(error), soft_wrap=True, highlight=False)
+
+
+def _plan(task: str, suite: Suite, names: Sequence[str], episodes: int, folder: Path) -> str:
+    """What would be played."""
+    from lrs_lightning.envs import describe
+
+    conditions, left_out = suite.playable(describe(task))
+    number = len(names) * len(conditions) * episodes
+    lines = [f"{task}: {', '.join(names)}", f"conditions: {', '.join(map(str, conditions))}"]
+    lines += [f"left out: {text}: {reason}" for text, reason in left_out.items()]
+    return "\n".join([*lines, f"{number} episodes, less those that are in {folder}"])
 
 
 def _print(console: Console, summary: Summary) -> None:

@@ -39,5 +39,7 @@ ATARI = Domain(
     canonical_id=canonical_id,
     # Each frame is recorded once, and few games at a time, so that memory holds them.
     recording={"num_envs": 8, "env_kwargs": {"stack": 1}},
+    # Machado et al. (2018): a policy that has learnt a game by heart must not look like a good one.
+    judging={"sticky": 0.25},
     expert_trainer="pqn",
 )

@@ -38,6 +38,8 @@ class Domain:
         canonical_id: the one spelling of an id that is kept in files; the id itself where absent.
         recording: arguments of `rollout` that recording demonstrations takes, e.g. fewer
             environments side by side.
+        judging: arguments of `make` with which policies are judged, e.g. sticky actions:
+            without any chance in a game, thirty episodes may be four.
         expert_trainer: how `expert fit` trains an expert: `"sac"`, `"pqn"`, or `None` (it cannot).
     """
 
@@ -50,6 +52,7 @@ class Domain:
     pixels: bool = False
     canonical_id: Callable[[str], str] | None = None
     recording: Mapping[str, Any] = field(default_factory=dict)
+    judging: Mapping[str, Any] = field(default_factory=dict)
     expert_trainer: str | None = None
 
 

@@ -165,6 +165,11 @@ class MujocoVectorEnv(VectorEnv[Array, NDArray[np.float32], Any]):
         info = failure_info(errors, self.num_envs)
         return self.task.observe(self._readings), reward, terminated, truncated, info
 
+    def pose(self, row: int) -> Array:
+        """Positions `(Q,)` of all joints of an environment, for drawing it."""
+        pose: Array = self._readings["qpos"][row].copy()
+        return pose
+
     def close_extras(self, **kwargs: Any) -> None:
         """End the worker threads."""
         self._workers.close()

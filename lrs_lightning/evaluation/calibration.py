@@ -13,12 +13,15 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from lrs_lightning import envs
 from lrs_lightning.errors import ArgumentError, UnknownNameError
 from lrs_lightning.evaluation.evaluate import evaluate
 from lrs_lightning.evaluation.suites import Suite
 from lrs_lightning.rollout import Policy, Progress
-from lrs_lightning.shifts import CLEAN, ShiftContext, shift_types
+from lrs_lightning.rollout.playing import completed
+from lrs_lightning.shifts import CLEAN, ShiftContext, shift_types, without_effect
 from lrs_lightning.shifts.strength import OPTION, StrengthRange
 from lrs_lightning.statistics.condition_summary import ConditionSummary
 
@@ -196,9 +199,16 @@ def calibrate(
         ArgumentError: the clean return is not positive, so that a share of it means nothing.
         LrsError: see `evaluate`.
     """
+    info = envs.describe(env_id)
+    unit = np.ones(info.observation_space.shape or ())  # any: only whether a shift acts counts
+    known = completed(ShiftContext(observation_mean=unit, observation_std=unit), info)
     places = {search.shift: search.first() for search in shifts}
     for number in range(rounds + 1):
         played = {s.condition(p): (s, p) for s in shifts for p in places[s.shift]}
+        for text in [text for text in played if without_effect(text, known) is not None]:
+            search, place = played.pop(text)
+            strength = search.scale.at(place, search.strengths)
+            search.points[strength] = Point(place, strength, 1.0, (1.0, 1.0))
         if not played:
             break
         if on_round is not None:

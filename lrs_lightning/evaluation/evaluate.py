@@ -14,6 +14,7 @@ from lrs_lightning.evaluation.plan import Plan
 from lrs_lightning.evaluation.played_on import backends_in_words
 from lrs_lightning.evaluation.provenance import provenance, row_columns
 from lrs_lightning.evaluation.references import References
+from lrs_lightning.evaluation.settings import in_words, judged_with
 from lrs_lightning.evaluation.suites import Suite, SuiteLike
 from lrs_lightning.evaluation.units import measured_context, needs_units, unit_name
 from lrs_lightning.locking import alone_in
@@ -45,6 +46,7 @@ def evaluate(
     step: int | None = None,
     threads: int | None = None,
     timeout: float | None = None,
+    env_kwargs: Mapping[str, Any] | None = None,
     on_progress: Callable[[Progress], None] | None = None,
     on_episode: Callable[[Row], None] | None = None,
 ) -> Summary:
@@ -70,6 +72,8 @@ def evaluate(
         threads: of the environments; no result depends on it.
         timeout: seconds that a call of a policy or of the environments may take until it has
             failed; see `rollout`. None waits for ever.
+        env_kwargs: arguments of `envs.make`; None takes those with which the task's domain is
+            judged, for Atari sticky actions.
         on_progress: called about ten times a second.
         on_episode: called with the row of each episode as it ends.
 
@@ -84,7 +88,14 @@ def evaluate(
     if episodes < 1:
         raise ArgumentError(f"episodes: {episodes} is not a number of at least 1")
     plan, about_plan = _planned(
-        policies, env_id, suite, range(seed, seed + episodes), step, context, about or {}
+        policies,
+        env_id,
+        suite,
+        range(seed, seed + episodes),
+        step,
+        context,
+        about or {},
+        env_kwargs,
     )
     group({name: plan.about.get(name, {}) for name in plan.policies}, groups)  # or say why not
     with nullcontext() if out is None else alone_in(Path(out)):
@@ -101,7 +112,9 @@ def evaluate(
                 if on_episode is not None:
                     on_episode(row)
         if references is None:
-            references = References(plan.env_id, out=out, threads=threads, timeout=timeout)
+            references = References(
+                plan.env_id, out=out, threads=threads, timeout=timeout, env_kwargs=env_kwargs
+            )
         if isinstance(references, References):
             origin["expert"] = references.expert
             references = references.over(plan.seeds)
@@ -121,6 +134,7 @@ def _planned(
     step: int | None,
     context: ShiftContext | None,
     about: Mapping[str, Mapping[str, Any]],
+    env_kwargs: Mapping[str, Any] | None,
 ) -> tuple[Plan, dict[str, Any]]:
     """What is to be played, and what the provenance says of it."""
     if not policies:
@@ -132,9 +146,11 @@ def _planned(
         _logger.warning("suite %r without %s: %s", chosen.name, condition, sentence)
     unit = unit_name(info.env_id, policies, context) if needs_units(conditions) else ""
     # A game may be named in several ways: from here on it is called by its own name.
-    plan = Plan(dict(policies), info.env_id, conditions, seeds, step, unit, about)
+    settings = judged_with(info.env_id, env_kwargs)
+    plan = Plan(dict(policies), info.env_id, conditions, seeds, step, unit, about, settings)
     origin: dict[str, Any] = {"suite": chosen.name, "env": info.env_id}
     origin |= {} if step is None else {"step": step}
+    origin |= {"settings": in_words(settings)} if settings else {}
     return plan, origin | ({"left_out": left_out} if left_out else {})
 
 

@@ -44,14 +44,15 @@ def _weights(policy: Policy) -> Iterator[Any]:
         yield from layer
 
 
-def condition_fingerprint(condition: Condition, unit: str) -> str:
+def condition_fingerprint(condition: Condition, unit: str, settings: str = "") -> str:
     """What a condition does, beyond its name: classes, strengths, options, and their unit.
 
     Args:
         condition: the condition.
         unit: of sensor noise; see `units.unit_name`.
+        settings: of the environment; see `settings.in_words`.
     """
-    parts = []
+    parts: list[Any] = [{"settings": settings}] if settings else []
     for part in condition.components:
         kind = shift_types().get(part.name)
         parts.append(

@@ -15,6 +15,7 @@ from lrs_lightning.evaluation.identity import (
     simulator_changes,
 )
 from lrs_lightning.evaluation.played_on import backend_column
+from lrs_lightning.evaluation.settings import in_words
 from lrs_lightning.rollout import Policy, Progress, rollout
 from lrs_lightning.shifts import Condition, ShiftContext
 from lrs_lightning.statistics.results import (
@@ -40,6 +41,7 @@ class Plan:
         step: training step of the policies, where there is one.
         unit: of sensor noise, by name.
         about: policy name -> what is known of it; its training seeds stand in each row.
+        settings: arguments of `envs.make`.
     """
 
     policies: dict[str, Policy]
@@ -49,6 +51,7 @@ class Plan:
     step: int | None
     unit: str
     about: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def size(self) -> int:
@@ -68,7 +71,8 @@ class Plan:
     @cached_property
     def condition_ids(self) -> dict[str, str]:
         """Text of a condition -> what it does."""
-        return {str(c): condition_fingerprint(c, self.unit) for c in self.conditions}
+        settings = in_words(self.settings)
+        return {str(c): condition_fingerprint(c, self.unit, settings) for c in self.conditions}
 
     def already_played(self, file: Path | None) -> list[Row]:
         """The rows of an earlier run that need not be played again.
@@ -113,6 +117,7 @@ class Plan:
             done=[(r["policy"], r["shift"], r["severity"], r["seed"] - first) for r in kept],
             on_progress=on_progress,
             timeout=timeout,
+            env_kwargs=self.settings,
         )
         for episode in played:
             columns: dict[str, Any] = {
@@ -141,8 +146,8 @@ class Plan:
             )
         if self.condition_ids.get(condition) not in (None, row.get("condition_id")):
             raise DataError(
-                f"{file} holds episodes of {condition} in another strength or unit: its noise was "
-                "measured in other deviations; choose another folder"
+                f"{file} holds episodes of {condition} in another strength, unit or setting of the "
+                "environment, e.g. noise measured in other deviations; choose another folder"
             )
         for simulator, then, now in simulator_changes(row):
             raise DataError(

@@ -7,9 +7,10 @@ episode, and used again wherever the task, the seeds, the player and the simulat
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from lrs_lightning import envs
 from lrs_lightning.errors import LrsError
 from lrs_lightning.evaluation.identity import fingerprint, simulator_changes
 from lrs_lightning.evaluation.provenance import provenance, row_columns
+from lrs_lightning.evaluation.settings import in_words, judged_with
 from lrs_lightning.experts import SHIPPED, load_expert
 from lrs_lightning.rollout import Policy, RandomPolicy, rollout
 from lrs_lightning.shifts import CLEAN
@@ -49,6 +51,7 @@ class References:
         known: run folders whose references may be used.
         threads: of the environments; no result depends on it.
         timeout: seconds that a call may take; see `rollout`.
+        env_kwargs: arguments of `envs.make`; None takes those with which the task is judged.
     """
 
     def __init__(
@@ -59,9 +62,10 @@ class References:
         known: Iterable[str | Path] = (),
         threads: int | None = None,
         timeout: float | None = None,
+        env_kwargs: Mapping[str, Any] | None = None,
     ) -> None:
         self.env_id, self.threads = envs.describe(env_id).env_id, threads
-        self.timeout = timeout
+        self.timeout, self._settings = timeout, judged_with(self.env_id, env_kwargs)
         self._file = None if out is None else Path(out) / FILE
         self._kept = _read(self._file) if self._file else []
         self._rows = [*self._kept, *(row for folder in known for row in _read(Path(folder) / FILE))]
@@ -93,7 +97,8 @@ class References:
         player = self._players.get(row["policy"])
         same = player is not None and row.get("policy_id") == player.fingerprint
         in_place = row["env"] == self.env_id and row["shift"] == CLEAN and row["status"] == "ok"
-        return same and in_place and not simulator_changes(row)
+        set_up = row.get("settings", "") == in_words(self._settings)
+        return same and in_place and set_up and not simulator_changes(row)
 
     def _play(self, seeds: Sequence[int], done: set[tuple[str, int]]) -> list[Row]:
         missing = {
@@ -105,6 +110,8 @@ class References:
             return []
         keys = [(n, CLEAN, 0, k) for n in missing for k, s in enumerate(seeds) if (n, s) in done]
         origin = row_columns(provenance())
+        if self._settings:
+            origin["settings"] = in_words(self._settings)
         return [
             episode_row(
                 episode,
@@ -120,6 +127,7 @@ class References:
                 threads=self.threads,
                 done=keys,
                 timeout=self.timeout,
+                env_kwargs=self._settings,
             )
         ]
 

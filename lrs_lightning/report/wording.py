@@ -105,6 +105,8 @@ def caveats(summary: Summary) -> list[str]:
             "the noise of chance): no share of it is given, compare the returns themselves"
         )
     found += _without_effect(summary)
+    if summary.provenance.get("settings"):
+        found.append(f"played with {summary.provenance['settings']}")
     if seeds_of(summary.policy):
         found.append(f"intervals are over episodes of this run; {ONE_SEED}")
     else:

@@ -23,6 +23,7 @@ from lrs_lightning.training.callbacks.progress import RunProgress
 from lrs_lightning.training.callbacks.saved_config import SavedConfig
 from lrs_lightning.training.callbacks.shifted_evaluation import ShiftedEvaluation
 from lrs_lightning.training.callbacks.spectrum import SpectrumMonitor
+from lrs_lightning.training.callbacks.throughput import Throughput
 from lrs_lightning.training.checkpoint_files import find_in_runs, load_checkpoint
 from lrs_lightning.training.checkpoint_io import SealedCheckpointIO
 from lrs_lightning.training.dagger.callback import DAggerRounds
@@ -182,7 +183,9 @@ class TrainerCLI(LightningCLI):
             section = DAgger(**run.dagger.as_dict())
             section.check()
             callbacks = [*callbacks, DAggerRounds(section)]
-        return super()._instantiate_trainer(config, [*callbacks, BackendLine(), Predictions()])
+        return super()._instantiate_trainer(
+            config, [*callbacks, BackendLine(), Predictions(), Throughput()]
+        )
 
     def _parse_ckpt_path(self) -> None:
         """Find the checkpoint, read it through our one door, and build what it says."""

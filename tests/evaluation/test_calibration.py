@@ -98,10 +98,10 @@ def _at(levels: dict[str, list[calibration.Level]]) -> str:
 
 
 def test_a_search_that_was_ended_goes_on_and_finds_the_same(tmp_path: Path) -> None:
-    whole = found(["action_gain"], shares=(0.5,))
-    found(["action_gain"], shares=(0.5,), out=tmp_path, rounds=1)
+    whole = found(["action_gain"], shares=(0.6,))
+    found(["action_gain"], shares=(0.6,), out=tmp_path, rounds=0)
     lines = len((tmp_path / "results.jsonl").read_text().splitlines())
-    assert found(["action_gain"], shares=(0.5,), out=tmp_path) == whole
+    assert found(["action_gain"], shares=(0.6,), out=tmp_path) == whole
     assert len((tmp_path / "results.jsonl").read_text().splitlines()) > lines
 
 

@@ -91,7 +91,7 @@ def test_the_last_of_two_rows_of_an_episode_counts(tmp_path: Path) -> None:
     ("columns", "sentence"),
     [
         ({"policy_id": "x"}, "holds episodes of another policy named 'one': choose another folder"),
-        ({"condition_id": "x"}, "holds episodes of clean in another strength or unit"),
+        ({"condition_id": "x"}, "holds episodes of clean in another strength, unit or setting"),
         ({"versions": "gymnasium 0.1"}, "holds episodes of gymnasium 0.1 and .* is installed"),
     ],
 )
@@ -135,6 +135,7 @@ def test_the_missing_are_played_as_they_were_asked_for(asked: list[Any]) -> None
         "done": [("half", "clean", 0, 1), ("one", "sensor_noise", 2, 0)],
         "on_progress": progress,
         "timeout": 0.5,
+        "env_kwargs": {},
     }
     assert (row["policy_id"], row["step"]) == ("constant 1.0", 7)
     assert row["condition_id"] == plan.condition_ids["sensor_noise@2"]

@@ -37,14 +37,17 @@ def newest(folder: Path, name: str) -> Path:
 
 
 def scalars(folder: Path) -> dict[tuple[str, int], set[float]]:
-    """Every figure that was logged: (name, step) -> the values it had in any of the runs."""
+    """Every figure that was logged: (name, step) -> the values it had in any of the runs.
+
+    Those of a clock are left out.
+    """
     from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 
     found: dict[tuple[str, int], set[float]] = {}
     for file in folder.rglob("events.out.tfevents*"):
         for event in EventFileLoader(str(file)).Load():
             for value in event.summary.value:
-                if value.tensor.float_val:
+                if value.tensor.float_val and not value.tag.startswith("throughput/"):
                     at = found.setdefault((value.tag, event.step), set())
                     at.add(value.tensor.float_val[0])
     return found

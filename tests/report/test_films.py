@@ -6,8 +6,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lrs_lightning.errors import ArgumentError
-from lrs_lightning.report.films import film, gif, log_gif
+from lrs_lightning.errors import ArgumentError, EnvironmentMismatchError
+from lrs_lightning.report import mujoco_film
+from lrs_lightning.report.films import choices, film, gif, log_gif, telling
+from lrs_lightning.report.mujoco_film import check_drawing
+from lrs_lightning.shifts import Condition
 
 
 def pictures(content):
@@ -90,3 +93,69 @@ def test_a_game_by_any_name_is_the_same_evaluation(tmp_path, monkeypatch):
     # Both played these very episodes, and once.
     assert first.references == again.references
     assert first.references["expert"] == first.conditions[0]["return_mean"]
+
+
+def test_colours_stay_about_what_they_were():
+    frames = np.zeros((3, 8, 6, 3), np.uint8)
+    frames[..., 0], frames[1, :4, :, 0], frames[:, 6:, :, 2] = 200, 0, 240
+    with Image.open(io.BytesIO(gif(frames, every=1, scale=1))) as file:
+        shown = []
+        for i in range(3):
+            file.seek(i)
+            shown.append(np.asarray(file.convert("RGB")).astype(int))
+    assert np.abs(shown[0] - frames[0]).max() < 8 and np.abs(shown[1][4:] - frames[1, 4:]).max() < 8
+
+
+def row(seed, value, status="ok", policy="p", condition="mass@2"):
+    found = {"policy": policy, "condition": condition, "status": status}
+    return {**found, "seed": seed, "return": value}
+
+
+def test_the_worst_and_the_median_are_told_from_all_others():
+    rows = [row(1, 5.0), row(2, 1.0), row(3, 9.0), row(4, 0.0, "failed"), row(5, -9.0, policy="q")]
+    told = telling([*rows, row(6, -5.0, condition="clean")], "p", "mass@2")
+    assert {kind: one["seed"] for kind, one in told.items()} == {"worst": 2, "median": 1}
+    assert telling(rows, "p", "clean") == {}
+    assert list(telling(rows[:2], "p", "mass@2")) == ["worst"]
+
+
+class Still:
+    """Does nothing."""
+
+    def initial_state(self, num_envs):
+        return None
+
+    def step(self, observations, state, starts):
+        return np.zeros((len(observations), 1), np.float32), None
+
+
+def test_a_body_is_drawn_as_it_moves(monkeypatch):
+    monkeypatch.setenv("MUJOCO_GL", "egl")
+    try:
+        check_drawing()
+    except EnvironmentMismatchError as error:
+        pytest.skip(str(error))
+    frames = film(Still(), "InvertedPendulum-v5", "gravity@1", 0)
+    assert frames.shape[1:] == (144, 192, 3) and 3 < len(frames) <= 120
+    assert frames.std() > 5 and not np.array_equal(frames[0], frames[-1])
+
+
+def test_where_nothing_can_be_drawn_a_sentence_says_so(monkeypatch):
+    for value, reason in (("off", "MUJOCO_GL switches drawing off"), ("osmesa", "osmesa: ")):
+        monkeypatch.setenv("MUJOCO_GL", value)
+        monkeypatch.setitem(mujoco_film._MODULES, "osmesa", "no_such_module")
+        with pytest.raises(EnvironmentMismatchError, match=reason):
+            film(Still(), "InvertedPendulum-v5", "clean", 0)
+    with pytest.raises(EnvironmentMismatchError, match="no films: CartPole-v1 has no pictures"):
+        film(Still(), "CartPole-v1", "clean", 0)
+
+
+def test_what_is_filmed_has_a_name_of_its_own():
+    rows = [row(1, 5.0), row(2, 1.0), row(3, 9.0)]
+    conditions = [Condition("mass", 2), Condition("clean")]
+    assert [(*c[:2], c.seed) for c in choices(rows, "p", conditions, 7, False)] == [
+        ("mass-2-worst", "p", 2),
+        ("mass-2-median", "p", 1),
+        ("clean-first", "p", 7),
+    ]
+    assert choices(rows, "p", conditions[1:], 7, True)[0].name == "p-clean-first"

@@ -13,6 +13,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 
 from lrs_lightning.data import Task
 from lrs_lightning.errors import ArgumentError, EnvironmentMismatchError
+from lrs_lightning.evaluation import Suite
 from lrs_lightning.rollout import RandomPolicy, rollout
 from lrs_lightning.shifts import ShiftContext
 from lrs_lightning.training.callbacks.shifted_evaluation import ShiftedEvaluation
@@ -146,6 +147,16 @@ def test_short_evaluations_come_every_so_many_epochs(tmp_path, every, times):
     module = Population()
     trainer(tmp_path / "run", played).fit(module)
     assert len(module.modes) == times + 1
+
+
+def test_short_evaluations_may_play_shifts_a_curve_for_each(tmp_path):
+    Path("few.yaml").write_text("[sensor_noise@2]\n")
+    played = callback()
+    played.quick_suite = Suite.load("few.yaml")
+    run = trainer(tmp_path / "run", played)
+    run.fit(Population((("policy", 0.5),)))
+    assert "closed_loop/shifted/sensor_noise@2" in run.callback_metrics
+    assert played.seconds > 0
 
 
 def test_a_suite_of_another_domain_is_refused_before_training(tmp_path):

@@ -14,10 +14,10 @@ GROUP = "closed_loop"
 
 
 def log_scalars(module: pl.LightningModule, summary: Summary) -> None:
-    """Log the clean return of each policy, and its share of the expert's."""
+    """Log each policy's clean return and its share of the expert's; of shifts the returns."""
     for one in summary.all:
         group = f"{GROUP}/{one.name}" if summary.others else GROUP
-        clean = one.conditions[0]
+        clean, *shifted = one.conditions
         if clean["return_mean"] is not None:
             module.log(f"{group}/return", clean["return_mean"], rank_zero_only=True)
         if clean["expert_normalized"] is not None:
@@ -27,6 +27,10 @@ def log_scalars(module: pl.LightningModule, summary: Summary) -> None:
                 prog_bar=not summary.others,
                 rank_zero_only=True,
             )
+        for condition in shifted:
+            if condition["return_mean"] is not None:
+                name = f"{group}/shifted/{condition['condition']}"
+                module.log(name, condition["return_mean"], rank_zero_only=True)
 
 
 def present(trainer: pl.Trainer, summary: Summary) -> None:

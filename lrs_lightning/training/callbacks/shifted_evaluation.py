@@ -5,6 +5,7 @@ This file says when is played; `evaluation.evaluate` what, and `presenting.py` h
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -36,7 +37,8 @@ _CLEAN_SUITE = Suite.load([CLEAN])
 class ShiftedEvaluation(pl.Callback):
     """Plays what a module offers in the world that it will meet, clean and shifted.
 
-    During training it plays a few clean episodes now and then. After `fit` and in `test` it plays
+    During training it plays a few episodes now and then, in the clean world alone unless
+    `quick_suite` says otherwise: a curve for each shift. After `fit` and in `test` it plays
     the whole suite, in `validate` the clean world; then it writes `results.jsonl`,
     `references.jsonl` and `summary.json` into the run folder, logs scalars and figures to
     TensorBoard, prints the table.
@@ -45,9 +47,11 @@ class ShiftedEvaluation(pl.Callback):
         suite: `smoke`, `paper`, `full`, or a YAML file with a list of conditions.
         episodes: episodes of each condition; their seeds are the same for every policy and shift.
         every_n_epochs: epochs between the short evaluations during training; 0 for none.
-        quick_episodes: episodes of a short evaluation.
+        quick_episodes: episodes of each condition of a short evaluation.
         seed: evaluation seed; episode k starts from it plus k.
         threads: worker threads of the environments; all cores by default.
+        quick_suite: what short evaluations play, e.g. `smoke`; by default the clean world.
+            TensorBoard tells the share of the time that they take (`throughput/share_of_play`).
 
     Raises:
         LrsError: a number that makes no sense, an unknown suite: at once, not after training.
@@ -61,6 +65,7 @@ class ShiftedEvaluation(pl.Callback):
         quick_episodes: int = 5,
         seed: int = EVALUATION_SEED,
         threads: int | None = None,
+        quick_suite: str | None = None,
     ) -> None:
         super().__init__()
         if min(episodes, quick_episodes) < 1 or every_n_epochs < 0:
@@ -69,6 +74,9 @@ class ShiftedEvaluation(pl.Callback):
                 f"every_n_epochs {every_n_epochs}: expected at least 1, 1 and 0"
             )
         self.suite = Suite.load(suite)
+        self.quick_suite = _CLEAN_SUITE if quick_suite is None else Suite.load(quick_suite)
+        self.seconds = 0.0
+        """Spent on short evaluations so far."""
         self.episodes, self.quick_episodes = episodes, quick_episodes
         self.every_n_epochs, self.seed, self.threads = every_n_epochs, seed, threads
         self.summary: Summary | None = None
@@ -82,16 +90,19 @@ class ShiftedEvaluation(pl.Callback):
         if (reason := why_not(playable(pl_module)[1].env)) is not None:
             rank_zero_info(f"no closed loop, held-out episodes alone: {reason}")
             return
-        self.suite.conditions(describe(playable(pl_module)[1].env).domain)
+        for suite in (self.suite, self.quick_suite):
+            suite.conditions(describe(playable(pl_module)[1].env).domain)
 
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Play a few clean episodes every `every_n_epochs` epochs of training."""
+        """Play a few episodes every `every_n_epochs` epochs of training."""
         due = self.every_n_epochs and (trainer.current_epoch + 1) % self.every_n_epochs == 0
         due = due and trainer.is_global_zero and not trainer.sanity_checking
         due = due and why_not(playable(pl_module)[1].env) is None
         if trainer.state.fn == TrainerFn.FITTING and due:
-            summary = self._play(trainer, pl_module, _CLEAN_SUITE, self.quick_episodes, out=None)
+            began = time.monotonic()
+            summary = self._play(trainer, pl_module, self.quick_suite, self.quick_episodes, None)
             log_scalars(pl_module, summary)
+            self.seconds += time.monotonic() - began
 
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Play the whole suite with the weights that training ended with."""
