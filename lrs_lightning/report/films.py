@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from lrs_lightning.envs import describe, domain_of
 from lrs_lightning.errors import ArgumentError
 from lrs_lightning.rollout import Policy, rollout
 from lrs_lightning.shifts import Condition
@@ -23,32 +24,36 @@ Frames = NDArray[np.uint8]
 def film(
     policy: Policy, env_id: str, condition: Condition | str, seed: int, steps: int = 300
 ) -> Frames:
-    """The newest frame of each decision of an episode, `(L, H, W)`, at most `steps` of them.
+    """The newest frame of each decision of an episode, at most `steps` of them.
+
+    Of grey pictures `(L, H, W)`, of coloured ones `(L, H, W, 3)`.
 
     Args:
         policy: who plays.
-        env_id: an Atari game.
+        env_id: a task that shows pictures.
         condition: what is shifted.
         seed: of the episode.
         steps: decisions after which the film ends.
     """
+    game = domain_of(env_id).pixels  # whose length is counted in frames of the emulator
     played = rollout(
         {"policy": policy},
         env_id,
         [condition],
         [seed],
         record=True,
-        env_kwargs={"max_frames": 4 * steps},
+        env_kwargs={"max_frames": 4 * steps} if game else {"max_episode_steps": steps},
     )
     trajectory = next(iter(played)).trajectory
     if trajectory is None:
         raise AssertionError("the rollout was asked to record")
-    frames: Frames = trajectory.observations[:, -1]
-    return frames
+    channels = describe(env_id).frame_channels
+    frames: Frames = np.moveaxis(trajectory.observations[:, -channels:], 1, -1)
+    return frames[..., 0] if channels < 3 else frames[..., :3]
 
 
 def gif(frames: Frames, every: int = 2, scale: int = 2, fps: float = 15.0) -> bytes:
-    """Encode grey frames `(L, H, W)` as a GIF that repeats for ever.
+    """Encode grey frames `(L, H, W)`, or coloured ones `(L, H, W, 3)`, as a GIF without end.
 
     Args:
         frames: uint8.
@@ -59,7 +64,8 @@ def gif(frames: Frames, every: int = 2, scale: int = 2, fps: float = 15.0) -> by
     Raises:
         ArgumentError: there is no frame, or they are no uint8 pictures.
     """
-    if frames.ndim != 3 or frames.dtype != np.uint8 or not len(frames):
+    pictures = frames.ndim == 3 or frames.shape[3:] == (3,)
+    if not pictures or frames.dtype != np.uint8 or not len(frames):
         raise ArgumentError(
             f"frames have shape {frames.shape} of {frames.dtype}, expected uint8 (L, H, W) with at "
             "least one frame"

@@ -82,7 +82,8 @@ class ShiftedEvaluation(pl.Callback):
         if (reason := why_not(playable(pl_module)[1].env)) is not None:
             rank_zero_info(f"no closed loop, held-out episodes alone: {reason}")
             return
-        self.suite.conditions(describe(playable(pl_module)[1].env).domain)
+        task = playable(pl_module)[1]
+        self.suite.conditions(describe(task.env).domain, task.pixels)
 
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Play a few clean episodes every `every_n_epochs` epochs of training."""
@@ -116,7 +117,7 @@ class ShiftedEvaluation(pl.Callback):
         console, quiet = Console(), trainer.progress_bar_callback is None
         if not quiet:
             _, task = playable(module)
-            worlds = len(suite.conditions(describe(task.env).domain))
+            worlds = len(suite.conditions(describe(task.env).domain, task.pixels))
             console.print(f"evaluating: {worlds} conditions, {self.episodes} episodes each")
         with evaluation_progress(console, quiet) as on_progress:
             self.summary = self._play(
