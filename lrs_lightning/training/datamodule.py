@@ -34,6 +34,8 @@ from lrs_lightning.data.timespans import time_unit_of
 from lrs_lightning.env_variant import variant_text
 from lrs_lightning.envs import canonical_id, why_not
 from lrs_lightning.errors import ArgumentError
+from lrs_lightning.experts import load_expert
+from lrs_lightning.rollout import Policy
 
 DEFAULT_ENV = "HalfCheetah-v5"
 
@@ -125,6 +127,12 @@ class ExpertTrajectories(pl.LightningDataModule):
     def demonstrator(self) -> str:
         """Who demonstrated: `"shipped"`, the path of an expert, or a name that nobody can load."""
         return str(self.store.manifest.get("expert", ""))
+
+    def load_demonstrator(self, expert: str, env_id: str) -> Policy:
+        """An expert by name; one of the user's own code only where he named it himself."""
+        if self.path or expert != self.recipe.expert:
+            return load_expert(expert, env_id)
+        return _demonstrator(expert, env_id, self.recipe.statistics)
 
     @cached_property
     def task(self) -> Task:
@@ -272,11 +280,16 @@ def env_of(
 def _collect(expert: str, env: str, **how: Any) -> DemonstrationStore:
     """Collect by whatever `evaluate --policy` takes; only the user's own words name an expert."""
     from lrs_lightning.data.collect import collect  # the simulators take a second to import
+
+    policy = _demonstrator(expert, env, how.get("statistics"))
+    return collect(env, expert=expert, policy=policy, **how)
+
+
+def _demonstrator(expert: str, env: str, statistics: str | None) -> Policy:
     from lrs_lightning.evaluation.policies import demonstrator
     from lrs_lightning.training.candidate import load_candidate
 
-    policy = demonstrator(expert, env, load_candidate, how.get("statistics"))
-    return collect(env, expert=expert, policy=policy, **how)
+    return demonstrator(expert, env, load_candidate, statistics)
 
 
 def _say_nothing(line: str) -> None:

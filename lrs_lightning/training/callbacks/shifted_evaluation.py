@@ -19,6 +19,7 @@ from lrs_lightning.errors import ArgumentError
 from lrs_lightning.evaluation.evaluate import EVALUATION_SEED, evaluate
 from lrs_lightning.evaluation.references import References
 from lrs_lightning.evaluation.suites import Suite
+from lrs_lightning.experts import load_expert
 from lrs_lightning.report.progress import evaluation_progress
 from lrs_lightning.rollout import Progress
 from lrs_lightning.rollout.torch_policy import evaluating
@@ -136,11 +137,13 @@ class ShiftedEvaluation(pl.Callback):
     ) -> Summary:
         player, task = playable(module)
         if self._references is None:
+            data = getattr(trainer, "datamodule", None)
             self._references = References(
                 task.env,
-                getattr(getattr(trainer, "datamodule", None), "demonstrator", None),
+                getattr(data, "demonstrator", None),
                 folder_of(trainer),
                 threads=self.threads,
+                load=getattr(data, "load_demonstrator", load_expert),
             )
         with evaluating(module):
             return evaluate(
