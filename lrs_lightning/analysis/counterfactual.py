@@ -34,6 +34,7 @@ class CleanGatePolicy:
         gates: names of gates of its first recurrent layer that read the clean observation, e.g.
             `["F"]`; none plays as the policy does.
         action_space: of the task.
+        timespan: how long a step lasts in the policy's unit of time; one where None.
 
     Raises:
         UnknownNameError: a gate that the cell does not have.
@@ -47,8 +48,10 @@ class CleanGatePolicy:
         policy: RecurrentPolicy,
         gates: Sequence[str],
         action_space: gym.Space[Any] | None = None,
+        timespan: float | None = None,
     ) -> None:
-        self.recurrence = Recurrence.of(recurrent_layer(policy), torch.float32)
+        timespan = 1.0 if timespan is None else timespan
+        self.recurrence = Recurrence.of(recurrent_layer(policy), torch.float32, timespan)
         names = self.recurrence.cells[0].names
         for gate in gates:
             if gate not in names:
@@ -116,6 +119,7 @@ def with_clean_gates(
     policy: RecurrentPolicy,
     action_space: gym.Space[Any],
     gates: Sequence[str] | None = None,
+    timespan: float | None = None,
 ) -> dict[str, CleanGatePolicy]:
     """A counterfactual for each gate, by name.
 
@@ -124,8 +128,10 @@ def with_clean_gates(
         policy: one of ours, with memory.
         action_space: of the task.
         gates: which ones; all gates of the first recurrent layer by default.
+        timespan: how long a step lasts in the policy's unit of time; one where None.
     """
     names = Recurrence.of(recurrent_layer(policy)).cells[0].names if gates is None else gates
     return {
-        clean_gate_name(name, gate): CleanGatePolicy(policy, [gate], action_space) for gate in names
+        clean_gate_name(name, gate): CleanGatePolicy(policy, [gate], action_space, timespan)
+        for gate in names
     }

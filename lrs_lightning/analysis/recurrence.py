@@ -72,9 +72,11 @@ class Recurrence:
     cells: Sequence[Cell]
 
     @classmethod
-    def of(cls, layer: nn.Module, dtype: torch.dtype = torch.float64) -> Recurrence:
+    def of(
+        cls, layer: nn.Module, dtype: torch.dtype = torch.float64, timespan: float = 1.0
+    ) -> Recurrence:
         """Read a layer; see `read_cells`."""
-        return cls(read_cells(layer, dtype))
+        return cls(read_cells(layer, dtype, timespan))
 
     @property
     def state_size(self) -> int:

@@ -45,8 +45,12 @@ class Subject:
     head: Tensor | None = None
 
     @classmethod
-    def of_policy(cls, policy: RecurrentPolicy) -> Subject:
+    def of_policy(cls, policy: RecurrentPolicy, timespan: float | None = None) -> Subject:
         """Take one of our policies apart.
+
+        Args:
+            policy: one of ours, with memory.
+            timespan: how long a step lasts in its unit of time; one where None.
 
         Raises:
             ArgumentError: a policy without memory.
@@ -56,7 +60,8 @@ class Subject:
         head: Any = copy.deepcopy(policy.head).to(device="cpu", dtype=torch.float64)
         head = head.requires_grad_(False).eval()
         encoder = copy.deepcopy(policy.encoder).cpu().eval()
-        return cls(layer, Recurrence.of(layer), encoder, head, head.dense.weight)
+        recurrence = Recurrence.of(layer, timespan=1.0 if timespan is None else timespan)
+        return cls(layer, recurrence, encoder, head, head.dense.weight)
 
     @classmethod
     def of_layer(

@@ -33,13 +33,14 @@ from lrs_lightning.commands.analyze_compare import Looked
 from lrs_lightning.commands.analyze_paths import distinct
 from lrs_lightning.errors import ArgumentError, DataError, EnvironmentMismatchError
 from lrs_lightning.evaluation import evaluate
+from lrs_lightning.evaluation.policies import demonstrator
 from lrs_lightning.evaluation.units import measured_context
-from lrs_lightning.experts import load_expert
 from lrs_lightning.rollout import TorchPolicy
 from lrs_lightning.shifts import CLEAN, Condition, ShiftContext
+from lrs_lightning.training.candidate import load_candidate
 from lrs_lightning.training.checkpoint_files import INITIAL, load_checkpoint
 from lrs_lightning.training.loading import TrainedPolicy, load_policy, policy_of
-from lrs_lightning.training.playable import context_of
+from lrs_lightning.training.playable import as_played, context_of
 
 Array = NDArray[Any]
 
@@ -100,7 +101,8 @@ class Task:
     def common(self) -> list[Trajectories]:
         """The expert's play, clean and under every shift; played once."""
         if self._common is None:
-            asked, expert = self.request, load_expert(self.request.expert, self.env_id)
+            asked = self.request
+            expert = demonstrator(asked.expert, self.env_id, load_candidate)
             rest = self.context, asked.steps, asked.threads
             clean = play(expert, self.env_id, "common", CLEAN, asked.seeds, *rest)
             self._common = [clean] + [
@@ -178,7 +180,12 @@ def _look(run: str, name: str, task: Task, counterfactual: bool) -> Looked:
 
 
 def _analyse(name: str, run: str, trained: TrainedPolicy, task: Task) -> Analysis:
-    policy = TorchPolicy(trained.policy, trained.task.action_space)
+    policy = as_played(trained.policy, trained.task)
+    if policy.timespan is not None:
+        print(
+            f"{name}: a step lasts {policy.timespan:g} of the time unit of its demonstrations, "
+            f"{trained.task.time_unit:g} s"
+        )
     trajectories: list[Trajectories] = []
     pairs: dict[int, Pair] = {}
     for kind in task.request.kinds:
@@ -188,7 +195,7 @@ def _analyse(name: str, run: str, trained: TrainedPolicy, task: Task) -> Analysi
     config = trained.policy.config
     return analyse(
         name,
-        Subject.of_policy(trained.policy),
+        Subject.of_policy(trained.policy, policy.timespan),
         trajectories,
         task.scale,
         initial_matrices(run, trained),
@@ -211,9 +218,10 @@ def play_counterfactuals(name: str, trained: TrainedPolicy, task: Task, folder: 
             f"--counterfactual with {', '.join(task.shifts)}, which change nothing that is seen: "
             "give --shift one of the sensors, e.g. sensor_noise@2"
         )
-    clean_gates = with_clean_gates(name, trained.policy, space)
+    timespan = as_played(trained.policy, trained.task).timespan
+    clean_gates = with_clean_gates(name, trained.policy, space, timespan=timespan)
     # The policy itself is played in the same arithmetic: rounding alone changes chaotic play.
-    itself = CleanGatePolicy(trained.policy, [], space)
+    itself = CleanGatePolicy(trained.policy, [], space, timespan)
     summary = evaluate(
         {name: itself, **clean_gates},
         task.env_id,
@@ -255,5 +263,5 @@ def unit_of_noise(trained: TrainedPolicy) -> ShiftContext | None:
     context = context_of(trained.policy)
     if context is not None or trained.task.observation_dtype == "uint8":
         return context
-    policy = TorchPolicy(trained.policy, trained.task.action_space)
+    policy = as_played(trained.policy, trained.task)
     return measured_context(trained.task.env, {"policy": policy})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jsonargparse.typing import PositiveInt
 
@@ -23,7 +23,10 @@ def collect(
     *,
     out: Path,
     env: str = "HalfCheetah-v5",
+    env_kwargs: dict[str, Any] | None = None,
+    wrappers: list[str] | None = None,
     expert: str = "shipped",
+    statistics: Path | None = None,
     episodes: PositiveInt = 20,
     noise: str = "0:0.4",
     seed: int = 0,
@@ -35,19 +38,25 @@ def collect(
 
     Args:
         out: folder of the store
-        env: environment id
+        env: environment id, or module:Class of your own
+        env_kwargs: its arguments, e.g. '{g: 5.0}'
+        wrappers: put around it, the last outermost, e.g. TimeAwareObservation
+            'FrameStackObservation(stack_size=4)' module:Class
         expert: 'shipped', a path (also a zip, run folder, onnx), module:function, or a hub name
+        statistics: VecNormalize pickle of a .zip, or 'none'; else the one beside it
         episodes: number of episodes
         noise: deviation of the action noise: a schedule over the episodes, or one value
         seed: data seed: which episodes
         quiet: print no line for each episode
     """
     from lrs_lightning.data.collect import collect as collect_store
+    from lrs_lightning.env_variant import variant_text
     from lrs_lightning.envs import describe
     from lrs_lightning.evaluation.policies import demonstrator
     from lrs_lightning.training.candidate import load_candidate
 
-    policy = demonstrator(expert, describe(env).env_id, load_candidate)
+    env = describe(variant_text(env, env_kwargs, wrappers)).env_id
+    policy = demonstrator(expert, env, load_candidate, statistics)
     show = None if quiet else show_episode
     store = collect_store(env, out, expert, episodes, noise, seed, show, policy)
     manifest = store.manifest

@@ -37,6 +37,9 @@ def evaluate(
     suite: str = "paper",
     episodes: PositiveInt = 20,
     env: str | None = None,
+    env_kwargs: dict[str, Any] | None = None,
+    wrappers: list[str] | None = None,
+    statistics: Path | None = None,
     seed: int = 10_000,
     out: Path | None = None,
     group: list[str] | None = None,
@@ -58,7 +61,10 @@ def evaluate(
             (exported) or module:function; NAME=POLICY names it
         suite: smoke, paper, full, or a YAML file
         episodes: episodes of each condition
-        env: environment id; else that of the first policy
+        env: environment id, or module:Class of your own; else that of the first policy
+        env_kwargs: arguments of the environment, e.g. '{g: 5.0}'; else as the policy was trained
+        wrappers: put around it, the last outermost: a name of gymnasium.wrappers or module:Class
+        statistics: VecNormalize pickle of a .zip, or 'none'; else the one beside it
         seed: evaluation seed: where episodes start
         out: folder; else one under runs/evaluate
         group: NAME=POLICY POLICY ... NAME=POLICY ...: which of the policies are training seeds of
@@ -92,7 +98,7 @@ def evaluate(
 
     console = Console()
     chosen = Suite.load(suite)
-    task, candidates = resolve(policy, env, load_candidate)
+    task, candidates = resolve(policy, env, load_candidate, env_kwargs, wrappers, statistics)
     called = {word: c.name for word, c in zip(policy, candidates, strict=True)}
     called |= {word.partition("=")[2]: name for word, name in called.items() if "=" in word}
     groups = {

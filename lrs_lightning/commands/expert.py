@@ -51,23 +51,34 @@ _MORE = "`expert ACTION --help` explains one; `expert fit --env TASK --help` lis
 def score(
     *,
     env: str,
+    env_kwargs: dict[str, Any] | None = None,
+    wrappers: list[str] | None = None,
     expert: str = "shipped",
+    statistics: Path | None = None,
     episodes: PositiveInt = 30,
     quiet: bool = False,
 ) -> int:
     """Play whole episodes of an expert in the clean world.
 
     Args:
-        env: task, e.g. Seaquest or Walker2d-v5
-        expert: 'shipped', the path of an expert, or a hub name
+        env: task, e.g. Seaquest or Walker2d-v5, or module:Class of your own
+        env_kwargs: its arguments, e.g. '{sticky: 0.25}'
+        wrappers: put around it, the last outermost: a name of gymnasium.wrappers or module:Class
+        expert: 'shipped', a path (also a zip, run folder, onnx), module:function, or a hub name
+        statistics: VecNormalize pickle of a .zip, or 'none'; else the one beside it
         episodes: number of episodes
         quiet: print no line for each episode
     """
+    from lrs_lightning.env_variant import variant_text
+    from lrs_lightning.envs import canonical_id
+    from lrs_lightning.evaluation.policies import demonstrator
     from lrs_lightning.expert_training.card import score as play
-    from lrs_lightning.experts import load_expert
+    from lrs_lightning.training.candidate import load_candidate
 
+    task = canonical_id(variant_text(env, env_kwargs, wrappers))
+    policy = demonstrator(expert, task, load_candidate, statistics)
     show = None if quiet else show_episode
-    print(_sentence(play(load_expert(expert, env), env, episodes, on_episode=show)))
+    print(_sentence(play(policy, task, episodes, on_episode=show)))
     return 0
 
 

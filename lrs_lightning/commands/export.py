@@ -40,7 +40,8 @@ def export(
         run: run folder, or checkpoint
         format: onnx, pt2 (a program of PyTorch) or numpy (weights and one module)
         out: folder; else export/FORMAT in the run folder
-        dt: let it take the time since the last observation; CfC only
+        dt: let it take the time since the last observation; CfC only, which does so in any case
+            where its demonstrations were uneven in time
         tolerance: largest difference from the policy that is allowed
     """
     from lrs_lightning.deployment import export_policy
@@ -62,6 +63,8 @@ def export(
         f"{exported.path} ({exported.path.stat().st_size / 1e3:.0f} kB): off by at most "
         f"{found.difference:.1e} in {found.steps:,} steps of {found.rows} episodes ({found.world})"
     )
+    if (unit := trained.task.time_unit) is not None and exported.interface.dt:
+        print(f"it learned from uneven steps: dt is the time since the last one over {unit:g} s")
     return 0
 
 

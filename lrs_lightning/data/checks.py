@@ -55,8 +55,10 @@ def check_episode(episode: Demonstration, task: Task, where: str) -> None:
 
 def _check_observations(episode: Demonstration, task: Task, where: str) -> None:
     seen = episode.observations
-    if task.pixels:  # each frame once; read slice by slice, never as a whole
-        expected = (1, *task.observation_shape[1:])
+    if task.pixels:  # read slice by slice, never as a whole
+        expected = (1, *task.observation_shape[1:])  # each frame once, or as it was seen
+        if tuple(np.shape(seen)[1:]) == task.observation_shape:
+            expected = task.observation_shape
         _check_frames("observations", seen, "L", expected, where)
         _check_frames("the frames before it", episode.before, "K", expected, where)
         _check_frames("the final observation", episode.final, 1, expected, where)
@@ -81,9 +83,10 @@ def _check_frames(
     if frames.dtype == np.uint8 and shape[1:] == expected and count in ("L", "K", shape[0]):
         return
     verb = "has" if count == 1 else "have"
+    once = ", each frame once" if expected[0] == 1 else ""
     raise DataError(
         f"{where}: {name} {verb} shape {shape} of {frames.dtype}, expected uint8 frames "
-        f"{(count, *expected)}, each frame once{_other_layout(shape[1:], expected)}"
+        f"{(count, *expected)}{once}{_other_layout(shape[1:], expected)}"
     )
 
 

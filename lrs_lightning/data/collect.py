@@ -34,11 +34,12 @@ def collect(
     seed: int = 0,
     on_episode: Callable[[Episode], None] | None = None,
     policy: Policy | None = None,
+    statistics: str | Path | None = None,
 ) -> DemonstrationStore:
     """Write a store of demonstrations.
 
     Args:
-        env: environment id.
+        env: environment id, with arguments and wrappers where it shall have some.
         out: folder of the store.
         expert: `"shipped"`, or the path of an expert.
         episodes: number of episodes.
@@ -48,12 +49,13 @@ def collect(
         seed: data seed; episode k starts from `DEMONSTRATION_SEED + seed * 10_000 + k`.
         on_episode: called with each episode as it ends.
         policy: who demonstrates, where it was loaded already; `expert` is then only its name.
+        statistics: of a Stable-Baselines3 expert, see `load_expert`.
 
     Raises:
         LrsError: unknown environment or expert, a folder that cannot be written, a failed episode.
     """
     info = describe(env)
-    policy = load_expert(expert, info.env_id) if policy is None else policy
+    policy = load_expert(expert, info.env_id, statistics) if policy is None else policy
     sigmas = noise_schedule(noise, episodes)
     seeds = [DEMONSTRATION_SEED + seed * 10_000 + k for k in range(episodes)]
     task = Task.of(info.env_id, info.observation_space, info.action_space)

@@ -80,8 +80,8 @@ class Demonstration:
     """One episode of L steps.
 
     Args:
-        observations: what the actor saw, `(L, *observation)`; of pixels each frame once, `(L, 1,
-            H, W)`, whose stacks are made when read.
+        observations: what the actor saw, `(L, *observation)`; of a game's pixels each frame once,
+            `(L, 1, H, W)`, whose stacks are made when read.
         actions: what was executed, exploration noise included, `(L, A)` or `(L,)`.
         labels: what the labeller would have done, `(L, A)` or `(L,)`: what a student learns.
         rewards: reward of each step, `(L,)`.

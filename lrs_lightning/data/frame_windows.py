@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
 from lrs_lightning.data.demonstration import Demonstration
-from lrs_lightning.data.frames import stacked
+from lrs_lightning.data.frames import seen_from
 from lrs_lightning.data.timespans import timespans_of
 from lrs_lightning.data.windows import WindowBatch, WindowIndex
 
@@ -21,10 +21,10 @@ class FrameWindows(Dataset[WindowBatch]):
     A hundred thousand frames need a few megabytes of memory, or none if they are on disk.
 
     Args:
-        episodes: the demonstrations, each frame once.
+        episodes: the demonstrations, each frame once, or each observation as it was seen.
         length: steps of a window T.
         burn_in: steps at the start of a window that are not learned, except at an episode's start.
-        stack: frames of an observation S.
+        stack: frames, or channels, of an observation S.
         time_unit: usual seconds between two steps, where they are uneven; see `timespans.py`.
 
     Raises:
@@ -60,7 +60,7 @@ class FrameWindows(Dataset[WindowBatch]):
         frames = np.empty((len(first), self.length, self.stack, *shape), np.uint8)
         for row, (number, step) in enumerate(zip(which.tolist(), inside.tolist(), strict=True)):
             episode = self._episodes[number]
-            frames[row] = stacked(
+            frames[row] = seen_from(
                 episode.observations, episode.before, step, self.length, self.stack
             )
         spans = None if self.timespans is None else self.timespans[steps]

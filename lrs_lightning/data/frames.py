@@ -1,9 +1,9 @@
 """Frames of an episode, each once: on disk or packed in memory, unpacked where they are read.
 
 A game's picture changes little from frame to frame and compresses 20 to 50 times without loss.
-Chunks are of 16 frames, so that a short window costs little. Stacks are made when read: the stack
-of step t holds frames t-3 to t, and what would lie before the episode is zero, as in the game
-itself.
+Chunks are of 16 frames, so that a short window costs little. Stacks of a game are made when read:
+the stack of step t holds frames t-3 to t, and what would lie before the episode is zero, as in the
+game itself. Colours, and stacks that were recorded as they were seen, are read as they are.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Frames = NDArray[np.uint8]
 
 
 class StoredFrames:
-    """Frames `(L, 1, H, W)` in a file of episodes, read slice by slice.
+    """Frames `(L, C, H, W)` in a file of episodes, read slice by slice.
 
     Args:
         file: the file.
@@ -75,6 +75,15 @@ class PackedFrames:
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         frames = self[:]
         return frames if dtype is None else frames.astype(dtype)
+
+
+def seen_from(frames: Any, before: Frames | None, start: int, length: int, stack: int) -> Frames:
+    """What was seen in steps `start` to `start + length`, `(length, S, H, W)`; see `stacked`."""
+    if frames.shape[1] != stack:
+        return stacked(frames, before, start, length, stack)
+    whole: Frames = np.asarray(frames[start : min(start + length, len(frames))])
+    missing = length - len(whole)
+    return np.concatenate([whole, np.repeat(whole[-1:], missing, axis=0)]) if missing else whole
 
 
 def stacked(frames: Any, before: Frames | None, start: int, length: int, stack: int) -> Frames:

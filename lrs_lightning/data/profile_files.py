@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lrs_lightning.data.demonstration import Demonstration
 from lrs_lightning.data.profile import Channel, Profile, as_columns
@@ -62,6 +63,11 @@ def _csv(head: tuple[str, ...], rows: Any) -> str:
     return text.getvalue()
 
 
+def _newest(frame: NDArray[Any]) -> NDArray[Any]:
+    """A frame `(C, H, W)` as it is shown: three channels are colours, else the last one is."""
+    return np.moveaxis(frame, 0, -1) if len(frame) == 3 else frame[-1]
+
+
 def _picture(episode: Demonstration, title: str, pixels: bool) -> bytes:
     """Observations, actions and rewards over time; of pictures some frames."""
     from matplotlib.figure import Figure
@@ -70,7 +76,7 @@ def _picture(episode: Demonstration, title: str, pixels: bool) -> bytes:
     top, middle, bottom = figure.subplots(3, 1)
     if pixels:
         steps = np.linspace(0, len(episode) - 1, min(8, len(episode))).astype(int)
-        frames = [np.asarray(episode.observations[t : t + 1])[0, 0] for t in steps.tolist()]
+        frames = [_newest(np.asarray(episode.observations[t : t + 1])[0]) for t in steps.tolist()]
         top.imshow(np.concatenate(frames, axis=1), cmap="gray", vmin=0, vmax=255)
         top.set_axis_off()
     else:

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from lrs_lightning.data.manifest import MANIFEST
 from lrs_lightning.data.store import DemonstrationStore
 from lrs_lightning.envs import domain_of
 from lrs_lightning.errors import DataError
+from lrs_lightning.files import file_name
 from lrs_lightning.locking import LOCK, locked
 
 
@@ -24,10 +26,11 @@ class Recipe:
 
     Args:
         env: environment id.
-        expert: `"shipped"`, or the path of an expert.
+        expert: `"shipped"`, the path of an expert or a run folder, or `module:function`.
         episodes: how many.
         noise: on executed actions, see `noise_schedule`.
         seed: data seed.
+        statistics: of a Stable-Baselines3 expert, see `load_expert`.
     """
 
     env: str
@@ -35,6 +38,7 @@ class Recipe:
     episodes: int = 20
     noise: str = "0:0.4"
     seed: int = 0
+    statistics: str | None = None
 
     @property
     def folder(self) -> Path:
@@ -46,9 +50,11 @@ class Recipe:
             "seed": self.seed,
             "simulator": version(domain_of(self.env).simulator),
         }
+        if self.statistics is not None:
+            decides["statistics"] = _fingerprint(self.statistics)
         digest = hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:12]
         cache = cache_folder("lrs_lightning")
-        return cache / "demonstrations" / f"{self.env.replace('/', '_')}-{digest}"
+        return cache / "demonstrations" / file_name(f"{self.env.replace('/', '_')}-{digest}")
 
 
 Collect = Callable[..., DemonstrationStore]
@@ -76,7 +82,8 @@ def find_or_collect(
         if (store := _whole(folder, recipe.env)) is not None:
             return store
         say(f"collecting {recipe.episodes} episodes of {recipe.env} into {folder}")
-        store = (collect or _collect)(out=folder, **asdict(recipe))
+        asked = {name: value for name, value in asdict(recipe).items() if value is not None}
+        store = (collect or _collect)(out=folder, **asked)
     returns = store.manifest["returns"]
     say(f"collected: mean return {sum(returns) / len(returns):.0f} under noise")
     return store
@@ -99,5 +106,14 @@ def _whole(folder: Path, env: str) -> DemonstrationStore | None:
 
 
 def _fingerprint(expert: str) -> str:
+    """What tells an expert from another of its name: the content of its files."""
     path = Path(expert)
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else expert
+    files = sorted(path.glob("checkpoints/*.ckpt")) if path.is_dir() else [path]
+    if ":" in expert and not path.exists():
+        module = find_spec(expert.partition(":")[0])
+        files = [Path(module.origin)] if module is not None and module.origin is not None else []
+    known = [file for file in files if file.is_file()]
+    if not known:
+        return expert
+    digests = [hashlib.sha256(file.read_bytes()).hexdigest() for file in known]
+    return digests[0] if known == [path] else " ".join([expert, *digests])

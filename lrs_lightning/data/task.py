@@ -14,7 +14,7 @@ import gymnasium as gym
 import numpy as np
 
 from lrs_lightning.documents import as_shape
-from lrs_lightning.errors import DataError, EnvironmentMismatchError
+from lrs_lightning.errors import ArgumentError, DataError, EnvironmentMismatchError
 from lrs_lightning.foreign_id import NO_ENV, check_foreign_id
 
 __all__ = ["NO_ENV", "Task"]
@@ -53,8 +53,10 @@ class Task:
         """Describe the spaces of an environment.
 
         Raises:
+            ArgumentError: the name has an argument that no file may name, such as a path.
             EnvironmentMismatchError: unless observations are a Box, actions a flat Box or Discrete.
         """
+        _check_kept(env)
         if not isinstance(observation, gym.spaces.Box):
             raise EnvironmentMismatchError(f"{env} has observations {observation}, expected a Box")
         dtype = "uint8" if observation.dtype == np.uint8 else "float32"
@@ -139,3 +141,13 @@ class Task:
             return gym.spaces.Discrete(self.actions, start=self.action_start)
         low, high = (np.array(bound, np.float32) for bound in (self.action_low, self.action_high))
         return gym.spaces.Box(low, high)
+
+
+def _check_kept(env: str) -> None:
+    """Refuse now what `from_dict` would refuse to read."""
+    try:
+        check_foreign_id(env, "what is written could not be read again")
+    except DataError as error:
+        raise ArgumentError(
+            f"{error}; or give what it needs in a class of your own, module:Class"
+        ) from None

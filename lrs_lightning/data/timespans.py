@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lrs_lightning.data.demonstration import Demonstration
+from lrs_lightning.data.task import Task
 
 EVEN = 1e-3
 """Relative difference of intervals up to which they are alike: clocks round."""
@@ -43,3 +44,17 @@ def _of(episode: Demonstration, unit: float) -> NDArray[np.float64]:
     if episode.time is not None:
         spans[1:] = np.diff(np.asarray(episode.time, np.float64)[: len(episode)])
     return spans
+
+
+def timespan_of(task: Task) -> float | None:
+    """How long a step of the closed loop lasts in the policy's unit of time.
+
+    None stands for one: the demonstrations were even, or the environment does not say how long its
+    step is.
+    """
+    if task.time_unit is None:
+        return None
+    from lrs_lightning.envs import describe  # the simulators take a second to import
+
+    seconds = describe(task.env).step_seconds
+    return None if seconds is None else seconds / task.time_unit

@@ -69,6 +69,8 @@ def _ports(interface: Interface) -> str:
         for name, shape in ports.items():
             sizes = ", ".join(map(str, shape))
             meaning = _MEANINGS.get(name, "the state after the step")
+            if name == "dt" and interface.task.time_unit is not None:
+                meaning = f"time since the last observation, in units of {_unit(interface)}"
             rows.append((kind, f"`{name}`", f"({sizes})", _dtype(name, interface), meaning))
     bounds = ""
     if interface.task.action_low:
@@ -81,6 +83,11 @@ def _ports(interface: Interface) -> str:
             "-2147483648 says that the logits are not finite: do not act on it."
         )
     return _table(("", "name", "shape", "type", "meaning"), rows) + bounds
+
+
+def _unit(interface: Interface) -> str:
+    """Of time; 1 at the first step of an episode."""
+    return f"{interface.task.time_unit:.6g} s (1 at the first step of an episode)"
 
 
 def _dtype(name: str, interface: Interface) -> str:

@@ -58,7 +58,8 @@ def export_policy(
         task: what it was made for.
         folder: receives the file, what is used with it, and `README.md`, its card.
         format: `"onnx"`, `"pt2"` (a program of PyTorch) or `"numpy"`.
-        dt: whether it takes the time since the last observation; only for a CfC.
+        dt: whether it takes the time since the last observation; only for a CfC. One that learned
+            from uneven steps always does.
         tolerance: largest difference from the policy over 1,000 steps, relative to outputs above 1.
         card: what is known of the policy beside its weights.
 
@@ -84,6 +85,7 @@ def export_policy(
             "dt was asked for, and the policy knows no time between steps: leave it out, or "
             "train a CfC"
         )
+    dt = dt or (task.time_unit is not None and knows_time(policy))
     interface, path = Interface.of(policy, task, dt), folder / chosen.file
     with (
         _no_empty_folder(folder),

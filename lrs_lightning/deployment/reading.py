@@ -15,11 +15,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lrs_lightning.data.timespans import timespan_of
 from lrs_lightning.deployment.interface import KEY, Interface
 from lrs_lightning.deployment.numpy_file import open_numpy
 from lrs_lightning.deployment.numpy_policy import Policy as NumpyNetwork
 from lrs_lightning.deployment.runner import Array
-from lrs_lightning.errors import ANY_FAILURE, ArgumentError, DataError
+from lrs_lightning.errors import ANY_FAILURE, ArgumentError, DataError, LrsError
 from lrs_lightning.experts.onnx_policy import OnnxPolicy, Ports, open_session
 from lrs_lightning.rollout import Policy
 
@@ -67,7 +68,7 @@ def _read_onnx(path: Path) -> ReadPolicy | None:
     shapes = {port.name: list(port.shape) for port in session.get_inputs()}
     if shapes != interface.inputs:
         raise DataError(f"{path} says of its inputs {interface.inputs}, and they are {shapes}")
-    policy = OnnxPolicy(path, interface.task.action_space, ports, session)
+    policy = OnnxPolicy(path, interface.task.action_space, ports, session, _timespan(interface))
     return ReadPolicy(policy, interface, "onnx")
 
 
@@ -84,6 +85,14 @@ def _read_npz(path: Path) -> ReadPolicy:
             error
         )
     return ReadPolicy(policy, policy.interface, "numpy")
+
+
+def _timespan(interface: Interface) -> float:
+    """How long a step lasts where the policy is told; one where its task cannot be played here."""
+    try:
+        return timespan_of(interface.task) or 1.0
+    except LrsError:
+        return 1.0
 
 
 class _NumpyPolicy:
@@ -106,7 +115,7 @@ class _NumpyPolicy:
         kind = np.uint8 if task.observation_dtype == "uint8" else np.float32
         with np.errstate(all="ignore"):
             network(np.zeros((1, *task.observation_shape), kind))  # what does not fit is told now
-        self._run = open_numpy(path, self.interface)
+        self._run, self._timespan = open_numpy(path, self.interface), _timespan(self.interface)
 
     def initial_state(self, num_envs: int) -> tuple[Array, ...]:
         """Zeros."""
@@ -119,7 +128,10 @@ class _NumpyPolicy:
         self, observations: Array, state: tuple[Array, ...], starts: NDArray[np.bool_]
     ) -> tuple[Array, tuple[Array, ...]]:
         """Actions of all rows."""
-        stepped = self._run(observations, state, reset=starts)
+        told = {"reset": starts}
+        if self.interface.dt:
+            told["dt"] = np.where(starts, 1, self._timespan).astype(np.float32)
+        stepped = self._run(observations, state, **told)
         return stepped.action, stepped.state
 
     def state_arrays(self, state: tuple[Array, ...]) -> dict[str, Any]:

@@ -200,6 +200,11 @@ def preprocessing_of(game: str, how: Mapping[str, Any]) -> Preprocessing:
     Raises:
         ArgumentError: an unknown argument, or a value out of range.
     """
+    if "wrappers" in how:
+        raise ArgumentError(
+            f"{game}: a game takes no wrappers, its frames are made by the emulator: choose among "
+            f"the arguments {_options()}"
+        )
     try:
         return Preprocessing(**how)
     except TypeError as error:

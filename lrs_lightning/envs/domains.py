@@ -7,13 +7,15 @@ your own is a call of `register_domain`, or an entry point of the group `lrs_lig
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.metadata import entry_points
 from typing import Any
 
+from lrs_lightning.env_variant import EnvVariant
 from lrs_lightning.envs.contract import EpisodicVectorEnv
 from lrs_lightning.envs.info import EnvInfo
+from lrs_lightning.envs.own_code import imported
 from lrs_lightning.errors import ArgumentError, UnknownNameError
 
 ENTRY_POINTS = "lrs_lightning.domains"
@@ -27,8 +29,9 @@ class Domain:
 
     Args:
         name: what it is called in shifts (`Shift.domain`), in suites and in `EnvInfo.domain`.
-        owns: `owns(env_id, **kwargs)` says whether an id belongs to it; `kwargs` are those of
-            `envs.make`. The domain registered last is asked first.
+        owns: `owns(env_id, **kwargs)` says whether an id belongs to it; `kwargs` are the arguments
+            of the environment, and `wrappers` where there are any (`env_variant.py`). The domain
+            registered last is asked first.
         describe: `describe(env_id, **kwargs)` tells spaces, base physics and the like, without
             stepping anything.
         make: `make(env_id, num_envs, models, threads, **kwargs)` builds the vector environment.
@@ -104,27 +107,39 @@ def domain_of(env_id: str, **kwargs: Any) -> Domain:
     """The domain an environment belongs to.
 
     Args:
-        env_id: the environment.
+        env_id: the environment; `module:Name` imports a module of the user's own.
         kwargs: what `envs.make` is given beside the id.
 
     Raises:
         LrsError: no domain knows it, or it cannot be built.
     """
+    variant = imported(EnvVariant.parse(env_id))
+    return domain_of_variant(variant, **kwargs)
+
+
+def domain_of_variant(variant: EnvVariant, **kwargs: Any) -> Domain:
+    """The same of an environment whose name was read, and whose modules were imported."""
     for domain in reversed(domains().values()):
-        if domain.owns(env_id, **kwargs):
+        if domain.owns(variant.env_id, **{**variant.arguments, **kwargs}):
             return domain
-    raise UnknownNameError("environment", env_id, ())
+    raise UnknownNameError("environment", variant.env_id, ())
 
 
 def canonical_id(env_id: str) -> str:
-    """The one spelling of an environment's id that is kept in files.
+    """The one spelling of an environment that is kept in files, arguments and wrappers included.
 
-    Nothing is built, so that ids of environments that are not installed are taken as they are.
+    Nothing is built, so that ids of environments that are not installed are taken as they are; the
+    module of `module:Name` is imported.
+
+    Raises:
+        LrsError: what follows the id is no list of arguments or wrappers, or a module of the
+            user's own cannot be imported.
     """
+    variant = imported(EnvVariant.parse(env_id))
     for domain in reversed(domains().values()):
-        if domain.canonical_id is not None and domain.owns(env_id):
-            return domain.canonical_id(env_id)
-    return env_id
+        if domain.canonical_id is not None and domain.owns(variant.env_id):
+            return str(replace(variant, env_id=domain.canonical_id(variant.env_id)))
+    return str(variant)
 
 
 def simulators() -> tuple[str, ...]:

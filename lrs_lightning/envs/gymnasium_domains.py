@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
 
@@ -16,6 +16,7 @@ import gymnasium as gym
 import numpy as np
 from gymnasium.envs.mujoco import MujocoEnv
 
+from lrs_lightning.env_variant import Part
 from lrs_lightning.envs.ant import Ant
 from lrs_lightning.envs.clones import clone
 from lrs_lightning.envs.contract import EpisodicVectorEnv, Model
@@ -25,13 +26,16 @@ from lrs_lightning.envs.half_cheetah import HalfCheetah
 from lrs_lightning.envs.hopper import Hopper
 from lrs_lightning.envs.humanoid import Humanoid
 from lrs_lightning.envs.info import EnvInfo
+from lrs_lightning.envs.layouts import as_arrays, frame_channels
 from lrs_lightning.envs.mujoco_engine import MujocoVectorEnv
 from lrs_lightning.envs.mujoco_log import forward_warnings
 from lrs_lightning.envs.mujoco_task import MujocoTask
 from lrs_lightning.envs.object_physics import NumberSetter, numbers_of
+from lrs_lightning.envs.own_code import with_module
 from lrs_lightning.envs.swimmer import Swimmer
 from lrs_lightning.envs.threaded import ThreadedVectorEnv
 from lrs_lightning.envs.walker2d import Walker2d
+from lrs_lightning.envs.wrapping import wrapped
 from lrs_lightning.errors import ANY_FAILURE, ArgumentError, LrsError, UnknownNameError
 from lrs_lightning.foreign_id import NO_ENV
 
@@ -44,6 +48,8 @@ TASKS: dict[str, type[MujocoTask]] = {
     "Swimmer-v5": Swimmer,
 }
 """Tasks whose observation, reward and termination are computed for all environments at once."""
+
+_USUAL = (gym.wrappers.OrderEnforcing, gym.wrappers.PassiveEnvChecker, gym.wrappers.TimeLimit)
 
 _built: dict[str, tuple[Any, gym.Env[Any, Any]]] = {}
 
@@ -60,16 +66,18 @@ def _describe_mujoco(env_id: str, **kwargs: Any) -> EnvInfo:
     env = _template(env_id, kwargs)
     base: Any = env.unwrapped
     task = None if kwargs else _task_type(gym.registry.get(env_id))
+    velocities = () if kwargs.get("wrappers") else _velocity_channels(base)
     return EnvInfo(
         env_id,
         env.observation_space,
         env.action_space,
         domain=MUJOCO.name,
         base_model=base.model,
-        velocity_channels=_velocity_channels(base),
+        velocity_channels=velocities,
         fallen=getattr(task, "fallen", None),  # of tasks that do not end with a fall
-        step_seconds=_step_seconds(env),
+        step_seconds=_step_seconds(env, kwargs.get("wrappers", ())),
         max_episode_steps=_horizon(env),
+        frame_channels=frame_channels(env),
     )
 
 
@@ -81,8 +89,9 @@ def _describe_other(env_id: str, **kwargs: Any) -> EnvInfo:
         env.action_space,
         domain=OTHER.name,
         base_model=numbers_of(env),
-        step_seconds=_step_seconds(env),
+        step_seconds=_step_seconds(env, kwargs.get("wrappers", ())),
         max_episode_steps=_horizon(env),
+        frame_channels=frame_channels(env),
     )
 
 
@@ -96,12 +105,11 @@ def _make_mujoco(
     env = _template(env_id, kwargs)
     base: Any = env.unwrapped
     spec, steps = env.spec, _horizon(env)
-    task_type = _task_type(spec)
+    task_type = None if _rewrapped(env) else _task_type(spec)
     if task_type is not None:
         task = task_type(base, steps or np.iinfo(np.int64).max)
         return MujocoVectorEnv(task, num_envs, models, threads)
-    if spec is not None and spec.additional_wrappers:
-        _check_arrays(env_id, env)
+    if _rewrapped(env):
         objects = [_build(env_id, kwargs) for _ in range(num_envs)]
         vector = ThreadedVectorEnv(objects, threads, base_model=base.model)
     else:
@@ -119,7 +127,6 @@ def _make_other(
     **kwargs: Any,
 ) -> EpisodicVectorEnv:
     env = _template(env_id, kwargs)
-    _check_arrays(env_id, env)
     base = numbers_of(env)
     if models is not None and base is None:
         raise ArgumentError(f"models: the dynamics of {env_id} cannot be edited: leave them out")
@@ -158,14 +165,29 @@ def _task_type(spec: Any) -> type[MujocoTask] | None:
     return found[0] if found else None
 
 
+def _rewrapped(env: gym.Env[Any, Any]) -> bool:
+    """Whether there is more around the object than what `gym.make` puts around every one."""
+    while isinstance(env, gym.Wrapper):
+        if type(env) not in _USUAL:
+            return True
+        env = env.env
+    return False
+
+
 def _horizon(env: gym.Env[Any, Any]) -> int | None:
     return env.spec.max_episode_steps if env.spec is not None else None
 
 
-def _step_seconds(env: gym.Env[Any, Any]) -> float | None:
-    """`dt`, as MuJoCo's and most classic environments call it."""
+def _step_seconds(env: gym.Env[Any, Any], wrappers: Sequence[Part] = ()) -> float | None:
+    """`dt`, as MuJoCo's and most classic environments call it; longer where steps are repeated."""
     seconds = getattr(env.unwrapped, "dt", None)
-    return float(seconds) if isinstance(seconds, (int, float)) and seconds > 0 else None
+    if not isinstance(seconds, (int, float)) or seconds <= 0:
+        return None
+    repeats = {"RepeatAction": ("num_repeats", 1), "MaxAndSkipObservation": ("skip", 4)}
+    for name, options in wrappers:
+        key, usual = repeats.get(name, ("", 1))
+        seconds *= options.get(key, usual)
+    return float(seconds)
 
 
 def _template(env_id: str, kwargs: dict[str, Any]) -> gym.Env[Any, Any]:
@@ -177,44 +199,28 @@ def _template(env_id: str, kwargs: dict[str, Any]) -> gym.Env[Any, Any]:
     return _built[key][1]
 
 
-def _build(env_id: str, kwargs: dict[str, Any]) -> gym.Env[Any, Any]:
-    if ":" not in env_id:
-        _check_registered(env_id)
+def _build(env_id: str, kwargs: Mapping[str, Any]) -> gym.Env[Any, Any]:
+    _check_registered(env_id)
     forward_warnings()
+    own = {name: value for name, value in kwargs.items() if name != "wrappers"}
     try:
-        return _as_vector(gym.make(env_id, disable_env_checker=True, **kwargs))
-    except gym.error.UnregisteredEnv:  # the module is there, and has registered something else
-        _check_registered(env_id.partition(":")[2])
-        raise
+        env = gym.make(env_id, disable_env_checker=True, **own)
     except ANY_FAILURE as error:
         reason = describe_failure(error)
         raise LrsError(f"environment {env_id!r} cannot be built: {reason}") from error
-
-
-def _as_vector(env: gym.Env[Any, Any]) -> gym.Env[Any, Any]:
-    """Observations of several parts, and matrices of numbers, as one vector; pictures stay."""
-    space = env.observation_space
-    several = isinstance(space, gym.spaces.Dict) and space.is_np_flattenable
-    matrix = isinstance(space, gym.spaces.Box) and space.dtype.kind == "f" and len(space.shape) != 1
-    return gym.wrappers.FlattenObservation(env) if several or matrix else env
+    return as_arrays(wrapped(env, kwargs.get("wrappers", ())), env_id)
 
 
 def _check_registered(env_id: str) -> None:
     if env_id == NO_ENV:
         raise ArgumentError("there is no simulator of this task (none): nothing can be played")
-    if env_id not in gym.registry:
-        near = get_close_matches(env_id, gym.registry, n=4, cutoff=0.4)
-        raise UnknownNameError("environment", env_id, {*near, *TASKS})
-
-
-def _check_arrays(env_id: str, env: gym.Env[Any, Any]) -> None:
-    """Observations and actions must be arrays, one row an environment."""
-    for space in (env.observation_space, env.action_space):
-        if space.shape is None:
-            raise ArgumentError(
-                f"{env_id}: {space} is not one array; register it with FlattenObservation or "
-                "FlattenAction of gymnasium.wrappers"
-            )
+    if env_id in gym.registry:
+        return
+    near: list[str] = get_close_matches(env_id, gym.registry, n=4, cutoff=0.4)
+    own = with_module(env_id)
+    if own is not None:
+        raise UnknownNameError("environment", env_id, {own, *TASKS})
+    raise UnknownNameError("environment", env_id, {*near, *TASKS})
 
 
 def _velocity_channels(env: Any) -> tuple[int, ...]:

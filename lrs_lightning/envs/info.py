@@ -33,3 +33,6 @@ class EnvInfo:
     """How long a step lasts in the world that is simulated, where the environment says so."""
     max_episode_steps: int | None = None
     """Steps after which an episode is cut, where there is such a limit."""
+    frame_channels: int = 1
+    """Of pictures `(channels, H, W)`: how many belong to one frame, 3 where it is coloured; the
+    others are older frames."""

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
+from lrs_lightning.env_variant import EnvVariant
 from lrs_lightning.envs.atari_domain import ATARI
 from lrs_lightning.envs.contract import EpisodicVectorEnv, Model
-from lrs_lightning.envs.domains import domain_of, register_domain
+from lrs_lightning.envs.domains import domain_of_variant, register_domain
 from lrs_lightning.envs.gymnasium_domains import MUJOCO, OTHER
 from lrs_lightning.envs.info import EnvInfo
+from lrs_lightning.envs.own_code import importable, imported
 from lrs_lightning.errors import ArgumentError, LrsError, UnknownNameError
 from lrs_lightning.foreign_id import NO_ENV
 
@@ -30,7 +33,8 @@ def make(
     environment that fails ends its episode and puts a sentence into `infos["error"]`.
 
     Args:
-        env_id: an id of any domain, e.g. `"HalfCheetah-v5"`.
+        env_id: an id of any domain, e.g. `"HalfCheetah-v5"`; with arguments and wrappers where it
+            shall have some, e.g. `"Pendulum-v1(g=5.0)"`; or `module:Class` of your own.
         num_envs: number of environments N.
         models: the physics of each environment, edited copies of `describe(env_id).base_model`.
         threads: worker threads (default: all cores, at most 8); no result depends on it.
@@ -48,7 +52,10 @@ def make(
         raise ArgumentError(
             f"models: {len(models)} models for {num_envs} environments: give each its own"
         )
-    return domain_of(env_id, **kwargs).make(env_id, num_envs, models, threads, **kwargs)
+    variant = imported(EnvVariant.parse(env_id))
+    kwargs = {**variant.arguments, **kwargs}
+    domain = domain_of_variant(variant, **kwargs)
+    return domain.make(variant.env_id, num_envs, models, threads, **kwargs)
 
 
 def why_not(env_id: str) -> str | None:
@@ -58,7 +65,9 @@ def why_not(env_id: str) -> str | None:
     try:
         describe(env_id)
     except UnknownNameError:
-        return f"unknown environment {env_id!r}"
+        word = importable(EnvVariant.parse(env_id))
+        hint = "" if word is None else f"; if it is of your own code, name it --data.env '{word}'"
+        return f"unknown environment {env_id!r}{hint}"
     except LrsError as error:
         return str(error)
     return None
@@ -75,11 +84,12 @@ def describe(env_id: str, **kwargs: Any) -> EnvInfo:
         UnknownNameError: for an id that is not registered.
         LrsError: if it cannot be built, or its domain gives itself another name.
     """
-    domain = domain_of(env_id, **kwargs)
-    info = domain.describe(env_id, **kwargs)
+    variant = imported(EnvVariant.parse(env_id))
+    domain = domain_of_variant(variant, **kwargs)
+    info = domain.describe(variant.env_id, **{**variant.arguments, **kwargs})
     if info.domain != domain.name:
         raise ArgumentError(
             f"domain {domain.name!r} describes {env_id} as of domain {info.domain!r}: give EnvInfo "
             "the domain's own name"
         )
-    return info
+    return replace(info, env_id=str(replace(variant, env_id=info.env_id)))

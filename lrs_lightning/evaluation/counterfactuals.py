@@ -34,11 +34,12 @@ def with_clean_gates(candidates: Sequence[Candidate], gates: Sequence[str]) -> l
         for gate in gates:
             assert isinstance(module, RecurrentPolicy)
             space = getattr(candidate.policy, "action_space", None)
+            timespan = getattr(candidate.policy, "timespan", None)
             found.append(
                 replace(
                     candidate,
                     name=clean_gate_name(candidate.name, gate),
-                    policy=CleanGatePolicy(module, [gate], space),
+                    policy=CleanGatePolicy(module, [gate], space, timespan),
                     about={**candidate.about, "clean_gate": gate},
                 )
             )

@@ -6,10 +6,8 @@ import hashlib
 import inspect
 import os
 import re
-import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lrs_lightning import envs
+from lrs_lightning.env_variant import EnvVariant, variant_text
+from lrs_lightning.envs.own_code import named_object
 from lrs_lightning.errors import ANY_FAILURE, ArgumentError, EnvironmentMismatchError
 from lrs_lightning.experts import SHIPPED, load_expert
 from lrs_lightning.rollout import Policy
@@ -58,7 +58,12 @@ CheckpointLoader = Callable[[Path], Candidate]
 
 
 def resolve(
-    words: Sequence[str], env_id: str | None, load_checkpoint: CheckpointLoader
+    words: Sequence[str],
+    env_id: str | None,
+    load_checkpoint: CheckpointLoader,
+    env_kwargs: Mapping[str, Any] | None = None,
+    wrappers: Sequence[str] | None = None,
+    statistics: str | Path | None = None,
 ) -> tuple[str, list[Candidate]]:
     """Load policies, and find out which task they are for.
 
@@ -66,6 +71,9 @@ def resolve(
         words: each one of `KINDS`; `name=word` names it.
         env_id: the task; None takes that of the first policy that knows its own.
         load_checkpoint: loads a checkpoint or run folder (training lies above this room).
+        env_kwargs: arguments of the task that are added or changed.
+        wrappers: put around the task, the last one outermost.
+        statistics: of Stable-Baselines3 archives, see `load_expert`.
 
     Returns:
         The task, and the policies with names that differ.
@@ -82,10 +90,13 @@ def resolve(
         if (candidate := _that_knows_its_task(word, load_checkpoint)) is not None
     }
     env = env_id or next((c.env for c in knowing.values() if c.env), DEFAULT_ENV)
+    env = envs.canonical_id(variant_text(env, env_kwargs, wrappers))
+    asked = any(given is not None for given in (env_id, env_kwargs, wrappers))
+    _check_statistics(statistics, pairs)
     found = []
     for name, word in pairs:
-        candidate = knowing[word] if word in knowing else _LOADERS[_kind(word)](word, env)
-        if candidate.env not in (None, env):
+        candidate = knowing.get(word) or _LOADERS[_kind(word)](word, env, statistics)
+        if not _plays(candidate.env, env, asked):
             raise EnvironmentMismatchError(
                 f"policy {word!r} was made for {candidate.env}, and {env} is to be played: "
                 "give policies of one task"
@@ -94,13 +105,38 @@ def resolve(
     return env, _distinct(found)
 
 
-def demonstrator(word: str, env_id: str, load_checkpoint: CheckpointLoader) -> Policy:
+def _plays(made_for: str | None, env: str, asked: bool) -> bool:
+    """Whether a policy of one task is judged in the other: asked for, the same one changed too.
+
+    Whether it can see and act there is found out from the spaces.
+    """
+    if made_for is None or made_for == env:
+        return True
+    return asked and EnvVariant.parse(made_for).env_id == EnvVariant.parse(env).env_id
+
+
+def _check_statistics(given: str | Path | None, pairs: Sequence[tuple[str | None, str]]) -> None:
+    zips = [word for _, word in pairs if word.endswith(".zip")]
+    if given is not None and len(zips) != 1:
+        raise ArgumentError(
+            f"--statistics belongs to one .zip of Stable-Baselines3, and {len(zips)} are given: "
+            "put each file beside its zip instead"
+        )
+
+
+def demonstrator(
+    word: str,
+    env_id: str,
+    load_checkpoint: CheckpointLoader,
+    statistics: str | Path | None = None,
+) -> Policy:
     """Who demonstrates: whatever can be judged, and an expert by its name on a hub.
 
     Args:
         word: one of `KINDS`, or a name on a hub.
         env_id: the task.
         load_checkpoint: as in `resolve`.
+        statistics: of a Stable-Baselines3 archive, see `load_expert`.
 
     Raises:
         LrsError: there is no such policy, or it is for another task.
@@ -108,8 +144,8 @@ def demonstrator(word: str, env_id: str, load_checkpoint: CheckpointLoader) -> P
     word_is_function = _MODULE.fullmatch(word) is not None and not os.path.exists(word)
     ours = os.path.isdir(word) or Path(word).suffix in (".ckpt", ".onnx", ".npz")
     if word_is_function or ours:
-        return resolve([word], env_id, load_checkpoint)[1][0].policy
-    return load_expert(word, env_id)
+        return resolve([word], env_id, load_checkpoint, statistics=statistics)[1][0].policy
+    return load_expert(word, env_id, statistics)
 
 
 def _named(word: str) -> tuple[str | None, str]:
@@ -131,6 +167,11 @@ def _kind(word: str) -> str:
         return "expert"
     if path.suffix in (".onnx", ".npz"):
         return path.suffix.removeprefix(".")
+    if path.suffix == ".pt2":
+        raise ArgumentError(
+            f"policy {word!r}: PyTorch unpickles such a file, which may run what it brings along: "
+            "give the run, or what `export` wrote with --format onnx or numpy"
+        )
     if _MODULE.fullmatch(word):
         return "function"
     missing = "there is no such path; " if os.sep in word and not os.path.exists(word) else ""
@@ -160,30 +201,26 @@ def _exported(word: str) -> Candidate | None:
     return Candidate(Path(word).stem, read.policy, about, told.task.env, context)
 
 
-def _expert(word: str, env_id: str) -> Candidate:
+def _expert(word: str, env_id: str, statistics: str | Path | None) -> Candidate:
     """The shipped expert, or the file of one; archives are read without running their pickles."""
-    policy = load_expert(word, env_id)
+    policy = load_expert(word, env_id, statistics if word.endswith(".zip") else None)
     name = "expert" if word == SHIPPED else Path(word).stem
     algorithm = {k: policy.card[k] for k in ("algorithm",) if k in policy.card}
     return Candidate(name, policy, {"kind": "expert", "source": word, **algorithm}, env_id)
 
 
-def _onnx(word: str, env_id: str) -> Candidate:
+def _onnx(word: str, env_id: str, statistics: object) -> Candidate:
     from lrs_lightning.experts.onnx_policy import OnnxPolicy
 
     policy = OnnxPolicy(word, envs.describe(env_id).action_space)
     return Candidate(Path(word).stem, policy, {"kind": "onnx", "source": word})
 
 
-def _function(word: str, env_id: str) -> Candidate:
+def _function(word: str, env_id: str, statistics: object) -> Candidate:
     """The user's own code: actions of observations, a policy, or a class of policies."""
-    module, _, name = word.partition(":")
+    name = word.partition(":")[2]
     try:
-        if "" not in sys.path:
-            sys.path.insert(0, "")  # a module in the current folder, as `python -m` finds it
-        thing: Any = import_module(module)
-        for part in name.split("."):
-            thing = getattr(thing, part)
+        thing: Any = named_object(word)
         thing = thing() if inspect.isclass(thing) else thing
     except ANY_FAILURE as error:
         reason = " ".join(str(error).split())
@@ -201,7 +238,7 @@ def _function(word: str, env_id: str) -> Candidate:
     )
 
 
-_LOADERS: dict[str, Callable[[str, str], Candidate]] = {
+_LOADERS: dict[str, Callable[[str, str, str | Path | None], Candidate]] = {
     "expert": _expert,
     "onnx": _onnx,
     "function": _function,

@@ -7,7 +7,7 @@ episode, and used again wherever the task, the seeds, the player and the simulat
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,6 +52,7 @@ class References:
         threads: of the environments; no result depends on it.
         timeout: seconds that a call may take; see `rollout`.
         env_kwargs: arguments of `envs.make`; None takes those with which the task is judged.
+        load: from an expert's name and the task to the expert; `load_expert` by default.
     """
 
     def __init__(
@@ -63,13 +64,14 @@ class References:
         threads: int | None = None,
         timeout: float | None = None,
         env_kwargs: Mapping[str, Any] | None = None,
+        load: Callable[[str, str], Policy] | None = None,
     ) -> None:
         self.env_id, self.threads = envs.describe(env_id).env_id, threads
         self.timeout, self._settings = timeout, judged_with(self.env_id, env_kwargs)
         self._file = None if out is None else Path(out) / FILE
         self._kept = _read(self._file) if self._file else []
         self._rows = [*self._kept, *(row for folder in known for row in _read(Path(folder) / FILE))]
-        self._players = _players(self.env_id, expert or _source(self._rows))
+        self._players = _players(self.env_id, expert or _source(self._rows), load or load_expert)
 
     @property
     def expert(self) -> str | None:
@@ -139,11 +141,13 @@ class References:
             self._kept += new
 
 
-def _players(env_id: str, expert: str | None) -> dict[str, _Player]:
+def _players(
+    env_id: str, expert: str | None, load: Callable[[str, str], Policy]
+) -> dict[str, _Player]:
     found = {}
     for source in dict.fromkeys((expert or SHIPPED, SHIPPED)):
         try:
-            policy = load_expert(source, env_id)
+            policy = load(source, env_id)
         except LrsError:  # imported demonstrations come without their expert
             continue
         found[EXPERT] = _Player(policy, fingerprint(policy), source)

@@ -22,6 +22,7 @@ import numpy as np
 from lrs_lightning import envs
 from lrs_lightning.documents import read_yaml
 from lrs_lightning.envs import EnvInfo
+from lrs_lightning.envs.layouts import is_picture
 from lrs_lightning.errors import (
     ArgumentError,
     DataError,
@@ -84,17 +85,19 @@ class Suite:
             )
         raise UnknownNameError("suite", str(source), shipped)
 
-    def conditions(self, domain: str) -> list[Condition]:
+    def conditions(self, domain: str, pictures: bool = False) -> list[Condition]:
         """The conditions for a task, the clean one first.
 
         Args:
             domain: whose dynamics the task has: `envs.describe(env_id).domain`. A domain that the
                 suite does not name is played as `"vector"`, or as `"atari"` if it shows pictures.
+            pictures: whether this very task shows pictures.
 
         Raises:
             EnvironmentMismatchError: the suite has nothing for it.
         """
-        kin = "atari" if domain in envs.domains() and envs.get_domain(domain).pixels else VECTOR
+        pictures |= domain in envs.domains() and envs.get_domain(domain).pixels
+        kin = "atari" if pictures else VECTOR
         for name in (domain, kin, ANY):
             if name in self.domains:
                 return list(self.domains[name])
@@ -113,7 +116,7 @@ class Suite:
         Returns:
             Conditions, the clean one first; and the sentence of each that is left out.
         """
-        every = self.conditions(info.domain)
+        every = self.conditions(info.domain, is_picture(info.observation_space))
         if self.named:
             return every, {}
         unit = np.ones(info.observation_space.shape or ())  # any: the data's own is not known yet

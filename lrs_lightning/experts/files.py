@@ -23,6 +23,7 @@ from safetensors.numpy import load as load_arrays
 from safetensors.numpy import save as save_arrays
 
 from lrs_lightning.documents import CHECKSUM, as_shape, parse_json, read_bytes, read_json
+from lrs_lightning.env_variant import EnvVariant
 from lrs_lightning.envs import EnvInfo, describe, get_domain
 from lrs_lightning.errors import DataError, EnvironmentMismatchError
 from lrs_lightning.experts.mlp import MLPExpert
@@ -60,7 +61,7 @@ def expert_from_safetensors(file: Traversable | Path, env_id: str) -> MLPExpert 
     card = {**_metadata(content, file), **card}
     told = as_shape(card, _Card, f"the header of {file}", _MEND)
     made_for = env_id if told.env is None else check_foreign_id(told.env, str(file))
-    if made_for != env_id:
+    if EnvVariant.parse(made_for).env_id != EnvVariant.parse(env_id).env_id:
         raise EnvironmentMismatchError(
             f"{file} is an expert for {made_for}, not for {env_id}: give --env {made_for}, or "
             "another expert"

@@ -6,6 +6,7 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
+from lrs_lightning.env_variant import EnvVariant
 from lrs_lightning.envs import canonical_id
 from lrs_lightning.errors import ArgumentError, UnknownNameError
 from lrs_lightning.experts.files import expert_from_safetensors
@@ -41,7 +42,8 @@ def load_expert(source: str | Path, env_id: str, statistics: str | Path | None =
             default the one beside the zip, if there is one.
 
     Raises:
-        UnknownNameError: no expert for this task ships with the package.
+        UnknownNameError: no expert for this task ships with the package; none does for a task with
+            wrappers, which change what is seen or done.
         DataError: the file is damaged, holds code, or something else than an expert.
         EnvironmentMismatchError: the expert was made for another task or has other spaces.
         ArgumentError: there is no such file.
@@ -49,9 +51,10 @@ def load_expert(source: str | Path, env_id: str, statistics: str | Path | None =
     env_id = canonical_id(env_id)
     if str(source) == SHIPPED:
         shipped = shipped_experts()
-        if env_id not in shipped:
+        variant = EnvVariant.parse(env_id)
+        if variant.env_id not in shipped or variant.wrappers:
             raise UnknownNameError("shipped expert", env_id, shipped)
-        return expert_from_safetensors(shipped[env_id], env_id)
+        return expert_from_safetensors(shipped[variant.env_id], env_id)
     path = Path(source)
     if not path.is_file() and is_hub_name(str(source)):
         path = download(str(source))

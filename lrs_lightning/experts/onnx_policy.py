@@ -61,6 +61,7 @@ class OnnxPolicy:
         action_space: of the task; discrete actions are the likeliest logit.
         ports: which input and output is what; by default their order says it.
         session: the file, where it is open already.
+        timespan: how long a step lasts, for a file that is told; the first of an episode lasts one.
 
     Raises:
         ArgumentError: onnxruntime is not installed, or there is no such file.
@@ -77,9 +78,10 @@ class OnnxPolicy:
         action_space: gym.Space[Any],
         ports: Ports | None = None,
         session: Any = None,
+        timespan: float = 1.0,
     ) -> None:
         self._session = open_session(path) if session is None else session
-        self._space = action_space
+        self._space, self._timespan = action_space, timespan
         self.fingerprint = hashlib.sha256(Path(path).read_bytes()).hexdigest()[:16]
         inputs = {port.name: port for port in self._session.get_inputs()}
         outputs = [output.name for output in self._session.get_outputs()]
@@ -120,7 +122,7 @@ class OnnxPolicy:
             ports.observation: np.ascontiguousarray(observations, self._observed)
         }
         if ports.elapsed is not None:
-            feeds[ports.elapsed] = np.ones(len(observations), np.float32)
+            feeds[ports.elapsed] = np.where(starts, 1, self._timespan).astype(np.float32)
         if ports.starts is not None:
             feeds[ports.starts] = starts
         elif starts.any():

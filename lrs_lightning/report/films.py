@@ -101,11 +101,11 @@ def film(
     steps: int = 300,
     context: ShiftContext | None = None,
 ) -> Frames:
-    """An episode as pictures: of a game what the policy saw, of MuJoCo's tasks the body.
+    """An episode as pictures: what a policy of pictures saw, of MuJoCo's tasks the body.
 
     Args:
         policy: who plays.
-        env_id: an Atari game, or a task of MuJoCo.
+        env_id: a task that shows pictures, or one of MuJoCo.
         condition: what is shifted.
         seed: of the episode.
         steps: decisions of a game after which the film ends; bodies are shown to their end.
@@ -119,11 +119,14 @@ def film(
     """
     info = envs.describe(env_id)
     domain = envs.get_domain(info.domain)
-    if not domain.pixels and not isinstance(info.base_model, mujoco.MjModel):
+    pictures = info.observation_space.dtype == np.uint8
+    if not pictures and not isinstance(info.base_model, mujoco.MjModel):
         raise EnvironmentMismatchError(f"no films: {info.env_id} has no pictures")
-    if not domain.pixels:
+    if not pictures:
         check_drawing()
-    settings = dict(domain.judging) | ({"max_frames": 4 * steps} if domain.pixels else {})
+    # The length of a game is counted in frames of the emulator.
+    length = {"max_frames": 4 * steps} if domain.pixels else {"max_episode_steps": steps}
+    settings = dict(domain.judging) | (length if pictures else {})
     played = rollout(
         {"policy": policy},
         env_id,
@@ -136,10 +139,10 @@ def film(
     trajectory = next(iter(played)).trajectory
     if trajectory is None:
         raise AssertionError("the rollout was asked to record")
-    if not domain.pixels:
+    if not pictures:
         return drawn(env_id, condition, seed, trajectory, context)
-    frames: Frames = trajectory.observations[:, -1]
-    return frames
+    frames: Frames = np.moveaxis(trajectory.observations[:, -info.frame_channels :], 1, -1)
+    return frames[..., 0] if info.frame_channels < 3 else frames[..., :3]
 
 
 def gif(frames: Frames, every: int = 2, scale: int = 2, fps: float = 15.0) -> bytes:

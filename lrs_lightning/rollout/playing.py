@@ -130,4 +130,5 @@ def completed(context: ShiftContext | None, info: EnvInfo) -> ShiftContext:
         velocity_channels=context.velocity_channels or info.velocity_channels,
         max_episode_steps=info.max_episode_steps,
         env_id=info.env_id,
+        frame_channels=info.frame_channels,
     )

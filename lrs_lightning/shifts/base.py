@@ -31,6 +31,7 @@ class ShiftContext:
         velocity_channels: the observation channels that hold velocities.
         max_episode_steps: steps of a whole episode, where there is such a limit.
         env_id: the task's name, for messages.
+        frame_channels: how many channels of pictures belong to one frame (`EnvInfo`).
     """
 
     observation_mean: NDArray[Any] | None = None
@@ -42,6 +43,7 @@ class ShiftContext:
     velocity_channels: tuple[int, ...] = ()
     max_episode_steps: int | None = None
     env_id: str = "this environment"
+    frame_channels: int = 1
 
     @property
     def sees_frames(self) -> bool:

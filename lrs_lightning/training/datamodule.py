@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from itertools import chain
@@ -31,8 +32,11 @@ from lrs_lightning.data import (
 from lrs_lightning.data.manifest import MANIFEST, read_manifest, task_of
 from lrs_lightning.data.recipe import Recipe, find_or_collect
 from lrs_lightning.data.timespans import time_unit_of
+from lrs_lightning.env_variant import variant_text
 from lrs_lightning.envs import canonical_id, why_not
 from lrs_lightning.errors import ArgumentError
+from lrs_lightning.experts import load_expert
+from lrs_lightning.rollout import Policy
 
 DEFAULT_ENV = "HalfCheetah-v5"
 
@@ -43,10 +47,11 @@ class ExpertTrajectories(pl.LightningDataModule):
     """Windows of an expert's demonstrations.
 
     Args:
-        env: environment id; where absent, that of the store at `path`, or HalfCheetah-v5.
+        env: environment id, or `module:Class` of your own; where absent, that of the store at
+            `path`, or HalfCheetah-v5.
         path: folder of a store; where absent, demonstrations are collected on first use into the
             user's cache and found there again.
-        expert: who demonstrates, if they must be collected: `"shipped"` or a path.
+        expert: who demonstrates, if they must be collected: whatever `evaluate --policy` takes.
         episodes: how many episodes to collect.
         noise: standard deviation of the noise on executed actions: a schedule over the episodes
             such as `"0:0.4"`, or one value.
@@ -58,6 +63,10 @@ class ExpertTrajectories(pl.LightningDataModule):
             `data.sampling.oversample`.
         val_fraction: share of the episodes held out; they are spread over the noise schedule.
         seed: data seed: which episodes are collected, and the order of the windows.
+        env_kwargs: arguments of the environment, e.g. `{g: 5.0}`.
+        wrappers: put around it, the last one outermost: names of `gymnasium.wrappers` with options
+            where needed, `FrameStackObservation(stack_size=4)`, or `module:Class`.
+        statistics: of a Stable-Baselines3 expert: the pickle of its `VecNormalize`, or `"none"`.
     """
 
     def __init__(
@@ -74,6 +83,9 @@ class ExpertTrajectories(pl.LightningDataModule):
         start_share: float = 0.1,
         val_fraction: float = 0.1,
         seed: int = 0,
+        env_kwargs: dict[str, Any] | None = None,
+        wrappers: list[str] | None = None,
+        statistics: str | None = None,
     ) -> None:
         super().__init__()
         if not 0 < val_fraction < 1:
@@ -85,8 +97,8 @@ class ExpertTrajectories(pl.LightningDataModule):
         ):
             if number < 1:
                 raise ArgumentError(f"{name} is {number}, expected at least 1")
-        self.env, self.path = env_of(env, path), path
-        self.recipe = Recipe(self.env, expert, episodes, noise, seed)
+        self.env, self.path = env_of(env, path, env_kwargs, wrappers), path
+        self.recipe = Recipe(self.env, expert, episodes, noise, seed, statistics)
         self.window, self.burn_in = window, burn_in
         self.batch_size, self.batches = batch_size, batches
         self.start_share, self.val_fraction, self.seed = start_share, val_fraction, seed
@@ -100,7 +112,7 @@ class ExpertTrajectories(pl.LightningDataModule):
         """Collect the demonstrations where there are none yet."""
         if not self.path:
             quiet = self.trainer is not None and self.trainer.progress_bar_callback is None
-            find_or_collect(self.recipe, say=_say_nothing if quiet else print)
+            find_or_collect(self.recipe, _collect, say=_say_nothing if quiet else print)
 
     @cached_property
     def store(self) -> DemonstrationStore:
@@ -116,6 +128,12 @@ class ExpertTrajectories(pl.LightningDataModule):
     def demonstrator(self) -> str:
         """Who demonstrated: `"shipped"`, the path of an expert, or a name that nobody can load."""
         return str(self.store.manifest.get("expert", ""))
+
+    def load_demonstrator(self, expert: str, env_id: str) -> Policy:
+        """An expert by name; one of the user's own code only where he named it himself."""
+        if self.path or expert != self.recipe.expert:
+            return load_expert(expert, env_id)
+        return _demonstrator(expert, env_id, self.recipe.statistics)
 
     @cached_property
     def task(self) -> Task:
@@ -235,18 +253,29 @@ class ExpertTrajectories(pl.LightningDataModule):
         return f"{self.store.place(self.numbers[held_out][episode])}, step {at}"
 
 
-def env_of(env: str | None, path: str | None) -> str:
+def env_of(
+    env: str | None,
+    path: str | None,
+    env_kwargs: Mapping[str, Any] | None = None,
+    wrappers: Sequence[str] | None = None,
+) -> str:
     """The task: the one that was named, else that of the store at `path`, else `DEFAULT_ENV`.
+
+    Arguments and wrappers are added to it.
 
     Raises:
         DataError: `path` is no store, and no task was named.
         ArgumentError: a task was named that nobody knows, and the store is of another.
     """
+
+    def whole(name: str) -> str:
+        return canonical_id(variant_text(name, env_kwargs, wrappers))
+
     if path is None:
-        return canonical_id(DEFAULT_ENV if env is None else env)
+        return whole(DEFAULT_ENV if env is None else env)
     if env is None:
-        return canonical_id(task_of(read_manifest(Path(path)), Path(path)).env)
-    named = canonical_id(env)
+        return whole(task_of(read_manifest(Path(path)), Path(path)).env)
+    named = whole(env)
     if (Path(path) / MANIFEST).is_file() and (reason := why_not(named)) is not None:
         stored = task_of(read_manifest(Path(path)), Path(path)).env
         if stored != named:
@@ -255,6 +284,21 @@ def env_of(env: str | None, path: str | None) -> str:
                 f"demonstrations of {stored}: leave --data.env out, and they are trained on"
             )
     return named
+
+
+def _collect(expert: str, env: str, **how: Any) -> DemonstrationStore:
+    """Collect by whatever `evaluate --policy` takes; only the user's own words name an expert."""
+    from lrs_lightning.data.collect import collect  # the simulators take a second to import
+
+    policy = _demonstrator(expert, env, how.get("statistics"))
+    return collect(env, expert=expert, policy=policy, **how)
+
+
+def _demonstrator(expert: str, env: str, statistics: str | None) -> Policy:
+    from lrs_lightning.evaluation.policies import demonstrator
+    from lrs_lightning.training.candidate import load_candidate
+
+    return demonstrator(expert, env, load_candidate, statistics)
 
 
 def _say_nothing(line: str) -> None:

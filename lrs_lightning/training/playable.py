@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Protocol, runtime_checkable
 
 from lrs_lightning.data import Task
-from lrs_lightning.envs import describe
+from lrs_lightning.data.timespans import timespan_of
 from lrs_lightning.nn import RecurrentPolicy
 from lrs_lightning.rollout import Policy, TorchPolicy
 from lrs_lightning.shifts import ShiftContext
@@ -42,18 +42,6 @@ def as_played(policy: RecurrentPolicy, task: Task | None) -> TorchPolicy:
         return TorchPolicy(policy)
     timespan = timespan_of(task) if policy.knows_time else None
     return TorchPolicy(policy, task.action_space, timespan=timespan)
-
-
-def timespan_of(task: Task) -> float | None:
-    """How long a step of the closed loop lasts in the policy's unit of time.
-
-    None stands for one: the demonstrations were even, or the environment does not say how long its
-    step is.
-    """
-    if task.time_unit is None:
-        return None
-    seconds = describe(task.env).step_seconds
-    return None if seconds is None else seconds / task.time_unit
 
 
 def playable(module: object) -> tuple[Playable, Task]:

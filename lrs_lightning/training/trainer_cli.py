@@ -12,7 +12,7 @@ from lightning.pytorch.callbacks import ProgressBar
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 
 from lrs_lightning.errors import ArgumentError, DataError, LrsError
-from lrs_lightning.files import naming
+from lrs_lightning.files import file_name, naming
 from lrs_lightning.options.parser import Parser
 from lrs_lightning.training.callbacks.backend_line import BackendLine
 from lrs_lightning.training.callbacks.checkpoints import Checkpoints
@@ -236,7 +236,9 @@ class TrainerCLI(LightningCLI):
 
 
 def _run_name(config: Any) -> str:
-    return env_of(config.data.env, config.data.path).replace("/", "_")
+    data = config.data
+    env = env_of(data.env, data.path, data.get("env_kwargs"), data.get("wrappers"))
+    return file_name(env.replace("/", "_"))
 
 
 def _runs(config: Any) -> Path:

@@ -70,6 +70,19 @@ def test_a_replay_is_the_layer(name, poisoned_empty):
     torch.testing.assert_close(replay.state[..., recurrence.output], y, rtol=0, atol=1e-12)
 
 
+@pytest.mark.parametrize("name", [name for name in LAYERS if name.startswith("cfc")])
+def test_a_replay_counts_the_time_between_steps(name):
+    layer = make(name)
+    x = torch.randn(6, 2, INPUTS, dtype=torch.float64)
+    recurrence = Recurrence.of(layer, timespan=2.5)
+    y, _ = layer(x, timespans=torch.full((6, 2), 2.5, dtype=torch.float64))
+    replay = recurrence.replay(x)
+    torch.testing.assert_close(replay.state[..., recurrence.output], y, rtol=0, atol=1e-12)
+    state = replay.state[3, 0]
+    exact = torch.autograd.functional.jacobian(lambda h: recurrence.step(x[4, 0], h), state)
+    torch.testing.assert_close(recurrence.jacobians(replay)[4, 0], exact, rtol=0, atol=1e-12)
+
+
 @pytest.mark.parametrize("name", list(LAYERS))
 def test_jacobians_are_those_of_autograd(name):
     recurrence = Recurrence.of(make(name))

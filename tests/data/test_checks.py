@@ -69,12 +69,20 @@ def test_what_is_no_discrete_action(labels, sentence):
 
 @pytest.mark.parametrize(
     "frames",
-    [np.zeros((10, 4, 8, 8), np.uint8), np.zeros((10, 1, 8, 8)), np.zeros((10, 1, 9, 8), np.uint8)],
+    [np.zeros((10, 3, 8, 8), np.uint8), np.zeros((10, 1, 8, 8)), np.zeros((10, 1, 9, 8), np.uint8)],
 )
 def test_what_is_no_frame(frames):
     actions = np.zeros(10, int)
     with pytest.raises(DataError, match=r"expected uint8 frames \('L', 1, 8, 8\), each frame once"):
         check_episode(episode(observations=frames, actions=actions, labels=actions), PIXELS, "here")
+
+
+def test_observations_may_be_kept_as_they_were_seen():
+    actions, frames = np.zeros(10, int), np.zeros((10, 4, 8, 8), np.uint8)
+    whole = episode(observations=frames, actions=actions, labels=actions, final=frames[:1])
+    check_episode(whole, PIXELS, "here")
+    with pytest.raises(DataError, match=r"final observation has shape .*expected.*\(1, 4, 8, 8\)$"):
+        check_episode(replace(whole, final=frames[:1, :1]), PIXELS, "here")
 
 
 def test_discrete_actions_may_begin_anywhere():

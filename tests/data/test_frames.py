@@ -16,7 +16,7 @@ from lrs_lightning.data import (
     Windows,
     write_store,
 )
-from lrs_lightning.data.frames import stacked
+from lrs_lightning.data.frames import seen_from, stacked
 from lrs_lightning.errors import ArgumentError, DataError
 
 TASK = Task("Pixels-v0", (4, 12, 10), "uint8", actions=3)
@@ -160,3 +160,13 @@ def test_what_waits_to_be_written_is_packed():
 
     assert isinstance(_compact(frames(20)), PackedFrames)
     assert _compact(np.zeros((3, 2))).dtype == np.float32
+
+
+def test_what_was_recorded_as_it_was_seen_is_read_as_it_is():
+    rng = np.random.default_rng(0)
+    seen = rng.integers(0, 255, (5, 3, 8, 9), np.uint8)
+    np.testing.assert_array_equal(seen_from(seen, None, 1, 3, 3), seen[1:4])
+    padded = seen_from(seen, None, 3, 4, 3)
+    np.testing.assert_array_equal(padded, seen[[3, 4, 4, 4]])
+    single = rng.integers(0, 255, (5, 1, 8, 9), np.uint8)
+    np.testing.assert_array_equal(seen_from(single, None, 1, 3, 4), stacked(single, None, 1, 3, 4))

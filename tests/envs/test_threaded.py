@@ -134,7 +134,6 @@ def test_the_path_is_chosen_by_class_and_arguments():
             "no number 'gravitation'; there is force_mag, gravity",
         ),
         (lambda: make("Silent-v0", 1), LrsError, "cannot be built: NotImplementedError"),
-        (lambda: make("Blackjack-v1", 1), ArgumentError, "Tuple.* is not one array"),
         (lambda: make("CartPole-v1", 1, wheels=3), LrsError, "cannot be built: .*wheels"),
     ],
 )

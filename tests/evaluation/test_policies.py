@@ -139,6 +139,7 @@ def test_what_a_summary_says_of_a_policy(module: str, tmp_path: Path) -> None:
         ("my_policies:number", "is a int: give a function of observations"),
         ("gone.safetensors", "no expert at gone.safetensors"),
         ("gone.onnx", "no policy at gone.onnx"),
+        ("policy.pt2", "PyTorch unpickles such a file.*--format onnx or numpy"),
         ("shipped", "unknown shipped expert 'tests/Toy-v0'"),
     ],
 )

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gymnasium as gym
 import numpy as np
 import pytest
+
+from lrs_lightning.shifts import ShiftContext, make
 
 pytestmark = pytest.mark.usefixtures("poisoned_empty")
 
@@ -176,3 +179,25 @@ class TestStacks:
         assert seen.shape == shown.shape
         newest = (slice(None), slice(None), -1) if shape[0] == 4 else ()
         np.testing.assert_array_equal(seen[newest], 255 - shown[newest])
+
+
+@pytest.mark.parametrize("frames", [1, 2])
+def test_a_coloured_frame_with_its_channels_first_is_shifted_as_one(frames):
+    rng = np.random.default_rng(0)
+    last = rng.integers(0, 255, (2, frames, 3, 12, 10), np.uint8)
+    first = last.transpose(0, 1, 3, 4, 2)  # (N, S, H, W, 3), as `(S * 3, H, W)` is unrolled
+    first = first[:, 0] if frames == 1 else first
+    context = ShiftContext(
+        observation_space=gym.spaces.Box(0, 255, (3 * frames, 12, 10), np.uint8), frame_channels=3
+    )
+    other = ShiftContext(observation_space=gym.spaces.Box(0, 255, first.shape[1:], np.uint8))
+    shifted = []
+    for seen, told in ((last.reshape(2, -1, 12, 10), context), (first, other)):
+        world = make("gaussian_noise@3", told, 2)
+        world.begin(np.arange(2), [5, 6], [0, 1])
+        steps = [world.observe(seen, np.arange(2), np.full(2, t)) for t in range(2)]
+        shifted.append(np.stack(steps))
+    ours, theirs = shifted
+    theirs = theirs[:, :, None] if frames == 1 else theirs
+    np.testing.assert_array_equal(ours, theirs.transpose(0, 1, 2, 5, 3, 4).reshape(ours.shape))
+    assert (ours[0, :, -3:] != last[:, -1]).any()

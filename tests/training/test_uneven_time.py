@@ -11,12 +11,17 @@ import numpy as np
 import pytest
 import torch
 
+from lrs_lightning.analysis.counterfactual import CleanGatePolicy
+from lrs_lightning.analysis.subject import Subject
 from lrs_lightning.data import write_episodes
+from lrs_lightning.data.timespans import timespan_of
+from lrs_lightning.deployment import export_policy, parity
+from lrs_lightning.deployment.reading import read_exported
 from lrs_lightning.envs import describe
 from lrs_lightning.errors import EnvironmentMismatchError
 from lrs_lightning.nn import CORES, PolicyConfig, encoders
 from lrs_lightning.training import ExpertTrajectories, ImitationModule
-from lrs_lightning.training.playable import as_played, timespan_of
+from lrs_lightning.training.playable import as_played
 
 STEPS = 20
 
@@ -103,6 +108,47 @@ def test_a_step_of_the_closed_loop_lasts_what_the_simulator_says(tmp_path):
         )
     torch.testing.assert_close(state, expected)
     assert timespan_of(replace(module.task, env="CartPole-v1")) is None  # which does not say
+
+
+@pytest.mark.parametrize("format", ["numpy", "onnx"])
+def test_what_is_exported_counts_in_the_same_unit(tmp_path, format, monkeypatch):
+    monkeypatch.setattr(parity, "STEPS", 10)
+    store(tmp_path / "s", uneven=True)
+    module, _ = trained(tmp_path / "s", "cfc")
+    exported = export_policy(module.policy, module.task, tmp_path / format, format)
+    assert exported.interface.dt
+    assert "in units of 1 s" in (tmp_path / format / "README.md").read_text()
+    read = read_exported(exported.path)
+    (own,) = module.policies().values()
+    seen, states = np.ones((2, 3), np.float32), (own.initial_state(2), read.policy.initial_state(2))
+    for starts in ([True, True], [False, False], [False, True]):
+        action, state = own.step(seen, states[0], np.array(starts))
+        same, other = read.policy.step(seen, states[1], np.array(starts))
+        np.testing.assert_allclose(same, action, rtol=0, atol=1e-5)
+        states = state, other
+    if format == "numpy":
+        even = replace(module.task, time_unit=None)
+        assert not export_policy(module.policy, even, tmp_path / "even", format).interface.dt
+
+
+def test_what_is_analysed_counts_in_the_same_unit(tmp_path):
+    store(tmp_path / "s", uneven=True)
+    module, _ = trained(tmp_path / "s", "cfc")
+    (own,) = module.policies().values()
+    subject = Subject.of_policy(module.policy, own.timespan)
+    itself = CleanGatePolicy(module.policy, [], timespan=own.timespan)
+    seen, never = np.ones((1, 3), np.float32), np.array([False])
+    state, same = own.initial_state(1), itself.initial_state(1)
+    for _ in range(3):
+        _, state = own.step(seen, state, never)
+        itself.observe_clean(seen)
+        _, same = itself.step(seen, same, never)
+    features, _ = subject.features([np.ones((3, 3), np.float32)])
+    replayed = subject.recurrence.replay(features).state[-1]
+    torch.testing.assert_close(replayed.float(), state[0])
+    torch.testing.assert_close(same, state[0])
+    plain = Subject.of_policy(module.policy).recurrence.replay(features).state[-1]
+    assert not torch.allclose(plain, replayed)
 
 
 def test_a_policy_goes_on_with_data_of_another_interval_but_not_of_other_spaces(tmp_path):

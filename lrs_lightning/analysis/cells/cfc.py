@@ -1,9 +1,10 @@
-"""The closed-form continuous-time cell in all its forms, one time unit between steps.
+"""The closed-form continuous-time cell in all its forms, the same time between all steps.
 
 `h' = g (1 - f) + k f` with `g = tanh(a_G)`, `k = tanh(a_H)`, `f = sigmoid(a_F)` has the Jacobian
 `D((1 - f)(1 - g²)) W_G + D(f (1 - k²)) W_H + D((k - g) f (1 - f)) W_F`. A gate that is held
 (frozen or removed) has no third term. ncps' `no_gate` is `h' = g + k f`; its two linear maps of F
-are one map, their sum, while the time between steps is 1.
+are one map, their sum, while the time between steps is 1. Where it is `dt`, the map of F (ncps: its
+first) is `dt` times as large.
 """
 
 from __future__ import annotations
@@ -86,10 +87,14 @@ class HeldCfCCell(Cell):
 
 @dataclass(frozen=True)
 class PureCfCCell(Cell):
-    """ncps' `pure`: `h' = A - A e a`, `e = exp(-(|w_tau| + |a|))`, of slope `-A e (1 - |a|)`."""
+    """ncps' `pure`: `h' = A - A e a`, `e = exp(-dt (|w_tau| + |a|))`.
+
+    Its slope is `-A e (1 - dt |a|)`.
+    """
 
     w_tau: Tensor | None = None
     amplitude: Tensor | None = None
+    dt: float = 1.0
 
     kind: ClassVar[str] = "cfc"
     names: ClassVar[tuple[str, ...]] = ("a",)
@@ -104,9 +109,9 @@ class PureCfCCell(Cell):
     def slopes(self, state: Tensor, now: Activations) -> Slopes:
         """The one map's."""
         decay, amplitude = self._decay(now.gates)
-        slopes = (-amplitude * decay * (1 - now.gates.abs())).unsqueeze(-3)
+        slopes = (-amplitude * decay * (1 - self.dt * now.gates.abs())).unsqueeze(-3)
         return Slopes(slopes, slopes)
 
     def _decay(self, a: Tensor) -> tuple[Tensor, Tensor]:
         assert self.w_tau is not None and self.amplitude is not None
-        return torch.exp(-(self.w_tau.abs() + a.abs())), self.amplitude
+        return torch.exp(-self.dt * (self.w_tau.abs() + a.abs())), self.amplitude

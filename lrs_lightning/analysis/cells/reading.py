@@ -18,20 +18,26 @@ from lrs_lightning.nn import LRSGRU, LRSLSTM, LRSRNN, LRSCfC, LRSLayer
 
 
 @torch.no_grad()
-def read_cells(layer: nn.Module, dtype: torch.dtype = torch.float64) -> list[Cell]:
+def read_cells(
+    layer: nn.Module, dtype: torch.dtype = torch.float64, timespan: float = 1.0
+) -> list[Cell]:
     """The cells of all layers of a recurrent module, as it acts in evaluation mode.
 
     Args:
         layer: an LRS layer, or `torch.nn.RNN`, `GRU` or `LSTM`.
         dtype: of the copies; float64 keeps the tail of a Lyapunov spectrum.
+        timespan: time between two steps, which a CfC knows.
 
     Raises:
         ArgumentError: a module without recurrent state, or one that also runs backward in time.
         DataError: weights that are not finite.
     """
     layer = settled(layer, dtype)
-    read = _of_ours if isinstance(layer, LRSLayer) else _of_torch
-    cells = [read(layer, depth) for depth in range(layer.num_layers)]
+    depths = range(layer.num_layers)
+    if isinstance(layer, LRSLayer):
+        cells = [_of_ours(layer, depth, timespan) for depth in depths]
+    else:
+        cells = [_of_torch(layer, depth) for depth in depths]
     for depth, cell in enumerate(cells):
         _check_finite(cell, depth)
     return cells
@@ -69,12 +75,12 @@ def _check_finite(cell: Cell, depth: int) -> None:
             )
 
 
-def _of_ours(layer: Any, depth: int) -> Cell:
+def _of_ours(layer: Any, depth: int, timespan: float) -> Cell:
     weight, entering = layer.recurrent_weight(depth), layer.part("weight_ih", depth)
     nothing = entering.new_zeros(1, 1, entering.shape[-1])
     bias = layer.project_input(nothing, depth)[0, 0]
     if isinstance(layer, LRSCfC):
-        return _cfc(layer, depth, weight, entering, bias)
+        return _cfc(layer, depth, weight, entering, bias, timespan)
     if isinstance(layer, LRSLSTM):
         projection = layer.part("weight_hr", depth) if layer.proj_size else None
         return LSTMCell(weight, entering, bias, projection)
@@ -88,24 +94,27 @@ def _of_ours(layer: Any, depth: int) -> Cell:
     )
 
 
-def _cfc(layer: LRSCfC, depth: int, weight: Tensor, entering: Tensor, bias: Tensor) -> Cell:
+def _cfc(
+    layer: LRSCfC, depth: int, weight: Tensor, entering: Tensor, bias: Tensor, timespan: float
+) -> Cell:
     if layer.mode == "pure":
         own = layer.part("w_tau", depth), layer.part("amplitude", depth)
-        return PureCfCCell(weight, entering, bias, *own)
+        return PureCfCCell(weight, entering, bias, *own, timespan)
     if layer.gate != "learned":
         held = layer.gate_mean(depth).mean if layer.gate == "frozen" else None
         kept = 2 * layer.hidden_size
         return HeldCfCCell(weight[:2], entering[:kept], bias[:kept], held)
-    if layer.mode == "paper":
-        return CfCCell(weight, entering, bias)
-    maps, offsets = entering.view(4, layer.hidden_size, -1), bias.view(4, -1)
-    merged = _merge(weight), _merge(maps).flatten(0, 1), _merge(offsets).flatten()
-    return CfCCell(*merged, additive=layer.mode == "no_gate")
+    parts = len(weight)
+    maps, offsets = entering.view(parts, layer.hidden_size, -1), bias.view(parts, -1)
+    weight, maps, offsets = (_timed(part, timespan) for part in (weight, maps, offsets))
+    additive = layer.mode == "no_gate"
+    return CfCCell(weight, maps.flatten(0, 1), offsets.flatten(), additive=additive)
 
 
-def _merge(gates: Tensor) -> Tensor:
-    """`time_a` and `time_b` of ncps as one map, which they are at one time unit a step."""
-    return torch.cat([gates[:2], gates[2:].sum(0, keepdim=True)])
+def _timed(gates: Tensor, timespan: float) -> Tensor:
+    """G, H and what F reads of a time between steps: `dt F`, or ncps' `dt time_a + time_b`."""
+    f = timespan * gates[2:3]
+    return torch.cat([gates[:2], f + gates[3:] if len(gates) == 4 else f])
 
 
 def _of_torch(layer: Any, depth: int) -> Cell:

@@ -20,6 +20,7 @@ from lrs_lightning.errors import ArgumentError
 from lrs_lightning.evaluation.evaluate import EVALUATION_SEED, evaluate
 from lrs_lightning.evaluation.references import References
 from lrs_lightning.evaluation.suites import Suite
+from lrs_lightning.experts import load_expert
 from lrs_lightning.report.progress import evaluation_progress
 from lrs_lightning.rollout import Progress
 from lrs_lightning.rollout.torch_policy import evaluating
@@ -90,8 +91,9 @@ class ShiftedEvaluation(pl.Callback):
         if (reason := why_not(playable(pl_module)[1].env)) is not None:
             rank_zero_info(f"no closed loop, held-out episodes alone: {reason}")
             return
+        task = playable(pl_module)[1]
         for suite in (self.suite, self.quick_suite):
-            suite.conditions(describe(playable(pl_module)[1].env).domain)
+            suite.conditions(describe(task.env).domain, task.pixels)
 
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Play a few episodes every `every_n_epochs` epochs of training."""
@@ -127,7 +129,7 @@ class ShiftedEvaluation(pl.Callback):
         console, quiet = Console(), trainer.progress_bar_callback is None
         if not quiet:
             _, task = playable(module)
-            worlds = len(suite.conditions(describe(task.env).domain))
+            worlds = len(suite.conditions(describe(task.env).domain, task.pixels))
             console.print(f"evaluating: {worlds} conditions, {self.episodes} episodes each")
         with evaluation_progress(console, quiet) as on_progress:
             self.summary = self._play(
@@ -146,11 +148,13 @@ class ShiftedEvaluation(pl.Callback):
     ) -> Summary:
         player, task = playable(module)
         if self._references is None:
+            data = getattr(trainer, "datamodule", None)
             self._references = References(
                 task.env,
-                getattr(getattr(trainer, "datamodule", None), "demonstrator", None),
+                getattr(data, "demonstrator", None),
                 folder_of(trainer),
                 threads=self.threads,
+                load=getattr(data, "load_demonstrator", load_expert),
             )
         with evaluating(module):
             return evaluate(

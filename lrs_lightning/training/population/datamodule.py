@@ -14,6 +14,7 @@ from torch import Tensor
 
 from lrs_lightning.data import DemonstrationStore, Task, WindowBatch
 from lrs_lightning.errors import DataError
+from lrs_lightning.rollout import Policy
 from lrs_lightning.training.by_number import ByNumber, Numbers, loader
 from lrs_lightning.training.datamodule import ExpertTrajectories, Loader
 
@@ -74,6 +75,10 @@ class PopulationTrajectories(pl.LightningDataModule):
     def demonstrator(self) -> str:
         """Who demonstrated; see `ExpertTrajectories.demonstrator`."""
         return self.sources[0].demonstrator
+
+    def load_demonstrator(self, expert: str, env_id: str) -> Policy:
+        """An expert by name; see `ExpertTrajectories.load_demonstrator`."""
+        return self.sources[0].load_demonstrator(expert, env_id)
 
     def statistics(self, member: int) -> tuple[Tensor, Tensor]:
         """Mean and standard deviation of what a member learns from."""
