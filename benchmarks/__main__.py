@@ -23,7 +23,7 @@ SECTIONS: dict[str, tuple[str, str]] = {
     "evaluation": ("evaluation", "the `paper` suite from the command to the report"),
     "gpu": ("gpu.command", "a lent GPU in minutes: smoke, tests, checkers, timings"),
     "kernel-launch": ("kernel_launch", "what Python does around a launch, without a GPU"),
-    "kernels": ("kernels", "scans beside their peers, on CPU and GPU"),
+    "kernels": ("kernels", "scans on a CPU beside their peers; kernels compiled"),
     "layer-forms": ("layer_forms", "lengths beside padding, vmap beside the population axis"),
     "layers": ("layers", "a training update of each layer, and the price of the prior"),
     "population": ("population", "an update of many policies side by side, and of single ones"),

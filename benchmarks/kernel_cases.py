@@ -10,10 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from benchmarks import kernel_flashrnn
 from lrs_kernels import (
     cfc_scan,
-    dispatch,
     find_cell,
     gru_scan,
     lstm_scan,
@@ -56,9 +54,6 @@ TRAINING = (
     Case(8, 32, 128, 64),
     Case(1, 32, 128, 64),
 )
-TRAINING_GPU = tuple(
-    Case(batch, 256, 128, hidden) for hidden in (64, 128, 256) for batch in (32, 256, 1024)
-)
 SMOKE = (Case(8, 8, 32, 32),)
 POPULATION = (Case(32, 32, 0, 64, 16), Case(8, 32, 0, 64, 16), Case(1, 32, 0, 64, 16))
 SMOKE_POPULATION = (Case(4, 8, 0, 32, 4),)
@@ -100,59 +95,31 @@ class Layer(nn.Module):
         return y
 
 
-def our_backends(device: str) -> list[tuple[str, str, str | None]]:
-    """Name, backend and precision of everything of ours that runs here."""
-    if device == "cuda":
-        precisions = ("ieee", "tf32", "bf16") if dispatch.has_triton() else ()
-        by_triton = [(f"ours triton {p}", "triton", p) for p in precisions]
-        return [*by_triton, ("ours calls", "cpu", None)]
-    native = [("ours native", "native", None)] if load_library(find_cell("cfc")).functions else []
-    return [*native, ("ours calls", "cpu", None)]
+def our_backends() -> list[tuple[str, str]]:
+    """Name and backend of everything of ours that runs here on a CPU."""
+    native = [("ours native", "native")] if load_library(find_cell("cfc")).functions else []
+    return [*native, ("ours calls", "cpu")]
 
 
-def layers(cell: str, case: Case, device: str) -> dict[str, Callable[[Tensor], Tensor]]:
+def layers(cell: str, case: Case) -> dict[str, Callable[[Tensor], Tensor]]:
     """Every provider of a layer `(T, B, I) -> (T, B, H)` by name."""
     torch.manual_seed(0)
     found: dict[str, Callable[[Tensor], Tensor]] = {
-        name: Layer(cell, case, backend, precision).to(device)
-        for name, backend, precision in our_backends(device)
+        name: Layer(cell, case, backend) for name, backend in our_backends()
     }
     if "ours native" in found:
         found["ours native, projected before"] = Layer(cell, case, "native", apart=True)
-    found["reference loop"] = Layer(cell, case, "reference").to(device)
-    if device == "cuda":
-        found.update(_gpu_peers(cell, case))
-        if cell == "lstm" and kernel_flashrnn.why_not(device) is None:
-            peer = kernel_flashrnn.FlashLSTM(case.inputs, case.hidden).to(device)
-            x = torch.randn(case.steps, case.batch, case.inputs, device=device)
-            if reason := kernel_flashrnn.failure(peer, x):
-                print(f"flashrnn is left out at {case.name}: {reason}")
-            else:
-                found["flashrnn"] = peer
+    found["reference loop"] = Layer(cell, case, "reference")
     if cell in PEERS:
-        found[f"torch.nn.{cell.upper()}"] = _first_output(
-            PEERS[cell](case.inputs, case.hidden).to(device)
-        )
+        peer = PEERS[cell](case.inputs, case.hidden)
+        found[f"torch.nn.{cell.upper()}"] = _first_output(peer)
     else:
-        found["torch.nn.LSTM"] = _first_output(nn.LSTM(case.inputs, case.hidden).to(device))
+        found["torch.nn.LSTM"] = _first_output(nn.LSTM(case.inputs, case.hidden))
         if importlib.util.find_spec("ncps") is not None:
             from ncps.torch import CfC
 
-            peer = CfC(case.inputs, case.hidden, backbone_layers=0, batch_first=False).to(device)
-            found["ncps"] = _first_output(peer)
-    return found
-
-
-def _gpu_peers(cell: str, case: Case) -> dict[str, Callable[[Tensor], Tensor]]:
-    """The loop without its launches, and the loop given to the compiler."""
-    x = torch.randn(case.steps, case.batch, case.inputs, device="cuda")
-    loop = Layer(cell, case, "reference").cuda()
-    found: dict[str, Callable[[Tensor], Tensor]] = {
-        "reference loop, CUDA graph": torch.cuda.make_graphed_callables(loop, (x,))
-    }
-    if case.steps <= 32:  # a compiler unrolls the loop, and takes minutes at more
-        compiled = torch.compile(Layer(cell, case, "reference").cuda())
-        found["reference loop, torch.compile"] = compiled
+            cfc = CfC(case.inputs, case.hidden, backbone_layers=0, batch_first=False)
+            found["ncps"] = _first_output(cfc)
     return found
 
 

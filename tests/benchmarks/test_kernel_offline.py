@@ -35,10 +35,14 @@ REPORT = ROOT / "benchmarks" / "results" / "offline_sm90.csv"
 
 SAMPLE = """
 from benchmarks.kernel_offline import compile_offline, table_kernels
+from lrs_kernels.triton.config import fitted
 
 for kernel in table_kernels():
     near_a_limit = (kernel.precision, kernel.hidden) == ("bf16", 128)
     if kernel.cell in ("cfc", "lstm") and near_a_limit:
+        if kernel.direction == "backward":  # as a launch has it, with this version of Triton
+            tile = fitted(kernel.plan.tile, kernel.hidden)
+            kernel = kernel._replace(plan=kernel.plan._replace(tile=tile))
         report = compile_offline(kernel)
         tensor_cores = sum(n for name, n in report.loop.items() if "MMA" in name)
         barriers = sum(n for name, n in report.loop.items() if name.startswith("BAR"))
@@ -46,10 +50,6 @@ for kernel in table_kernels():
         measured = (report.shared, tensor_cores, barriers, in_loop, report.load_distance)
         print(kernel.cell, kernel.direction, kernel.hidden, *measured)
 """
-
-
-SPILLS_SINCE_3_9 = ("lstm", "backward", "128")
-"""Its products are larger instructions there, which leave too few registers (`docs/kernels.md`)."""
 
 
 def entry(kernel: Kernel) -> tuple[str, ...]:
@@ -121,11 +121,11 @@ def test_a_sample_compiles_again_within_the_limits() -> None:
     lines = done.stdout.splitlines()
     assert len(lines) == 4
     for line in lines:
-        *kernel, shared, tensor_cores, barriers, spills, distance = line.split()
+        shared, tensor_cores, barriers, spills, distance = line.split()[3:]
         assert int(shared) <= H100.shared
         assert int(tensor_cores) > 0, "products fell back to scalar arithmetic"
         assert int(barriers) <= 6, "tiles go through shared memory again"
-        assert int(spills) == 0 or tuple(kernel) == SPILLS_SINCE_3_9, line
+        assert int(spills) == 0, line
         assert float(distance) >= 0.15, "a load is waited for"
 
 

@@ -12,6 +12,8 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
+import triton
+
 from lrs_kernels.triton.device import H100, Limits
 from lrs_kernels.triton.kernels.cell import KernelCell
 from lrs_kernels.triton.table import DIRECTIONS, PRECISIONS, Direction, Tile
@@ -20,6 +22,9 @@ Path = Literal["resident", "factored", "step"]
 
 BARRIER_BYTES = 256
 """Shared memory that Triton from 3.9 on adds to products for barriers of its own."""
+
+WIDE_PRODUCTS = tuple(map(int, triton.__version__.split(".")[:2])) >= (3, 9)
+"""Whether Triton multiplies by instructions of four warps, which leave fewer registers."""
 
 SMALLEST_PAD = 16
 """The smallest inner size of `tl.dot`; hidden size and rank are padded to it."""
@@ -106,6 +111,8 @@ def plan(
     most = block_rows(rows, members, limits)
     found = cell.tables.resident.get(key)
     tile = None if found is None else found.get(size)
+    if tile is not None and direction == "backward":
+        tile = fitted(tile, size)
     matrices = f"{cell.gates} matrices of {size} x {size}"
     needed = 0 if tile is None else shared_bytes(cell, size, 0, precision, tile)
     if tile is not None and needed <= limits.shared:
@@ -124,6 +131,16 @@ def plan(
             reason = f"{why_not}, factors of rank {rank} without a mask do not"
             return Plan("factored", min(most, tile.rows), tile, reason)
     return Plan("step", STEP_TILE.block_b, Tile(STEP_TILE.num_warps), why_not)
+
+
+def fitted(tile: Tile, size: int, wide_products: bool = WIDE_PRODUCTS) -> Tile:
+    """The tile of a backward pass for the Triton that is here; tables are made for 3.6.
+
+    Pairs, and reads one step ahead, take fewer registers. With 3.6 single units were faster.
+    """
+    if wide_products and tile.held and not tile.paired and size == 128:
+        return tile._replace(paired=True, ahead=1)
+    return tile
 
 
 def _offer(limits: Limits) -> str:

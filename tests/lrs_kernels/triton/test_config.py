@@ -10,7 +10,8 @@ import torch
 from lrs_kernels import find_cell
 from lrs_kernels.triton import choice
 from lrs_kernels.triton.cells import kernel_cells
-from lrs_kernels.triton.config import block_rows, padded, plan
+from lrs_kernels.triton.config import block_rows, fitted, padded, plan
+from lrs_kernels.triton.table import HELD, HELD_SINGLY, SCALAR
 
 
 @pytest.mark.parametrize(
@@ -42,6 +43,14 @@ def test_the_path_follows_from_the_size(
 )
 def test_a_full_machine_gets_larger_tiles(rows: int, members: int, expected: int) -> None:
     assert block_rows(rows, members) == expected
+
+
+def test_wide_products_take_pairs_where_registers_are_short() -> None:
+    single = HELD_SINGLY[128]._replace(ahead=2)
+    assert fitted(single, 128, wide_products=True) == single._replace(paired=True, ahead=1)
+    assert fitted(single, 128, wide_products=False) == single
+    for tile, size in ((HELD_SINGLY[64], 64), (HELD[128], 128), (SCALAR[128], 128)):
+        assert fitted(tile, size, wide_products=True) == tile
 
 
 @pytest.mark.parametrize(("size", "expected"), [(1, 16), (16, 16), (17, 32), (100, 128)])
