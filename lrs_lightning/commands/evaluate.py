@@ -46,7 +46,6 @@ def evaluate(
     clean_gates: list[str] | None = None,
     threads: PositiveInt | None = None,
     timeout: PositiveFloat | None = None,
-    env_kwargs: dict[str, Any] | None = None,
     films: bool = False,
     dry_run: bool = False,
     quiet: bool = False,
@@ -62,7 +61,8 @@ def evaluate(
         suite: smoke, paper, full, or a YAML file
         episodes: episodes of each condition
         env: environment id, or module:Class of your own; else that of the first policy
-        env_kwargs: arguments of the environment, e.g. '{g: 5.0}'; else as the policy was trained
+        env_kwargs: arguments of the environment, e.g. '{g: 5.0}'; else as the policy was trained,
+            and games with sticky 0.25
         wrappers: put around it, the last outermost: a name of gymnasium.wrappers or module:Class
         statistics: VecNormalize pickle of a .zip, or 'none'; else the one beside it
         seed: evaluation seed: where episodes start
@@ -73,8 +73,6 @@ def evaluate(
             a time: G H F of a CfC, i f g o, r z n
         threads: threads of the environments; else all
         timeout: seconds until a call of a policy or an environment has failed; else never
-        env_kwargs: arguments of the environment, e.g. '{sticky: 0}'; else those that its domain is
-            judged with (Atari: sticky 0.25)
         films: film the worst and the median episode, clean and in the worst shift
         dry_run: say what would be played, and end
         quiet: show no progress
@@ -125,7 +123,6 @@ def evaluate(
                     known=runs,
                     threads=threads,
                     timeout=timeout,
-                    env_kwargs=env_kwargs,
                 ),
                 out=folder,
                 context=next((c.context for c in candidates if c.context is not None), None),
@@ -133,7 +130,6 @@ def evaluate(
                 groups=groups,
                 threads=threads,
                 timeout=timeout,
-                env_kwargs=env_kwargs,
                 on_progress=on_progress,
                 on_episode=lambda row: failed.append(row) if row["status"] != "ok" else None,
             )

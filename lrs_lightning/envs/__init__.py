@@ -10,6 +10,7 @@ from lrs_lightning.envs.domains import (
     domain_of,
     domains,
     get_domain,
+    judging,
     register_domain,
     simulators,
 )
@@ -41,6 +42,7 @@ __all__ = [
     "domain_of",
     "domains",
     "get_domain",
+    "judging",
     "make",
     "register_domain",
     "simulators",

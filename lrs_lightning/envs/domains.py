@@ -125,6 +125,15 @@ def domain_of_variant(variant: EnvVariant, **kwargs: Any) -> Domain:
     raise UnknownNameError("environment", variant.env_id, ())
 
 
+def judging(env_id: str) -> dict[str, Any]:
+    """Arguments of `make` with which an environment is judged, where nothing else is asked.
+
+    What the line of the environment says itself stays: `ALE/Seaquest-v5(sticky=0.0)`.
+    """
+    said = EnvVariant.parse(env_id).kwargs
+    return {k: v for k, v in domain_of(env_id).judging.items() if k not in said}
+
+
 def canonical_id(env_id: str) -> str:
     """The one spelling of an environment that is kept in files, arguments and wrappers included.
 

@@ -10,7 +10,7 @@ from lrs_lightning import envs
 
 def judged_with(env_id: str, chosen: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Arguments of `envs.make`: those that were chosen, else those of the task's domain."""
-    return dict(envs.domain_of(env_id).judging if chosen is None else chosen)
+    return envs.judging(env_id) if chosen is None else dict(chosen)
 
 
 def in_words(settings: Mapping[str, Any]) -> str:

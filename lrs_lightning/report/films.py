@@ -126,7 +126,7 @@ def film(
         check_drawing()
     # The length of a game is counted in frames of the emulator.
     length = {"max_frames": 4 * steps} if domain.pixels else {"max_episode_steps": steps}
-    settings = dict(domain.judging) | (length if pictures else {})
+    settings = envs.judging(info.env_id) | (length if pictures else {})
     played = rollout(
         {"policy": policy},
         env_id,
