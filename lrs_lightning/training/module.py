@@ -206,14 +206,18 @@ class ImitationModule(pl.LightningModule):
         return one_cycle(optimizer, updates, self.hparams["warmup"])
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Add the description of the task."""
+        """Add the description of the task, and what is yet to be logged of this epoch."""
         if self.task is not None:
             checkpoint["task"] = self.task.to_dict()
+        if self._norm is not None:
+            checkpoint["gradient_norm"] = self._norm.item()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Build the policy before its weights arrive."""
         if "task" in checkpoint:
             self.build(Task.from_dict(checkpoint["task"]))
+        if "gradient_norm" in checkpoint:
+            self._norm = torch.tensor(checkpoint["gradient_norm"])
 
     def policies(self) -> dict[str, Policy]:
         """The policy, for the closed loop; see `Playable`."""
