@@ -106,7 +106,7 @@ def random_expert(monkeypatch):
         def step(self, observations, state, starts):
             return -observations[:, :2].clip(-1, 1), None
 
-    monkeypatch.setattr(analyze_runs, "load_expert", lambda word, env: Expert())
+    monkeypatch.setattr(analyze_runs, "demonstrator", lambda *_: Expert())
 
 
 @pytest.mark.slow
@@ -161,6 +161,7 @@ def test_several_runs_are_compared(here, capsys, random_expert, undrawn):
                 "outcomes": 3,
                 "endings": endings([]),
                 "failed": 0,
+                "unchanged": False,
                 "return_mean": value,
                 "expert_normalized": value,
             }
