@@ -28,7 +28,7 @@ WRITTEN = {
     *(
         "episodes.h5",
         "checkpoints/",
-        *("demonstrations/", "RUN/demonstrations", "pareto.csv", "study.db"),
+        *("demonstrations/", "pareto.csv", "study.db", "films/"),
         *("members/", "members/NAME/", "maps/", "members.csv", "cells.csv"),
         "predictions.npz",
         "references.jsonl",
@@ -63,6 +63,8 @@ OTHERS = {
     "max_time": "of Lightning's trainer",
     "--trainer.logger.version": "of Lightning's logger",
     "train/skipped_updates": "a curve in TensorBoard, not a path",
+    "closed_loop/shifted/...": "curves in TensorBoard, not a path",
+    "throughput/": "curves in TensorBoard, not a path",
     "--model.policy.": "the beginning of many keys",
     "--again": "of tools.faults",
     "--number": "of tools.faults",

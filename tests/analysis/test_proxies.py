@@ -63,7 +63,7 @@ def test_outcomes_come_from_the_summary(tmp_path):
         return {
             **dict.fromkeys(ConditionSummary.__annotations__),
             "condition": name, "shift": shift, "severity": int(severity or 0),
-            "episodes": 3, "outcomes": 3, "endings": endings([]), "failed": 0,
+            "episodes": 3, "outcomes": 3, "endings": endings([]), "failed": 0, "unchanged": False,
             "return_mean": mean, "expert_normalized": share,
             **{key: [0.0, 1.0] for key in ConditionSummary.__annotations__ if "ci95" in key},
         }  # fmt: skip

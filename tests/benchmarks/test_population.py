@@ -21,4 +21,4 @@ def test_another_update_gets_no_number(monkeypatch):
     clip = population.MemberStacks.clip
     monkeypatch.setattr(population.MemberStacks, "clip", lambda self, *_: clip(self, 1e-9, "norm"))
     with pytest.raises(AssertionError):
-        population.check(2, population.windows())
+        population.check(2, "cpu")

@@ -122,7 +122,9 @@ def test_episodes_in_other_units_are_never_compared(tmp_path: Path) -> None:
     assert len({row["condition_id"] for row in read_results(tmp_path)}) == 2
     play(ONE, None)
     both = {**ONE, "two": Constant(0.5)}
-    with pytest.raises(DataError, match=r"sensor_noise@2 in another strength or unit.*choose anot"):
+    with pytest.raises(
+        DataError, match=r"sensor_noise@2 in another strength, unit or .*choose anot"
+    ):
         play(both, context(1.0, 1.0))
     assert len(read_results(tmp_path)) == 6
     play(both, None)

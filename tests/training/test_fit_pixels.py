@@ -43,7 +43,10 @@ def test_the_shipped_configuration_trains_plays_and_films(tmp_path, monkeypatch)
     (folder,) = (tmp_path / "runs" / "ALE_Seaquest-v5").iterdir()
     summary = json.loads((folder / "summary.json").read_text())
     assert summary["env"] == "ALE/Seaquest-v5" and summary["conditions"][0]["shift"] == "clean"
-    assert {p.name for p in (folder / "films").iterdir()} == {"clean.gif", "occlusion-3.gif"}
+    assert {p.name for p in (folder / "films").iterdir()} == {
+        "clean-worst.gif",
+        "occlusion-3-first.gif",
+    }
 
 
 def test_every_key_of_the_configuration_says_what_it_is():

@@ -67,4 +67,4 @@ def test_coloured_pictures_and_several_choices_are_learned_and_shifted(capsys):
     summary = json.loads((run / "summary.json").read_text())
     assert [c["shift"] for c in summary["conditions"]] == ["clean", "gaussian_noise", "occlusion"]
     assert summary["references"]["expert"] == 8  # who was named is played for the scale, too
-    assert (run / "films" / "occlusion-3.gif").stat().st_size > 0
+    assert (run / "films" / "occlusion-3-first.gif").stat().st_size > 0
