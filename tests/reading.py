@@ -20,6 +20,8 @@ DOCUMENTS = sorted(
     ]
 )
 SOURCES = ("lrs_lightning", "kernels", "benchmarks", "conf", "tests", "tools")
+FOLDERS = (*SOURCES, "docs", "examples", "lock")
+"""Of all paths that a document may name."""
 _FENCED = re.compile(r"^```(\w*)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 _INLINE = re.compile(r"`([^`\n]+)`")
 _PROGRAM = re.compile(r"(?:\.venv/bin/)?python -m (lrs_lightning|benchmarks)\b(.*)")
@@ -83,11 +85,11 @@ def _commands(document: Path, lines: list[str]) -> Iterator[Command]:
 def tracked() -> frozenset[str]:
     """Files and folders of the repository, with `/` after a folder."""
     found = set()
-    for top in [*SOURCES, "docs", "lock"]:
+    for top in FOLDERS:
         for path in (ROOT / top).rglob("*"):
             if "__pycache__" not in path.parts:
                 found.add(str(path.relative_to(ROOT)) + "/" * path.is_dir())
-    return frozenset({*found, *(f"{top}/" for top in [*SOURCES, "docs", "lock"]), *_on_top()})
+    return frozenset({*found, *(f"{top}/" for top in FOLDERS), *_on_top()})
 
 
 def _on_top() -> set[str]:

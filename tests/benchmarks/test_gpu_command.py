@@ -53,6 +53,7 @@ def rehearse(copy: Path, *words: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.long
 def test_it_runs_from_a_bare_copy_and_goes_on_where_it_stopped(copy: Path) -> None:
     done = rehearse(copy, "--stages", "scans")
     assert done.returncode == 0, done.stdout + done.stderr
