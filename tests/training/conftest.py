@@ -37,3 +37,12 @@ def short_episodes():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(MujocoTask, "__init__", lambda self, env, _: init(self, env, 20))
         yield
+
+
+@pytest.fixture(scope="module")
+def unjudged(short_episodes):
+    """Episodes are short, and neither expert nor random policy is played beside the policy."""
+    with pytest.MonkeyPatch.context() as patch:
+        returns = {"expert": 9000.0, "random": -280.0}
+        patch.setattr("lrs_lightning.evaluation.references.References.over", lambda *_: returns)
+        yield

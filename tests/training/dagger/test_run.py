@@ -17,46 +17,21 @@ from lrs_lightning.experts import load_expert
 from lrs_lightning.training.dagger import callback
 from lrs_lightning.training.dagger.datamodule import GrowingTrajectories
 from lrs_lightning.training.module import ImitationModule
+from tests.training.sections import fit_with
 
 SECTION = {"rounds": 2, "episodes": 3, "every_n_epochs": 1, "beta": 0.5, "steps_after_fall": 5}
 
 
-@pytest.fixture(scope="module", autouse=True)
-def references(short_episodes):
-    """Neither expert nor random policy is judged."""
-    with pytest.MonkeyPatch.context() as patch:
-        returns = {"expert": 9000.0, "random": -280.0}
-        patch.setattr("lrs_lightning.evaluation.references.References.over", lambda *_: returns)
-        yield
+pytestmark = pytest.mark.usefixtures("unjudged")
 
 
 @pytest.fixture(scope="module")
 def words(tiny_store, tmp_path_factory):
-    """The words of a `fit`, without its folder."""
-    folder = tmp_path_factory.mktemp("conf")
-    (folder / "clean.yaml").write_text("- clean\n")
-    (folder / "dagger.yaml").write_text(yaml.safe_dump({"dagger": SECTION}))
-    return [
-        "fit",
-        f"--config={folder / 'dagger.yaml'}",
-        f"--data.path={tiny_store}",
-        f"--evaluation.suite={folder / 'clean.yaml'}",
-        "--evaluation.episodes=1",
-        "--evaluation.every_n_epochs=0",
-        "--trainer.accelerator=cpu",
-        "--trainer.max_steps=17",
-        "--trainer.enable_progress_bar=false",
-        "--data.batches=5",
-        "--data.window=8",
-        "--data.burn_in=2",
-        "--data.batch_size=4",
-        "--model.policy.core.hidden_size=8",
-        "--model.policy.core.rank=2",
-    ]
+    return fit_with(tmp_path_factory.mktemp("conf"), tiny_store, dagger=SECTION)
 
 
 @pytest.fixture(scope="module")
-def run(words, tmp_path_factory):
+def run(words, unjudged, tmp_path_factory):
     """The folder of a finished run."""
     folder = tmp_path_factory.mktemp("dagger")
     assert main([*words, f"--trainer.logger.save_dir={folder}"]) == 0

@@ -24,6 +24,7 @@ from lrs_lightning.training.population.members import Seeds, make_members
 from lrs_lightning.training.population.module import PopulationModule
 from lrs_lightning.training.population.section import Population, expand
 from lrs_lightning.training.population.updates import clip
+from tests.training.sections import fit_with
 
 SECTION = {
     "grid": {"rank": [1, 3], "seed": [0, 1]},
@@ -32,42 +33,16 @@ SECTION = {
 NAMES = {"rank-1,seed-0", "rank-1,seed-1", "rank-3,seed-0", "rank-3,seed-1", "dense"}
 
 
-@pytest.fixture(scope="module", autouse=True)
-def references(short_episodes):
-    """Neither expert nor random policy is played."""
-    with pytest.MonkeyPatch.context() as patch:
-        returns = {"expert": 9000.0, "random": -280.0}
-        patch.setattr("lrs_lightning.evaluation.references.References.over", lambda *_: returns)
-        yield
+pytestmark = pytest.mark.usefixtures("unjudged")
 
 
 @pytest.fixture(scope="module")
 def words(tiny_store, tmp_path_factory):
-    """The words of a `fit`, without its folder."""
-    folder = tmp_path_factory.mktemp("conf")
-    (folder / "clean.yaml").write_text("- clean\n")
-    (folder / "population.yaml").write_text(yaml.safe_dump({"population": SECTION}))
-    return [
-        "fit",
-        f"--config={folder / 'population.yaml'}",
-        f"--data.path={tiny_store}",
-        f"--evaluation.suite={folder / 'clean.yaml'}",
-        "--evaluation.episodes=1",
-        "--evaluation.every_n_epochs=0",
-        "--trainer.accelerator=cpu",
-        "--trainer.max_steps=17",
-        "--trainer.enable_progress_bar=false",
-        "--data.batches=5",
-        "--data.window=8",
-        "--data.burn_in=2",
-        "--data.batch_size=4",
-        "--model.policy.core.hidden_size=8",
-        "--model.policy.core.rank=2",
-    ]
+    return fit_with(tmp_path_factory.mktemp("conf"), tiny_store, population=SECTION)
 
 
 @pytest.fixture(scope="module")
-def run(words, tmp_path_factory):
+def run(words, unjudged, tmp_path_factory):
     """The folder of a finished run."""
     folder = tmp_path_factory.mktemp("population")
     assert main([*words, f"--trainer.logger.save_dir={folder}"]) == 0
@@ -195,7 +170,7 @@ def test_a_member_that_diverges_stops_alone(words, run, tmp_path, monkeypatch, c
 def test_nobody_is_left(words, tmp_path, capsys):
     config = tmp_path / "two.yaml"
     config.write_text(yaml.safe_dump({"population": {"grid": {"rank": [1, 2]}}}))
-    own = [word for word in words if "population.yaml" not in word]
+    own = [word for word in words if "--config=" not in word]
     own += [f"--config={config}", "--model.lr=1e30", f"--trainer.logger.save_dir={tmp_path}"]
     assert main(own) == 2
     assert "no member is left: rank-1 stopped at update" in capsys.readouterr().err
@@ -227,7 +202,7 @@ def test_a_mistake_is_one_sentence(section, sentence):
 def test_a_rank_above_h_is_refused_before_anything_starts(words, tmp_path, capsys):
     config = tmp_path / "wrong.yaml"
     config.write_text(yaml.safe_dump({"population": {"grid": {"rank": [2, 9]}}}))
-    own = [word for word in words if "population.yaml" not in word]
+    own = [word for word in words if "--config=" not in word]
     runs = tmp_path / "runs"
     assert main([*own, f"--config={config}", f"--trainer.logger.save_dir={runs}"]) == 2
     assert "error: population: member 'rank-9': rank is 9: give" in capsys.readouterr().err
@@ -237,7 +212,7 @@ def test_a_rank_above_h_is_refused_before_anything_starts(words, tmp_path, capsy
 def test_another_population_is_not_mixed_in(run, words, tmp_path, capsys):
     config = tmp_path / "other.yaml"
     config.write_text(yaml.safe_dump({"population": {"grid": {"rank": [1, 2]}}}))
-    own = [word for word in words if "population.yaml" not in word]
+    own = [word for word in words if "--config=" not in word]
     goes_on = [f"--config={config}", f"--ckpt_path={run}", f"--trainer.logger.save_dir={tmp_path}"]
     assert main([*own, *goes_on]) == 2
     assert "the checkpoint is of another population (5 members:" in capsys.readouterr().err
