@@ -13,7 +13,6 @@ from tests.lrs_kernels.cases import CELLS, leaves, make_arguments, outputs_and_g
 pytestmark = [
     pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor"),
     pytest.mark.filterwarnings("ignore:torch.compile is ignored when called inside torch.export"),
-    pytest.mark.filterwarnings("ignore:You are calling torch.compile inside torch.export"),
 ]
 
 
