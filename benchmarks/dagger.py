@@ -14,8 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks._provenance import RESULTS, write_csv
-from benchmarks.training import SMOKE, Row, run, table
-from lrs_lightning.errors import UnknownNameError
+from benchmarks.training import SMOKE, Row, check_cases, run, table
 from lrs_lightning.options.call import call
 from lrs_lightning.statistics.between_seeds import mean_over_seeds
 
@@ -78,9 +77,7 @@ def measure(
         out: the table; else benchmarks/results/dagger.csv
         smoke: seconds instead of minutes
     """
-    for case in cases:
-        if case not in CASES:
-            raise UnknownNameError("case", case, CASES)
+    check_cases(cases, CASES)
     length = [f"--trainer.max_steps={updates}", f"--data.batches={updates // EPOCHS}"]
     if smoke:
         cases, seeds = ["rounds"], [0]

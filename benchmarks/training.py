@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -93,6 +93,13 @@ def table(rows: Sequence[Row]) -> str:
     return "\n".join(lines)
 
 
+def check_cases(cases: Sequence[str], known: Collection[str]) -> None:
+    """Raise an `UnknownNameError` for a case that there is not."""
+    for case in cases:
+        if case not in known:
+            raise UnknownNameError("case", case, known)
+
+
 def main(arguments: list[str]) -> None:
     """Run the section; see `--help`."""
     call(measure, "python -m benchmarks training", arguments)
@@ -113,9 +120,7 @@ def measure(
         out: the table; else benchmarks/results/training.csv
         smoke: seconds instead of minutes
     """
-    for case in cases:
-        if case not in CASES:
-            raise UnknownNameError("case", case, CASES)
+    check_cases(cases, CASES)
     if smoke:
         cases, seeds = ["default"], [0]
     rows: list[Row] = []

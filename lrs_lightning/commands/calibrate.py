@@ -85,12 +85,14 @@ def calibrate(
             on_progress=on_progress, on_round=announce,
         )  # fmt: skip
     about = provenance()
+    again = f"{PROGRAM} calibrate {task} --policy {policy} --episodes {episodes} --rounds {rounds}"
+    again += f" --seed {seed}" + (f" --shift {' '.join(shift)}" if shift else "")
     origin = [
         f"Strengths at which {candidate.name} keeps a share of its clean return in {task}:",
         f"severities 1 to 5 keep {', '.join(f'{share:.0%}' for share in SHARES)}.",
         f"{episodes} episodes of each strength from seed {seed}; policy {policy}; commit "
         f"{about['commit']}, {about['date'][:10]}.",
-        f"Command: {PROGRAM} calibrate {task} --policy {policy} --episodes {episodes}",
+        f"Command: {again}",
     ]
     file = folder / "suite.yaml"
     write_whole(file, suite_text(f"calibrated-{task}", task, found, origin))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from typing import Any
 
@@ -129,6 +129,10 @@ def _context() -> Any:
     """An OpenGL context that needs no screen, made current."""
     if os.environ.get("MUJOCO_GL", "").lower() in _OFF:
         raise EnvironmentMismatchError("no films: MUJOCO_GL switches drawing off")
+    # Mesa brings an LLVM of its own, and a process that loads Triton's after it crashes; the other
+    # way round both work.
+    with suppress(ImportError):
+        import_module("triton")
     wanted = os.environ.get("MUJOCO_GL", "")
     reasons = []
     for name in [wanted] if wanted in _MODULES else _MODULES:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -129,12 +131,16 @@ class Still:
         return np.zeros((len(observations), 1), np.float32), None
 
 
-def test_a_body_is_drawn_as_it_moves(monkeypatch):
+@pytest.fixture
+def drawable(monkeypatch):
     monkeypatch.setenv("MUJOCO_GL", "egl")
     try:
         check_drawing()
     except EnvironmentMismatchError as error:
         pytest.skip(str(error))
+
+
+def test_a_body_is_drawn_as_it_moves(drawable):
     frames = film(Still(), "InvertedPendulum-v5", "gravity@1", 0)
     assert frames.shape[1:] == (144, 192, 3) and 3 < len(frames) <= 120
     assert frames.std() > 5 and not np.array_equal(frames[0], frames[-1])
@@ -159,3 +165,12 @@ def test_what_is_filmed_has_a_name_of_its_own():
         ("clean-first", "p", 7),
     ]
     assert choices(rows, "p", conditions[1:], 7, True)[0].name == "p-clean-first"
+
+
+def test_drawing_leaves_triton_loadable(drawable):
+    """Two copies of LLVM in one process: in a process of its own, since it would crash."""
+    pytest.importorskip("triton")
+    first = "from lrs_lightning.report.mujoco_film import check_drawing; check_drawing()"
+    code = f"{first}; import triton"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

@@ -21,7 +21,7 @@ def transformed() -> bool:
 def is_exporting() -> bool:
     """Whether `torch.export` records the call.
 
-    Not `torch.compiler.is_exporting`: up to PyTorch 2.11 that is True inside of every
+    Not `torch.compiler.is_exporting`: in PyTorch 2.10 and 2.11 that is True inside of every
     `torch.compile`, which would then leave out the kernels.
     """
     return torch.compiler._is_exporting_flag

@@ -7,7 +7,6 @@ import signal
 
 import numpy as np
 import pytest
-import torch
 import yaml
 
 from lrs_lightning.checkpoints import read_checkpoint
@@ -17,6 +16,7 @@ from lrs_lightning.experts import load_expert
 from lrs_lightning.training.dagger import callback
 from lrs_lightning.training.dagger.datamodule import GrowingTrajectories
 from lrs_lightning.training.module import ImitationModule
+from tests.reliability.test_resume import assert_equal
 from tests.training.sections import fit_with
 
 SECTION = {"rounds": 2, "episodes": 3, "every_n_epochs": 1, "beta": 0.5, "steps_after_fall": 5}
@@ -72,20 +72,6 @@ def test_rounds_are_learned_from_and_the_held_out_stay(tiny_store, run, monkeypa
     assert data.place(0, 0, 0).startswith(str(run / "demonstrations"))
 
 
-def assert_same(one, other, what=""):
-    if isinstance(one, torch.Tensor):
-        assert torch.equal(one, other), what
-    elif isinstance(one, dict):
-        assert one.keys() == other.keys(), what
-        for key in one:
-            assert_same(one[key], other[key], f"{what} {key}")
-    elif isinstance(one, list):
-        for mine, theirs in zip(one, other, strict=True):
-            assert_same(mine, theirs, what)
-    else:
-        assert one == other, what
-
-
 @pytest.mark.parametrize("stored", [False, pytest.param(True, marks=pytest.mark.long)])
 def test_a_run_that_was_cut_goes_on_with_the_rounds_it_had(
     words, run, tmp_path, monkeypatch, stored
@@ -121,7 +107,7 @@ def test_a_run_that_was_cut_goes_on_with_the_rounds_it_had(
     whole, resumed = (read_checkpoint(r / "checkpoints" / "last.ckpt") for r in (run, again))
     assert whole["dagger"]["rounds"] == 2
     for key in ("state_dict", "optimizer_states", "global_step", "dagger"):
-        assert_same(whole[key], resumed[key], key)
+        assert_equal(whole[key], resumed[key], key)
 
 
 def test_another_section_is_refused(words, run, capsys, tmp_path):
