@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from ctypes.util import find_library
 from functools import partial
 from pathlib import Path
@@ -52,6 +53,25 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"the shared data folder {folder} is not on this machine")
     return folder
+
+
+@pytest.fixture(scope="module")
+def short_episodes() -> Iterator[None]:
+    """MuJoCo's episodes have 20 steps, for tests of anything but how long a robot runs."""
+    from lrs_lightning.envs.mujoco_task import MujocoTask
+
+    init = MujocoTask.__init__
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(MujocoTask, "__init__", lambda self, env, _: init(self, env, 20))
+        yield
+
+
+@pytest.fixture(scope="module")
+def undrawn() -> Iterator[None]:
+    """TensorBoard gets no figures, which take longer than all the rest of a tiny `fit`."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("lrs_lightning.report.plots.figures", lambda *_: {})
+        yield
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from ale_py.vector_env import AtariVectorEnv
 
 from lrs_lightning.envs import default_flavour, describe, make
 from lrs_lightning.errors import ArgumentError, UnknownNameError
+from tests.selection import long_only
 
 
 def play(env, steps, seed=0, actions=4):
@@ -19,8 +20,9 @@ def play(env, steps, seed=0, actions=4):
     return [env.step(rng.integers(0, actions, env.num_envs)) for _ in range(steps)]
 
 
-@pytest.mark.parametrize("sticky", [0.0, 0.25])
-@pytest.mark.parametrize("stack", [1, 4])
+@pytest.mark.parametrize(
+    ("sticky", "stack"), [(0.0, 4), (0.25, 1), long_only((0.0, 1)), long_only((0.25, 4))]
+)
 def test_frames_and_rewards_are_those_of_ale(sticky, stack):
     ours = make("Breakout", 3, sticky=sticky, stack=stack)
     theirs = AtariVectorEnv(
@@ -108,9 +110,8 @@ def test_a_first_stack_holds_nothing_older_than_the_episode():
     env.close()
 
 
-@pytest.mark.parametrize("threads", [1, 3])
-def test_threads_change_nothing(threads):
-    env = make("Breakout", 3, threads=threads, sticky=0.25)
+def test_threads_change_nothing():
+    env = make("Breakout", 3, threads=3, sticky=0.25)
     env.reset(seed=0)
     total = sum(int(step[0].astype(np.int64).sum()) for step in play(env, 40))
     env.close()
@@ -173,22 +174,17 @@ def test_the_fire_after_a_lost_life_is_a_decision_of_its_own():
 
 def test_games_without_fire_or_lives_are_played_as_ever():
     for game in ("Pong", "Freeway"):
-        plain, fired = idle(game, 60), idle(game, 60, fire_lives=True)
+        plain, fired = idle(game, 20), idle(game, 20, fire_lives=True)
         np.testing.assert_array_equal(plain[2], fired[2])
 
 
-@pytest.mark.parametrize(
-    ("actions", "message"),
-    [
-        (np.zeros(3, int), "expected 2 integers, got shape (3,)"),
-        (np.zeros(2), "expected 2 integers"),
-    ],
-)
-def test_wrong_actions_are_told(actions, message):
+def test_wrong_actions_are_told():
     env = make("Breakout", 2)
     env.reset(seed=0)
-    with pytest.raises(ArgumentError, match=message.replace("(", r"\(").replace(")", r"\)")):
-        env.step(actions)
+    with pytest.raises(ArgumentError, match=r"expected 2 integers, got shape \(3,\)"):
+        env.step(np.zeros(3, int))
+    with pytest.raises(ArgumentError, match="expected 2 integers"):
+        env.step(np.zeros(2))
     env.close()
 
 

@@ -27,9 +27,14 @@ TINY = {
 }
 
 
-def test_resuming_is_exact(tmp_path):
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """What a training of 96 decisions comes to that nothing interrupts."""
+    return train_expert(PQNConfig(decisions=96, **TINY), tmp_path_factory.mktemp("whole"))
+
+
+def test_resuming_is_exact(whole, tmp_path):
     config = PQNConfig(decisions=96, **TINY)
-    whole = train_expert(config, tmp_path / "whole")
 
     class Interrupted(Exception):
         pass
@@ -71,9 +76,8 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before(tmp_path, capsys):
         assert torch.equal(again.network.state_dict()[name], tensor)
 
 
-def test_a_signal_ends_it_and_the_same_command_goes_on(tmp_path):
+def test_a_signal_ends_it_and_the_same_command_goes_on(whole, tmp_path):
     config = PQNConfig(decisions=96, **TINY)
-    whole = train_expert(config, tmp_path / "whole")
 
     def stop(row):
         if row["decisions"] == 80:

@@ -13,6 +13,7 @@ from torch import nn
 
 from lrs_lightning.errors import ArgumentError
 from lrs_lightning.nn import LRSGRU, LRSLSTM, LRSRNN, LRSCfC, export, export_layer, export_program
+from tests.selection import always
 
 RUNNER = Path(__file__).with_name("run_exported.py")
 PRIOR = {"rank": 3, "sparsity": 0.5}
@@ -34,11 +35,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor"),
     pytest.mark.filterwarnings("ignore:torch.compile is ignored when called inside torch.export"),
 ]
-
-
-def some_always(names, *always):
-    """All names as parameters; the others than `always` only in long runs: seconds each."""
-    return [n if n in always else pytest.param(n, marks=pytest.mark.long) for n in names]
 
 
 def trained(layer):
@@ -97,17 +93,17 @@ def assert_parity(layer, folder, kind, step=False):
             torch.testing.assert_close(theirs, ours, rtol=0, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", some_always(LAYERS, "cfc-frozen-cut", "lstm-projected", "gru"))
+@pytest.mark.parametrize("name", always(LAYERS, {"cfc-frozen-cut", "lstm-projected"}.__contains__))
 def test_sequences_in_onnxruntime(name, tmp_path):
     assert_parity(LAYERS[name](), tmp_path, "onnx")
 
 
-@pytest.mark.parametrize("name", some_always(LAYERS, "cfc"))
+@pytest.mark.parametrize("name", always(LAYERS, "cfc".__eq__))
 def test_one_step_in_onnxruntime(name, tmp_path):
     assert_parity(LAYERS[name](), tmp_path, "onnx", step=True)
 
 
-@pytest.mark.parametrize("name", some_always(LAYERS, "rnn"))
+@pytest.mark.parametrize("name", always(LAYERS, "rnn".__eq__))
 def test_sequences_of_a_saved_program(name, tmp_path):
     assert_parity(LAYERS[name](), tmp_path, "pt2")
 

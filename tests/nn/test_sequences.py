@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lrs_lightning.nn import LRSGRU, LRSLSTM, LRSRNN, LRSCfC, _ragged
+from tests.selection import long_only
 
 SPANS, PADDED = -(10**12), 10**12
 """What starting a span costs, so that all batches run in spans, or none does."""
@@ -166,7 +167,7 @@ def test_one_compiled_graph_serves_all_lengths(name):
 
 
 @pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor")  # Dynamo looks for it
-@pytest.mark.parametrize("name", ["cfc", "lstm"])
+@pytest.mark.parametrize("name", ["cfc", long_only("lstm")])
 def test_lengths_are_exported(name):
     layer = MAKERS[name]().eval()
     axes = {"input": {0: torch.export.Dim("time"), 1: (rows := torch.export.Dim("rows"))}}

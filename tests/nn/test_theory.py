@@ -14,6 +14,7 @@ from lrs_lightning.nn.theory import (
     spectral_norm,
     spectral_radius,
 )
+from tests.selection import long_only
 
 # r, s, then for orthogonal and Glorot: radius, norm (theory, n = 64).
 TABLE = [
@@ -78,9 +79,9 @@ def draw(n, rank, sparsity, init, gates, seed):
         (64, 16, 0.8, 200, 0.08),
         (64, 5, 0.5, 200, 0.08),
         (512, 512, 0.5, 6, 0.04),
-        (512, 128, 0.5, 12, 0.04),
+        long_only((512, 128, 0.5, 12, 0.04)),
         # Without a mask the excess falls with the root of the rank, not of n.
-        (512, 128, 0.0, 6, 0.06),
+        long_only((512, 128, 0.0, 6, 0.06)),
     ],
 )
 def test_drawn_matrices_agree(n, rank, sparsity, draws, tolerance, init):

@@ -83,6 +83,11 @@ def flat(value) -> list[Tensor]:
     return [tensor for part in value for tensor in flat(part)]
 
 
+def together(value):
+    """All tensors as one: differences are taken for each output anew."""
+    return torch.cat([part.flatten() for part in flat(value)])
+
+
 def assert_equal(ours, theirs, atol=1e-6):
     for mine, yours in zip(flat(ours), flat(theirs), strict=True):
         torch.testing.assert_close(mine, yours, rtol=0, atol=atol)
@@ -176,7 +181,7 @@ def test_grad(layer_class, prior):
         leaves = [*wanted, *layer.parameters()]
 
         def call(*given, layer=layer, arguments=arguments):
-            return tuple(flat(layer(*arguments)))
+            return together(layer(*arguments))
 
         assert torch.autograd.gradcheck(call, leaves, fast_mode=True)
 
@@ -192,7 +197,7 @@ def test_gradgrad(layer_class):
         leaves = [*(tensor for tensor in flat(arguments) if tensor.is_leaf), *layer.parameters()]
 
         def call(*given, layer=layer, arguments=arguments):
-            return tuple(flat(layer(*arguments)))
+            return together(layer(*arguments))
 
         assert torch.autograd.gradgradcheck(call, leaves, fast_mode=True)
 

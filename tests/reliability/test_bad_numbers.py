@@ -24,6 +24,8 @@ from lrs_lightning.training.callbacks.shifted_evaluation import ShiftedEvaluatio
 from lrs_lightning.training.checkpoint_files import load_checkpoint
 from tests.reliability.hostile_store import sealed
 
+pytestmark = pytest.mark.usefixtures("short_episodes")
+
 
 @pytest.fixture(autouse=True)
 def no_closed_loop(monkeypatch):

@@ -17,6 +17,8 @@ from lrs_lightning.training import ImitationModule, load_policy
 from lrs_lightning.training.callbacks.shifted_evaluation import ShiftedEvaluation
 from lrs_lightning.training.checkpoint_files import load_checkpoint
 
+pytestmark = pytest.mark.usefixtures("short_episodes", "undrawn")
+
 
 @pytest.fixture
 def no_closed_loop(monkeypatch):

@@ -5,7 +5,6 @@ import pytest
 
 from lrs_lightning.data import Demonstration, Task, write_store
 from lrs_lightning.envs import describe
-from lrs_lightning.envs.mujoco_task import MujocoTask
 
 
 def linear_expert(observations: np.ndarray) -> np.ndarray:
@@ -31,16 +30,7 @@ def tiny_store(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def short_episodes():
-    """MuJoCo's episodes have 20 steps, for tests of anything but how long a robot runs."""
-    init = MujocoTask.__init__
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(MujocoTask, "__init__", lambda self, env, _: init(self, env, 20))
-        yield
-
-
-@pytest.fixture(scope="module")
-def unjudged(short_episodes):
+def unjudged(short_episodes, undrawn):
     """Episodes are short, and neither expert nor random policy is played beside the policy."""
     with pytest.MonkeyPatch.context() as patch:
         returns = {"expert": 9000.0, "random": -280.0}

@@ -13,6 +13,7 @@ from lrs_lightning.cli import main
 from lrs_lightning.envs import own_code
 from lrs_lightning.statistics import read_results
 
+pytestmark = pytest.mark.usefixtures("undrawn")
 ROBOTS = Path(__file__).parents[1] / "envs" / "own_robots.py"
 TINY = ("--trainer.max_steps=2", "--data.batches=2", "--data.window=6", "--data.burn_in=1")
 PLAYED = ("--evaluation.suite=smoke", "--evaluation.episodes=2", "--evaluation.every_n_epochs=0")

@@ -57,6 +57,9 @@ class Population(pl.LightningModule):
         return torch.optim.SGD(self.parameters(), 0.1)
 
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
+
 @pytest.fixture(autouse=True)
 def toy(monkeypatch):
     register()

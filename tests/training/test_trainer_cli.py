@@ -13,6 +13,7 @@ from lrs_lightning.cli import main
 from lrs_lightning.training import ImitationModule
 from lrs_lightning.training.callbacks.shifted_evaluation import ShiftedEvaluation
 
+pytestmark = pytest.mark.usefixtures("short_episodes")
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -67,7 +68,7 @@ def test_the_summary_has_its_keys(run):
     assert (policy["cell"], policy["hidden_size"], policy["rank"]) == ("cfc", 8, 2)
     assert policy["parameters"] > 0
     assert summary["references"].keys() == {"expert", "random"}
-    assert summary["references"]["expert"] > 9000 > 0 > summary["references"]["random"]
+    assert summary["references"]["expert"] > summary["references"]["random"]
     conditions = summary["conditions"]
     assert conditions[0]["shift"] == "clean"
     assert len(conditions) >= 6

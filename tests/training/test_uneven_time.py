@@ -22,6 +22,7 @@ from lrs_lightning.errors import EnvironmentMismatchError
 from lrs_lightning.nn import CORES, PolicyConfig, encoders
 from lrs_lightning.training import ExpertTrajectories, ImitationModule
 from lrs_lightning.training.playable import as_played
+from tests.selection import long_only
 
 STEPS = 20
 
@@ -110,7 +111,7 @@ def test_a_step_of_the_closed_loop_lasts_what_the_simulator_says(tmp_path):
     assert timespan_of(replace(module.task, env="CartPole-v1")) is None  # which does not say
 
 
-@pytest.mark.parametrize("format", ["numpy", "onnx"])
+@pytest.mark.parametrize("format", ["numpy", long_only("onnx")])
 def test_what_is_exported_counts_in_the_same_unit(tmp_path, format, monkeypatch):
     monkeypatch.setattr(parity, "STEPS", 10)
     store(tmp_path / "s", uneven=True)

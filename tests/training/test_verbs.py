@@ -20,6 +20,7 @@ from lrs_lightning.rollout import Progress
 from lrs_lightning.training.callbacks import progress
 from lrs_lightning.training.callbacks.progress import Bar, Lines, RunProgress
 
+pytestmark = pytest.mark.usefixtures("short_episodes", "undrawn")
 ROOT = Path(__file__).resolve().parents[2]
 SHORT = [
     *("--trainer.max_steps=4", "--trainer.accelerator=cpu", "--data.batches=2", "--data.window=8"),

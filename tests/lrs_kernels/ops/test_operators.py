@@ -22,10 +22,8 @@ from tests.lrs_kernels.cases import (
 
 CHECKED = [*CELLS, *LAYERS[1:3]]
 """PyTorch's own checks take seconds: of the layers those with the most inputs."""
-VARIANTS = [
-    {},
-    {"rank": 2, "density": 0.5, "members": 2, "resets": True},
-]
+DENSE: dict[str, object] = {}
+MASKED = {"rank": 2, "density": 0.5, "members": 2, "resets": True}
 
 
 def operator_inputs(scan, gates, **options):
@@ -44,8 +42,15 @@ def variant_of(scan):
 
 
 @pytest.mark.parametrize(("scan", "gates"), CHECKED)
-@pytest.mark.parametrize("options", VARIANTS, ids=["dense", "masked-population"])
-@pytest.mark.parametrize("backend", ["cpu", "auto"])
+@pytest.mark.parametrize(
+    ("backend", "options"),
+    [
+        pytest.param("cpu", DENSE, id="cpu-dense"),
+        pytest.param("auto", MASKED, id="auto-masked-population"),
+        pytest.param("auto", DENSE, id="auto-dense", marks=pytest.mark.long),
+        pytest.param("cpu", MASKED, id="cpu-masked-population", marks=pytest.mark.long),
+    ],
+)
 def test_opcheck_of_the_forward_operator(scan, gates, options, backend):
     names = (scan.__name__.removesuffix("_scan"), variant_of(scan), "ieee", backend)
     flat = operator_inputs(scan, gates, **options)
@@ -74,7 +79,7 @@ def test_opcheck_of_the_backward_operator(scan, gates):
 
 
 @pytest.mark.parametrize(("scan", "gates"), CHECKED)
-@pytest.mark.parametrize("options", VARIANTS, ids=["dense", "masked-population"])
+@pytest.mark.parametrize("options", [DENSE, MASKED], ids=["dense", "masked-population"])
 def test_compiles_in_one_graph(scan, gates, options):
     made = make_arguments(scan, 3, 2, 4, gates, **options)
     torch._dynamo.reset()

@@ -21,6 +21,7 @@ from tests.lrs_kernels.triton.calls import (
     member,
     rms_ratio,
 )
+from tests.selection import in_turns
 
 pytestmark = [
     pytest.mark.usefixtures("poisoned_empty"),
@@ -68,8 +69,9 @@ def path(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str
     return request.param
 
 
-@pytest.mark.parametrize(("path", "case"), paths(CASES), indirect=["path"], ids=str)
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize(
+    ("cell", "path", "case"), in_turns(CELLS, paths(CASES)), indirect=["path"], ids=str
+)
 def test_equals_the_reference_in_float64(cell: str, path: str, case: Case) -> None:
     call = make(case, cell)
     expected = REFERENCE[cell](call)
@@ -79,8 +81,9 @@ def test_equals_the_reference_in_float64(cell: str, path: str, case: Case) -> No
         torch.testing.assert_close(found[name], value, rtol=1e-10, atol=1e-10, msg=name)
 
 
-@pytest.mark.parametrize(("path", "case"), paths(TIMED), indirect=["path"], ids=str)
-@pytest.mark.parametrize("cell", CFCS)
+@pytest.mark.parametrize(
+    ("cell", "path", "case"), in_turns(CFCS, paths(TIMED)), indirect=["path"], ids=str
+)
 def test_timespans_and_their_gradient(cell: str, path: str, case: Case) -> None:
     call = make(case, cell)
     expected = REFERENCE[cell](call)
