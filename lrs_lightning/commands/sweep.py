@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from jsonargparse.typing import PositiveInt
 
@@ -13,6 +13,9 @@ from lrs_lightning.commands import PROGRAM
 from lrs_lightning.errors import ArgumentError
 from lrs_lightning.files import whole_file
 from lrs_lightning.options.call import call
+
+if TYPE_CHECKING:
+    from lrs_lightning.training.sweep.plan import Point
 
 
 def main(verb: str, arguments: list[str]) -> int:
@@ -99,7 +102,7 @@ def _search(out: Path, declared: Mapping[str, Any], trials: int, storage: str | 
 
 
 def _gather(
-    out: Path, where: Sequence[tuple[Any, Path]], keys: Sequence[str], maps: bool = True
+    out: Path, where: Sequence[tuple[Point, Path]], keys: Sequence[str], maps: bool = True
 ) -> None:
     """Write tables, maps and report."""
     from lrs_lightning.report import write_report
@@ -115,13 +118,14 @@ def _gather(
     write_lines(out / "members", lines)
     write_lines(out / "cells", cells)
     drawn = _draw_maps(out, cells) if maps and {"rank", "sparsity"} <= set(keys) else 0
-    played = [folder for _, folder in where if (folder / "summary.json").is_file()]
-    of_task: dict[Any, list[Path]] = {}
-    for folder in played:
-        of_task.setdefault(_task(folder), []).append(folder)
-    for task, folders in of_task.items():
-        name = "report.html" if len(of_task) == 1 else f"report-{str(task).replace('/', '-')}.html"
-        write_report([str(folder) for folder in folders], out / name)
+    of_task: dict[str, dict[str, list[str]]] = {}  # task -> method -> runs
+    for point, folder in where:
+        if (folder / "summary.json").is_file():
+            methods = of_task.setdefault(_task(folder), {})
+            methods.setdefault(point.method, []).append(str(folder))
+    for task, methods in of_task.items():
+        name = "report.html" if len(of_task) == 1 else f"report-{task.replace('/', '-')}.html"
+        write_report([run for runs in methods.values() for run in runs], out / name, methods)
     print(f"results: {out}/members.csv and cells.csv, {drawn} maps, {len(of_task)} report(s)")
 
 

@@ -98,9 +98,14 @@ def long_key(key: str) -> str:
 
 def name_of(changes: Mapping[str, Any]) -> str:
     """What a member is called, which is also the name of its folder: `rank-2,sparsity-0.5`."""
-    short = {long: name for name, long in SHORT.items()}
-    parts = [f"{short.get(k, k.rsplit('.', 1)[-1])}-{_text(v)}" for k, v in changes.items()]
+    parts = ["-".join(pair) for pair in words_of(changes)]
     return file_name(",".join(parts) or "member")
+
+
+def words_of(changes: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Keys without what stands before their dots, or by their short names, and values as text."""
+    short = {long: name for name, long in SHORT.items()}
+    return [(short.get(k, k.rsplit(".", 1)[-1]), _text(v)) for k, v in changes.items()]
 
 
 def _text(value: Any) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lrs_lightning.errors import ArgumentError
-from lrs_lightning.training.population.section import combinations, long_key, name_of
+from lrs_lightning.training.population.section import combinations, long_key, name_of, words_of
 
 _OF_MEMBERS = ("data.seed", "seed_everything")
 _SHAPE = ("model.policy.core", "model.policy.core.hidden_size", "model.policy.core.control")
@@ -31,6 +31,11 @@ class Point:
     cell: dict[str, Any]
     seeds: dict[str, Any]
     changes: dict[str, Any]
+
+    @property
+    def method(self) -> str:
+        """Its cell as a reader would call it: `dense, noise 0:0.4`."""
+        return ", ".join(v if k == ARM else f"{k} {v}" for k, v in words_of(self.cell))
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ def test_arms_grid_and_seeds_are_crossed():
     assert len(points) == len({point.name for point in points}) == 2 * 2 * 2 * 2
     first = points[0]
     assert first.cell == {"arm": "dense", "rank": 1, "data.noise": "0"}
+    assert first.method == "dense, rank 1, noise 0"
     assert first.seeds == {"seed": 0, "mask_seed": 5}
     assert first.changes["model.policy.core.control"] == "Dense"
     assert first.changes["model.policy.core.mask_seed"] == 5
@@ -178,4 +179,5 @@ def test_a_sweep_from_the_command_line(tiny_store, tmp_path, capsys, no_referenc
     assert len(cells) == 2 * 3 and {cell["seeds"] for cell in cells} == {"2"}
     assert len(list((out / "maps").glob("*.png"))) == 6
     assert "rank-1,sparsity-0.5,seed-0" in {line["name"] for line in members}
-    assert (out / "report.html").is_file()
+    assert "sparsity 0.5, seed" not in (page := (out / "report.html").read_text())
+    assert page.count("rank 2, sparsity 0.5") > 1  # its methods are called as the sweep does
