@@ -1,4 +1,4 @@
-"""The table of the pilot is what its results make, and the study that is declared is the one that ran."""
+"""The table of the pilot is what its results make, and what is declared is what ran."""
 
 from __future__ import annotations
 
