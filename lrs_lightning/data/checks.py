@@ -15,8 +15,11 @@ from numpy.typing import NDArray
 from lrs_lightning.data.actions_check import check_actions
 from lrs_lightning.data.array_checks import check_finite, check_length, check_shape, refuse_first
 from lrs_lightning.data.demonstration import Demonstration
+from lrs_lightning.data.picture_layout import which_is_sideways
 from lrs_lightning.data.task import Task
 from lrs_lightning.errors import DataError
+
+Shape = tuple[int, ...]
 
 
 def check_episode(episode: Demonstration, task: Task, where: str) -> None:
@@ -59,9 +62,10 @@ def _check_observations(episode: Demonstration, task: Task, where: str) -> None:
         expected = (1, *task.observation_shape[1:])  # each frame once, or as it was seen
         if tuple(np.shape(seen)[1:]) == task.observation_shape:
             expected = task.observation_shape
-        _check_frames("observations", seen, "L", expected, where)
-        _check_frames("the frames before it", episode.before, "K", expected, where)
-        _check_frames("the final observation", episode.final, 1, expected, where)
+        shape = task.observation_shape
+        _check_frames("observations", seen, "L", expected, shape, where)
+        _check_frames("the frames before it", episode.before, "K", expected, shape, where)
+        _check_frames("the final observation", episode.final, 1, expected, shape, where)
         return
     values = np.asarray(seen)
     check_shape("observations", values, task.observation_shape, where)
@@ -74,7 +78,7 @@ def _check_observations(episode: Demonstration, task: Task, where: str) -> None:
 
 
 def _check_frames(
-    name: str, frames: Any, count: str | int, expected: tuple[int, ...], where: str
+    name: str, frames: Any, count: str | int, expected: Shape, of_task: Shape, where: str
 ) -> None:
     if frames is None:
         return
@@ -86,17 +90,19 @@ def _check_frames(
     once = ", each frame once" if expected[0] == 1 else ""
     raise DataError(
         f"{where}: {name} {verb} shape {shape} of {frames.dtype}, expected uint8 frames "
-        f"{(count, *expected)}{once}{_other_layout(shape[1:], expected)}"
+        f"{(count, *expected)}{once}{_other_layout(shape[1:], expected, of_task)}"
     )
 
 
-def _other_layout(found: tuple[int, ...], expected: tuple[int, ...]) -> str:
+def _other_layout(found: Shape, expected: Shape, of_task: Shape) -> str:
     """What a shape looks like that has the right numbers in another order."""
     sizes = tuple(size for size in expected if size != 1)
     if found != expected and tuple(size for size in found if size != 1) == sizes:
         return "; the axis of channels stands elsewhere: move it to the front"
-    if found != expected and sorted(found) == sorted(expected):
-        return "; height and width are exchanged: transpose the frames"
+    layout = which_is_sideways(found, of_task)
+    if found != expected and (layout or sorted(found) == sorted(expected)):
+        told = f" (image: {{layout: {layout}}} in a map)" if layout else ""
+        return f"; height and width are exchanged: transpose the frames{told}"
     return ""
 
 

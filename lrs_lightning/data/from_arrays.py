@@ -6,6 +6,7 @@ have T. Both are taken, and nothing else, since a shift by one step trains witho
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lrs_lightning.data.demonstration import Demonstration, Ending, Origin
+from lrs_lightning.data.picture_layout import Layout, frames_for, refuse_float_pictures
 from lrs_lightning.data.task import Task
 from lrs_lightning.errors import DataError, did_you_mean
 
@@ -33,7 +35,9 @@ KEYS = (
 """What an episode may have; only observations and actions are needed."""
 
 
-def episode_from_arrays(arrays: Mapping[str, Any], task: Task, where: str) -> Demonstration:
+def episode_from_arrays(
+    arrays: Mapping[str, Any], task: Task, where: str, layout: Layout | None = None
+) -> Demonstration:
     """Align the arrays of one episode.
 
     Args:
@@ -44,6 +48,7 @@ def episode_from_arrays(arrays: Mapping[str, Any], task: Task, where: str) -> De
             `Origin`, or a mapping).
         task: what it is an episode of.
         where: what a sentence names.
+        layout: the order of the axes of pictures; None for the one that fits the task.
 
     Returns:
         The episode; its numbers are not checked yet (`check_episode`).
@@ -54,7 +59,8 @@ def episode_from_arrays(arrays: Mapping[str, Any], task: Task, where: str) -> De
     _check_keys(arrays, where)
     actions = _fitted(_array(arrays, "actions", where), task)
     steps = len(actions)
-    seen, final = _observations(_array(arrays, "observations", where), steps, task, where)
+    whole = observations_for(_array(arrays, "observations", where), task, where, layout)
+    seen, final = _split(whole, steps, where)
     labels = arrays.get("labels")
     rewards = arrays.get("rewards")
     return Demonstration(
@@ -89,6 +95,13 @@ def _check_keys(arrays: Mapping[str, Any], where: str) -> None:
 
 
 def _array(arrays: Mapping[str, Any], name: str, where: str) -> Array:
+    if isinstance(arrays[name], Mapping):
+        parts = ", ".join(map(str, arrays[name]))
+        raise DataError(
+            f"{where}: {name} are a mapping of {parts}, expected one array: put numbers side by "
+            "side with numpy.concatenate, in the order of Gymnasium's FlattenObservation, or give "
+            "one picture alone"
+        )
     try:
         values = np.asarray(arrays[name])
     except ValueError as error:  # lists of different lengths
@@ -100,7 +113,22 @@ def _array(arrays: Mapping[str, Any], name: str, where: str) -> Array:
     return values
 
 
-def _observations(seen: Array, steps: int, task: Task, where: str) -> tuple[Array, Array | None]:
+def observations_for(values: Array, task: Task, where: str, layout: Layout | None = None) -> Array:
+    """Observations `(L, ...)` in the shape of the task: pictures upright, matrices as vectors.
+
+    Raises:
+        DataError: pictures as floats, or a layout of another number of axes.
+    """
+    if task.pixels:
+        return frames_for(values, task.observation_shape, layout, where)
+    refuse_float_pictures(values.shape[1:], values.dtype, where)
+    size = math.prod(values.shape[1:])
+    if values.shape[1:] != task.observation_shape == (size,):  # (L,) -> (L, 1), too
+        return values.reshape(len(values), size)  # in the order of Gymnasium's FlattenObservation
+    return values
+
+
+def _split(seen: Array, steps: int, where: str) -> tuple[Array, Array | None]:
     """What was acted on, and what was seen at last."""
     if len(seen) not in (steps, steps + 1):
         short = len(seen) == steps - 1
@@ -109,10 +137,6 @@ def _observations(seen: Array, steps: int, task: Task, where: str) -> tuple[Arra
             f"{steps + 1} with the one after the last action"
             + ("; is the first or the last observation missing?" if short else "")
         )
-    if task.pixels and seen.ndim == 3:
-        seen = seen[:, None]  # (T, H, W) -> (T, 1, H, W)
-    if not task.pixels and seen.ndim == 1 and task.observation_shape == (1,):
-        seen = seen[:, None]  # (T,) -> (T, 1)
     return seen[:steps], seen[steps:] if len(seen) > steps else None
 
 

@@ -14,6 +14,7 @@ from lrs_lightning.data.checks import check_episode
 from lrs_lightning.data.demonstration import Demonstration
 from lrs_lightning.data.findings import Survey, warn_of
 from lrs_lightning.data.from_arrays import episode_from_arrays
+from lrs_lightning.data.picture_layout import looks_like_pictures, picture_space
 from lrs_lightning.data.store import DemonstrationStore
 from lrs_lightning.data.task import NO_ENV, Task
 from lrs_lightning.data.writing import write_store
@@ -44,7 +45,8 @@ def write_episodes(
         env: id of the environment they are of, whose spaces they must fit; None where there is no
             simulator.
         observation_space: where `env` is None, or names an environment that is not installed. Left
-            out, any numbers of the shape of the first observation.
+            out, any numbers of the shape of the first observation. Pictures `(H, W)`, `(H, W, C)`,
+            `(S, H, W, C)` become `(channels, H, W)`, as an environment's do.
         action_space: the same of actions; left out, an open box of the first action's width.
             Discrete actions need it, since nobody could tell how many there are.
         check: `"error"` refuses what cannot be trained on and warns (`DataWarning`) of what looks
@@ -113,6 +115,7 @@ def task_for(
         ArgumentError: nothing says what the spaces are.
         LrsError: the environment cannot be built, and its spaces are not given.
     """
+    observation_space = _channels_first(observation_space)
     if observation_space is not None and action_space is not None:
         return Task.of(env or NO_ENV, observation_space, action_space), episodes
     if env is not None and observation_space is None and action_space is None:
@@ -131,7 +134,19 @@ def task_for(
     return Task.of(env or NO_ENV, seen, done), chain([first], rest)
 
 
+def _channels_first(space: gym.Space[Any] | None) -> gym.Space[Any] | None:
+    """The space of pictures as an environment's would be played; any other as it is."""
+    if isinstance(space, gym.spaces.Box) and looks_like_pictures(space.shape, space.dtype):
+        return picture_space(space.shape)
+    return space
+
+
 def _seen(observations: Any) -> gym.spaces.Box:
+    if isinstance(observations, Mapping):
+        raise ArgumentError(
+            f"episode 0 has observations of several parts ({', '.join(map(str, observations))}): "
+            "give one array, numbers side by side or one picture, and its observation_space"
+        )
     values = np.asarray(observations)
     if values.ndim < 1 or values.dtype.kind not in "fiub":
         raise ArgumentError("episode 0 has no array of observations: give observation_space")

@@ -30,14 +30,36 @@ def find_array(file: h5py.File, place: str) -> h5py.Dataset:
         DataError: it leads out of the file, holds other things than numbers, or claims more numbers
             than its bytes can hold.
     """
+    found = _own_array(file, place)
+    _refuse_other_types(found, place)
+    _refuse_empty_claims(found, place)
+    return found
+
+
+def find_byte_rows(file: h5py.File, place: str) -> h5py.Dataset:
+    """An array `(L,)` of bytes of any length, or `(L, K)` of one length: files inside the file.
+
+    Raises:
+        KeyError: there is nothing at that place.
+        DataError: it leads out of the file, holds other things, or claims more than it can hold.
+    """
+    found = _own_array(file, place)
+    rows = h5py.check_vlen_dtype(found.dtype)
+    if rows is None:
+        return find_array(file, place)
+    if rows != "uint8" or found.ndim != 1 or len(found) > file.id.get_filesize():
+        raise DataError(f"{place} is of type {found.dtype}, expected bytes for each step")
+    return found
+
+
+def _own_array(file: h5py.File, place: str) -> h5py.Dataset:
+    """The array at a place, which takes its numbers from no other file."""
     found = file
     for name in place.split("/"):
         found = _below(found, name, place)
     if not isinstance(found, h5py.Dataset):
         raise DataError(f"{place} is a {type(found).__name__.lower()}, expected an array")
     _refuse_other_files(found, place)
-    _refuse_other_types(found, place)
-    _refuse_empty_claims(found, place)
     return found
 
 

@@ -9,7 +9,7 @@ from lrs_lightning.data.demonstration import Demonstration
 from lrs_lightning.data.findings.base import DataWarning, Detector, Finding
 from lrs_lightning.data.findings.channels import FirstSteps, NearConstantChannels
 from lrs_lightning.data.findings.duplicates import Duplicates
-from lrs_lightning.data.findings.images import LossyFrames
+from lrs_lightning.data.findings.images import LossyFrames, TransposedFrames
 from lrs_lightning.data.findings.rewards import CumulativeRewards
 from lrs_lightning.data.task import Task
 
@@ -19,6 +19,7 @@ DETECTORS: tuple[type[Detector], ...] = (
     Duplicates,
     CumulativeRewards,
     LossyFrames,
+    TransposedFrames,
 )
 
 

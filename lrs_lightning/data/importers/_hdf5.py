@@ -11,7 +11,8 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from lrs_lightning.data.stored_array import find_array, names_in
+from lrs_lightning.data.importers._pictures import decoded, is_lossy, together
+from lrs_lightning.data.stored_array import find_array, find_byte_rows, names_in
 from lrs_lightning.errors import DataError
 
 _BROKEN = (OSError, ValueError, TypeError, RuntimeError, MemoryError, KeyError)
@@ -54,6 +55,30 @@ def read(file: h5py.File, place: str) -> NDArray[Any]:
     """
     values: NDArray[Any] = np.asarray(find_array(file, place)[()])
     return values
+
+
+def read_pictures(file: h5py.File, place: str, shape: tuple[int, ...]) -> NDArray[Any]:
+    """Pictures `(L, ...)`: an array of them, or each a row of the bytes of a PNG or JPEG.
+
+    Raises:
+        KeyError: there are none.
+        DataError: a link, another type, or a picture that cannot be read.
+    """
+    rows = find_byte_rows(file, place)
+    if rows.shape[1:] == shape:
+        return np.asarray(rows[()])
+    each = enumerate(rows)
+    return together([decoded(_bytes(row), f"{place}, step {step}") for step, row in each], place)
+
+
+def holds_jpeg(file: h5py.File, place: str, shape: tuple[int, ...]) -> bool:
+    """Whether `read_pictures` would find JPEG there; the first picture tells."""
+    rows = find_byte_rows(file, place)
+    return rows.shape[1:] != shape and len(rows) > 0 and is_lossy(_bytes(rows[0]))
+
+
+def _bytes(row: Any) -> bytes:
+    return np.asarray(row, np.uint8).tobytes()
 
 
 def attribute(group: h5py.Group, name: str) -> Any:

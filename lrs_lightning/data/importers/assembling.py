@@ -121,7 +121,7 @@ def _meant(columns: Columns, map: FileMap, where: str) -> dict[str, Any]:
     names = list(columns)
 
     def select(selection: Selection) -> Array:
-        return side_by_side([columns[name] for name in chosen(selection, names, where)])
+        return side_by_side([columns[name] for name in chosen(selection, names, where)], where)
 
     def one(selection: Selection | None) -> Array | None:
         return None if selection is None else select(selection).reshape(-1)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from lrs_lightning.data.demonstration import Demonstration
+from lrs_lightning.data.findings import Finding
 from lrs_lightning.data.task import NO_ENV, Task
 from lrs_lightning.errors import ArgumentError
 
@@ -75,6 +76,15 @@ class Importer(ABC):
         Raises:
             DataError: a file is damaged or holds something else. Nothing in it may be executed.
         """
+
+    def findings(self, source: Path, env: str | None) -> list[Finding]:
+        """What looks wrong and no episode shows: pictures left out, or changed by a codec.
+
+        Args:
+            source: the file or folder, whose episodes were read.
+            env: the task's.
+        """
+        return []
 
     def about(self) -> dict[str, Any]:
         """Further entries of the store's manifest."""

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lrs_lightning.data.importers.file_map import FileMap, Selection
+from lrs_lightning.data.picture_layout import looks_like_pictures
 from lrs_lightning.errors import DataError, did_you_mean
 
 _SLICE = re.compile(r"(-?\d+)?:(-?\d+)?")
@@ -87,8 +88,17 @@ def _listed(by: str | int | list[str]) -> Selection:
     return list(by) if isinstance(by, list) else by
 
 
-def side_by_side(arrays: Sequence[NDArray[np.generic]]) -> NDArray[np.generic]:
-    """Columns `(L,)` and arrays `(L, ...)` as one `(L, channels)`; a single one of frames as is."""
+def side_by_side(arrays: Sequence[NDArray[np.generic]], where: str) -> NDArray[np.generic]:
+    """Columns `(L,)` and arrays `(L, ...)` as one `(L, channels)`; a single one of frames as is.
+
+    Raises:
+        DataError: a picture is among several.
+    """
     if len(arrays) == 1 and arrays[0].ndim != 1:
         return arrays[0]
+    if any(looks_like_pictures(array.shape[1:], array.dtype) for array in arrays):
+        raise DataError(
+            f"{where}: a picture beside other observations, which no policy reads together: "
+            "choose one picture, or the numbers, with --map map.yaml (observations: {columns: ...})"
+        )
     return np.concatenate([array.reshape(len(array), -1) for array in arrays], axis=1)

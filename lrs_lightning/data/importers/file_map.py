@@ -7,7 +7,7 @@ rewards: {column: 23, kind: cumulative}      # per_step (default), cumulative, n
 episode: {by: file}                          # or an id column, or flags: [terminated, timeout]
 alignment: obs_before_action                 # default; obs_after_action, or T+1
 drop: {first: 1}
-image: {layout: HWC, lossy: true}
+image: {layout: HWC, lossy: true, stack: 4}   # axes of a picture: HW, WH, HWC, CHW, SHWC, ...
 discrete: {offset: 1, n: 4}
 terminated: done
 truncated: timeout
@@ -25,6 +25,7 @@ import msgspec
 import yaml
 from msgspec import Meta, Struct
 
+from lrs_lightning.data.picture_layout import Layout
 from lrs_lightning.documents import as_shape, read_bytes
 from lrs_lightning.errors import DataError
 
@@ -76,10 +77,17 @@ class Drop(Struct, forbid_unknown_fields=True, omit_defaults=True):
 
 
 class Image(Struct, forbid_unknown_fields=True, omit_defaults=True):
-    """How frames are laid out, and whether they went through a lossy codec."""
+    """How pictures are laid out, whether they went through a lossy codec, and how they are seen.
 
-    layout: Literal["HW", "HWC", "CHW"] = "HW"
+    Args:
+        layout: the order of the axes; None for the upright one that fits.
+        lossy: whether a codec has changed them.
+        stack: frames that a policy sees at once, of grey ones without an environment.
+    """
+
+    layout: Layout | None = None
     lossy: bool = False
+    stack: Annotated[int, Meta(ge=1, le=64)] = 4
 
 
 class Discrete(Struct, forbid_unknown_fields=True, omit_defaults=True):

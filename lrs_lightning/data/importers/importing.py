@@ -56,7 +56,7 @@ def import_demonstrations(
     survey = Survey(task)
     episodes = _counted(survey.watch(importer.episodes(source, task)), on_episode)
     store = write_store(out, task, episodes, about, importer.exact)
-    warn_of([*_told(importer), *survey.findings()], str(out))
+    warn_of(_findings(importer, source, task, survey), str(out))
     return store
 
 
@@ -108,8 +108,15 @@ def understand(
     task = importer.task(source, env or importer.env)
     survey = Survey(task)
     first = list(islice(survey.watch(importer.episodes(source, task)), _LOOKED_AT))
-    findings = [*_told(importer), *survey.findings()]
+    findings = _findings(importer, source, task, survey)
     return Understood(importer.name, columns, meant, task, first, findings)
+
+
+def _findings(importer: Importer, source: Path, task: Task, survey: Survey) -> list[Finding]:
+    """What looks wrong, by source and by episodes; what the source tells is not guessed again."""
+    told = importer.findings(source, task.env)
+    kinds = {finding.kind for finding in told}
+    return [*told, *(found for found in survey.findings() if found.kind not in kinds)]
 
 
 def prepared(
@@ -145,22 +152,6 @@ def configured(kind: type[Importer], options: Mapping[str, Any]) -> Importer:
                 f"There is {listed}"
             )
     return kind(**options)
-
-
-def _told(importer: Importer) -> list[Finding]:
-    """What the map itself says is wrong."""
-    image = importer.map.image if isinstance(importer, TableImporter) and importer.map else None
-    if image is None or not image.lossy:
-        return []
-    return [
-        Finding(
-            "lossy images",
-            "all episodes",
-            "the map says so",
-            "in closed loop the policy sees frames without the traces of the codec: pass what it "
-            "sees through the same codec",
-        )
-    ]
 
 
 def _counted(

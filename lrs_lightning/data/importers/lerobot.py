@@ -1,18 +1,23 @@
 """LeRobot datasets of version 2 or 3 in a local folder: `meta/info.json` and Parquet files.
 
-Numbers are read, videos are not: they went through a lossy codec, and closed loop would show the
-policy other pictures than it was trained on.
+Numbers are read, and pictures in PNG or JPEG, in the files or beside them, where a map asks for
+one, or where there is no state. Videos are not: they went through a lossy codec, and closed loop
+would show the policy other pictures than it was trained on.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, ClassVar
 
+from lrs_lightning.data.findings import Finding
 from lrs_lightning.data.importers._files import checked, files_of, needed
+from lrs_lightning.data.importers._pictures import pictures_left_out
 from lrs_lightning.data.importers.assembling import Table
+from lrs_lightning.data.importers.columns import chosen
 from lrs_lightning.data.importers.file_map import (
     Actions,
     Episode,
@@ -20,13 +25,14 @@ from lrs_lightning.data.importers.file_map import (
     Observations,
     Rewards,
 )
-from lrs_lightning.data.importers.parquet import read_parquet
+from lrs_lightning.data.importers.parquet import lossy_pictures, read_parquet
 from lrs_lightning.data.importers.registry import register
 from lrs_lightning.data.importers.table_importer import TableImporter
 from lrs_lightning.documents import read_json
 from lrs_lightning.errors import DataError
 
 _INFO = Path("meta", "info.json")
+_SHOWN = ("image", "video")
 _MEND = "give a folder that lerobot wrote"
 
 
@@ -40,7 +46,7 @@ class LeRobot(TableImporter):
     """
 
     name: ClassVar[str] = "lerobot"
-    description: ClassVar[str] = "a local folder of LeRobot (v2 or v3); its videos are not read"
+    description: ClassVar[str] = "a local folder of LeRobot (v2 or v3), without its videos"
     describes_itself: ClassVar[bool] = True
 
     @classmethod
@@ -52,22 +58,24 @@ class LeRobot(TableImporter):
         """Rows of the files in `data/`."""
         for file in needed(files_of(source / "data", ".parquet"), source, "data/*.parquet"):
             checked(file, source)
-            yield from read_parquet(file, map)
+            if map is not None:
+                _refuse_videos(map, _features(source), source)
+            yield from read_parquet(file, map, source)
 
     def read_map(self, source: Path, env: str | None) -> FileMap:
         """The state, the action, and what else the description names."""
         if self.map is not None:
             return self.map
         names = _features(source)
-        for name in ("observation.state", "action"):
-            if name not in names:
-                raise DataError(
-                    f"{source / _INFO} names no {name!r}: say with --map map.yaml which of "
-                    f"{', '.join(sorted(names))} are observations and actions"
-                )
+        seen = _seen(names, source)
+        if "action" not in names:
+            raise DataError(
+                f"{source / _INFO} names no 'action': say with --map map.yaml which of "
+                f"{', '.join(sorted(names))} are observations and actions"
+            )
         rewards = Rewards("next.reward") if "next.reward" in names else Rewards(kind="none")
         return FileMap(
-            observations=Observations("observation.state"),
+            observations=Observations(seen),
             actions=Actions("action"),
             rewards=rewards,
             episode=Episode("episode_index"),
@@ -75,9 +83,47 @@ class LeRobot(TableImporter):
             time="timestamp" if "timestamp" in names else None,
         )
 
+    def findings(self, source: Path, env: str | None) -> list[Finding]:
+        """Pictures that nobody reads, that are JPEG, or that lie on their side."""
+        map, names = self.read_map(source, env), _features(source)
+        chosen_ones = set(chosen(map.observations.columns, list(names), str(source / _INFO)))
+        left = [name for name, kind in names.items() if kind in _SHOWN and name not in chosen_ones]
+        files = files_of(source / "data", ".parquet")
+        return [
+            *super().findings(source, env),
+            *([pictures_left_out(left)] if left else []),
+            *lossy_pictures(files, map, source),
+        ]
 
-def _features(source: Path) -> set[str]:
-    """Names of columns and videos that the description has."""
+
+def _seen(names: dict[str, str], source: Path) -> str:
+    """The state; else the only picture."""
+    if "observation.state" in names:
+        return "observation.state"
+    shown = [name for name, kind in names.items() if kind in _SHOWN]
+    if len(shown) != 1:
+        raise DataError(
+            f"{source / _INFO} names no 'observation.state' and {len(shown)} pictures: say with "
+            f"--map map.yaml which of {', '.join(sorted(names))} are observations"
+        )
+    return shown[0]
+
+
+def _refuse_videos(map: FileMap, names: dict[str, str], source: Path) -> None:
+    known = [name for name in names if names[name] == "video"]
+    wanted = map.observations.columns
+    parts = wanted if isinstance(wanted, list) else [wanted]
+    for name in known:
+        if any(isinstance(part, str) and fnmatchcase(name, part) for part in parts):
+            raise DataError(
+                f"{source}: {name} is a video, which a lossy codec has changed and which is not "
+                "read: write the dataset again with pictures (LeRobotDataset.create with "
+                "use_videos=False and this feature's dtype 'image'), which LeRobot keeps as PNG"
+            )
+
+
+def _features(source: Path) -> dict[str, str]:
+    """Names of columns and videos that the description has, and what each is."""
     info = read_json(checked(source / _INFO, source), dict[str, Any], _MEND)
     version = str(info.get("codebase_version"))
     if not version.startswith(("v2", "v3")):
@@ -85,4 +131,7 @@ def _features(source: Path) -> set[str]:
     features = info.get("features")
     if not isinstance(features, dict):
         raise DataError(f"{source / _INFO} names no features: {_MEND}")
-    return {str(name) for name in features}
+    return {
+        str(name): str(told.get("dtype")) if isinstance(told, dict) else ""
+        for name, told in features.items()
+    }

@@ -5,7 +5,8 @@
 
 Everything is kept as it is stored, in its own precision: `data --to minari` gives the same dataset
 again, to the last bit. Observations of several parts become one vector, in the order of
-Gymnasium's `FlattenObservation`.
+Gymnasium's `FlattenObservation`. Pictures are read where they stand alone, or are the part that is
+asked for; Minari keeps them as JPEG unless it is told not to.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -24,14 +25,25 @@ import numpy as np
 
 from lrs_lightning.data.checks import check_episode
 from lrs_lightning.data.demonstration import Demonstration, Ending, Origin
+from lrs_lightning.data.findings import Finding
 from lrs_lightning.data.from_arrays import episode_from_arrays
 from lrs_lightning.data.importers._files import checked
-from lrs_lightning.data.importers._hdf5 import arrays_below, attribute, opened, read
+from lrs_lightning.data.importers._hdf5 import (
+    arrays_below,
+    attribute,
+    holds_jpeg,
+    opened,
+    read,
+    read_pictures,
+)
+from lrs_lightning.data.importers._pictures import lossy_finding
 from lrs_lightning.data.importers.base import Importer
 from lrs_lightning.data.importers.registry import register
 from lrs_lightning.data.importers.spaces import Array, leaves, read_space, together
+from lrs_lightning.data.picture_layout import looks_like_pictures, picture_space
 from lrs_lightning.data.task import NO_ENV, Task
 from lrs_lightning.documents import read_json
+from lrs_lightning.env_variant import EnvVariant
 from lrs_lightning.errors import DataError
 from lrs_lightning.foreign_id import check_foreign_id
 
@@ -39,6 +51,8 @@ METADATA, EPISODES = "metadata.json", "main_data.hdf5"
 FLAGS = ("terminations", "truncations")
 MINARI_INFOS = "minari"
 """Infos below this name are what a store has no place for: attributes, and flags of all steps."""
+Parts = Sequence[tuple[str, gym.spaces.Box | None]]
+"""Name and box of each part of an observation; no box where the dataset describes none."""
 _EPISODE = re.compile(r"episode_(\d+)")
 _MEND = "give the folder of a Minari dataset"
 
@@ -46,11 +60,17 @@ _MEND = "give the folder of a Minari dataset"
 @register
 @dataclass(frozen=True)
 class Minari(Importer):
-    """Minari datasets of numbers."""
+    """Minari datasets.
+
+    Args:
+        part: which part of several is seen, e.g. `pixels`; all of them, as one vector, where None.
+    """
 
     name: ClassVar[str] = "minari"
     description: ClassVar[str] = "a Minari dataset: its folder, or the id of a local one"
     exact: ClassVar[bool] = True
+
+    part: str | None = None
 
     @classmethod
     def locate(cls, source: Path) -> Path:
@@ -77,10 +97,32 @@ class Minari(Importer):
         if seen is None or done is None:  # of Minari before 0.5
             return super().task(source, named)
         space = read_space(seen, f"{where}, observation_space")
-        width = sum(int(np.prod(box.shape, dtype=np.int64)) for _, box in leaves(space))
-        _refuse_pictures(space, where)
-        flat = gym.spaces.Box(-np.inf, np.inf, (width,), np.float32)
-        return Task.of(named or NO_ENV, flat, read_space(done, f"{where}, action_space"))
+        boxes = [box for _, box in self._parts(space, where)]
+        shown = gym.spaces.Box(-np.inf, np.inf, (sum(_size(box) for box in boxes),), np.float32)
+        if _is_picture(boxes[0]):
+            shown = picture_space(boxes[0].shape)
+        if named is not None and self.part is not None and isinstance(space, gym.spaces.Dict):
+            keys = json.dumps([self.part.partition("/")[0]])
+            named = str(EnvVariant.parse(f"{named}+FilterObservation(filter_keys={keys})"))
+        return Task.of(named or NO_ENV, shown, read_space(done, f"{where}, action_space"))
+
+    def _parts(self, space: gym.spaces.Space[Any], where: str) -> list[tuple[str, gym.spaces.Box]]:
+        """Name and box of each part that is seen: numbers, or one picture."""
+        found = list(leaves(space))
+        if self.part is not None:
+            below = f"/{self.part}"
+            chosen = [(n, box) for n, box in found if f"{n}/".startswith(f"{below}/")]
+            if not chosen:
+                names = ", ".join(name.lstrip("/") for name, _ in found) or "one part alone"
+                raise DataError(f"{where}: the observation has no part {self.part!r}: {names}")
+            found = chosen
+        if len(found) > 1 and any(_is_picture(box) for _, box in found):
+            names = ", ".join(name.lstrip("/") for name, _ in found)
+            raise DataError(
+                f"{where}: a picture beside other observations ({names}), which no policy reads "
+                "together: choose one part, --option part=NAME"
+            )
+        return found
 
     def episodes(self, source: Path, task: Task) -> Iterator[Demonstration]:
         """Read one after another, in their own precision."""
@@ -90,9 +132,22 @@ class Minari(Importer):
         with opened(checked(_folder(source) / EPISODES, source)) as file:
             for name in _names(file):
                 where = f"{file.filename}, {name}"
-                episode = _episode(file, name, space, task, where)
+                parts = [("", None)] if space is None else self._parts(space, where)
+                episode = _episode(file, name, parts, task, where)
                 check_episode(episode, task, where)
                 yield episode
+
+    def findings(self, source: Path, env: str | None) -> list[Finding]:
+        """Pictures that are JPEG."""
+        text = metadata(source).get("observation_space")
+        if text is None:
+            return []
+        name, box = self._parts(read_space(text, str(source)), str(source))[0]
+        if not _is_picture(box):
+            return []
+        with opened(checked(_folder(source) / EPISODES, source)) as file:
+            place = f"{_names(file)[0]}/observations{name}"
+            return [lossy_finding("all episodes")] if holds_jpeg(file, place, box.shape) else []
 
     def about_source(self, source: Path) -> dict[str, Any]:
         """The metadata of the dataset, for the way back."""
@@ -128,13 +183,12 @@ def env_of(about: dict[str, Any], where: str) -> str | None:
     return None if found is None else check_foreign_id(str(found), where)
 
 
-def _refuse_pictures(space: gym.spaces.Space[Any], where: str) -> None:
-    for name, box in leaves(space):
-        if box.dtype == np.uint8 and len(box.shape) > 1:
-            raise DataError(
-                f"{where}: observation{name} are pictures, which are not read: Minari keeps them "
-                "as JPEG, and closed loop would show others"
-            )
+def _size(box: gym.spaces.Box) -> int:
+    return int(np.prod(box.shape, dtype=np.int64))
+
+
+def _is_picture(box: gym.spaces.Box) -> bool:
+    return looks_like_pictures(box.shape, box.dtype)
 
 
 def _names(file: h5py.File) -> list[str]:
@@ -142,18 +196,22 @@ def _names(file: h5py.File) -> list[str]:
     return [match[0] for match in sorted(found, key=lambda match: int(match[1]))]
 
 
-def _episode(
-    file: h5py.File, name: str, space: gym.spaces.Space[Any] | None, task: Task, where: str
-) -> Demonstration:
+def _seen(file: h5py.File, name: str, parts: Parts) -> Array:
+    """Observations of an episode: an array as it is, several as one vector, decoded pictures."""
+    places = [f"{name}/observations{part}" for part, _ in parts]
+    box = parts[0][1]
+    if box is not None and _is_picture(box):
+        return read_pictures(file, places[0], box.shape)
+    arrays = [read(file, place) for place in places]
+    return arrays[0] if len(arrays) == 1 else together(arrays)
+
+
+def _episode(file: h5py.File, name: str, parts: Parts, task: Task, where: str) -> Demonstration:
     try:
         link = file.get(name, getlink=True)
         if not isinstance(link, h5py.HardLink):
             raise DataError(f"{name} is a link to somewhere else, which is not followed")
-        parts = [] if space is None else [part for part, _ in leaves(space)]
-        if parts in ([], [""]):
-            seen = read(file, f"{name}/observations")
-        else:
-            seen = together([read(file, f"{name}/observations{part}") for part in parts])
+        seen = _seen(file, name, parts)
         actions, rewards = (read(file, f"{name}/{of}") for of in ("actions", "rewards"))
         flags = {of: read(file, f"{name}/{of}") for of in FLAGS}
         infos = arrays_below(file, f"{name}/infos")

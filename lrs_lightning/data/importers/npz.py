@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from lrs_lightning.data.checks import check_episode
 from lrs_lightning.data.demonstration import Demonstration, Origin
+from lrs_lightning.data.from_arrays import observations_for
 from lrs_lightning.data.importers._arrays import names_of, read_arrays
 from lrs_lightning.data.importers._files import files_of, needed
 from lrs_lightning.data.importers.assembling import Table
@@ -122,10 +123,8 @@ class Npz(TableImporter):
         labels = actions if self.labels is None else arrays[self.labels]
         if len(seen) == len(actions) + 1:
             seen = seen[:-1]
-        if task.pixels and seen.ndim == 3:
-            seen = seen[:, None]  # (T, H, W) -> (T, 1, H, W)
         return Demonstration(
-            observations=seen,
+            observations=observations_for(seen, task, where),
             actions=self._fitted(actions, task),
             labels=self._fitted(labels, task),
             rewards=arrays.get(self.rewards, np.zeros(len(actions), np.float32)),

@@ -1,7 +1,8 @@
 """robomimic datasets: `data/demo_0/{obs/..., actions, rewards, dones}` in an HDF5 file.
 
-The vectors among the observations are put side by side in the order of their names; pictures are
-left out unless a map asks for them. What came after the last action is the last row of `next_obs`.
+The vectors among the observations are put side by side in the order of their names; a picture
+beside them is left out unless a map asks for it. What came after the last action is the last row of
+`next_obs`.
 """
 
 from __future__ import annotations
@@ -15,12 +16,16 @@ from typing import Any, ClassVar
 import h5py
 import numpy as np
 
+from lrs_lightning.data.findings import Finding
 from lrs_lightning.data.importers._files import files_of, needed
-from lrs_lightning.data.importers._hdf5 import arrays_below, opened
+from lrs_lightning.data.importers._hdf5 import opened, read
+from lrs_lightning.data.importers._pictures import pictures_left_out
 from lrs_lightning.data.importers.assembling import Columns, Table
+from lrs_lightning.data.importers.columns import chosen, needed_columns
 from lrs_lightning.data.importers.file_map import Actions, FileMap, Observations, Rewards
 from lrs_lightning.data.importers.registry import register
 from lrs_lightning.data.importers.table_importer import TableImporter
+from lrs_lightning.data.stored_array import names_in
 from lrs_lightning.errors import DataError
 
 _ENDINGS = (".hdf5", ".h5")
@@ -57,8 +62,8 @@ class Robomimic(TableImporter):
             with opened(path) as file:
                 held_out = _held_out(file)
                 for demo in _demos(file):
-                    arrays = arrays_below(file, f"data/{demo}")
                     where = f"{path}, {demo}"
+                    arrays = _read(file, f"data/{demo}", map, where)
                     columns = _with_last(arrays, where)
                     origin = {"actor": where, "labeller": where, "held_out": demo in held_out}
                     entries: dict[str, Any] = {"origin": origin}
@@ -71,7 +76,9 @@ class Robomimic(TableImporter):
         if self.map is not None:
             return self.map
         shapes = self.columns(source)
-        seen = sorted(n for n, shape in shapes.items() if n.startswith("obs/") and len(shape) == 1)
+        parts = sorted(name for name in shapes if name.startswith("obs/"))
+        seen = [name for name in parts if len(shapes[name]) == 1]
+        seen = parts if len(parts) == 1 else seen  # a single camera, perhaps
         if not seen or "actions" not in shapes:
             raise DataError(
                 f"{source} has no vectors in obs, or no actions: say with --map map.yaml which of "
@@ -80,12 +87,29 @@ class Robomimic(TableImporter):
         rewards = Rewards("rewards") if "rewards" in shapes else Rewards(kind="none")
         return FileMap(Observations([*seen]), Actions("actions"), rewards=rewards)
 
+    def findings(self, source: Path, env: str | None) -> list[Finding]:
+        """Pictures that stand beside the vectors, where those alone were taken."""
+        found, shapes = super().findings(source, env), self.columns(source)
+        taken = chosen(self.read_map(source, env).observations.columns, list(shapes), str(source))
+        pictures = (n for n, shape in shapes.items() if n.startswith("obs/") and len(shape) > 1)
+        left = sorted(set(pictures) - set(taken)) if self.map is None else []
+        return [*found, pictures_left_out(left)] if left else found
+
 
 def _demos(file: h5py.File) -> list[str]:
     """Names of the demonstrations, in the order of their numbers."""
     group = file.get("data")
     found = [m for name in group if (m := _DEMO.fullmatch(name))] if group is not None else []
     return [match[0] for match in sorted(found, key=lambda match: int(match[1]))]
+
+
+def _read(file: h5py.File, group: str, map: FileMap | None, where: str) -> Columns:
+    """The arrays that a map needs, with what came after them; all of them where there is none."""
+    names = names_in(file, group)
+    if map is not None:
+        needed = {*needed_columns(map, names, where), "dones"}
+        names = [name for name in names if name.removeprefix("next_") in needed]
+    return {name: read(file, f"{group}/{name}") for name in names}
 
 
 def _held_out(file: h5py.File) -> set[str]:

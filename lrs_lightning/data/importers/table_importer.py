@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,11 +15,20 @@ from numpy.typing import NDArray
 
 from lrs_lightning.data.checks import check_episode
 from lrs_lightning.data.demonstration import Demonstration
+from lrs_lightning.data.findings import Finding
 from lrs_lightning.data.from_arrays import episode_from_arrays
+from lrs_lightning.data.importers._pictures import lossy_finding
 from lrs_lightning.data.importers.assembling import Table, episodes_of
 from lrs_lightning.data.importers.base import Importer
-from lrs_lightning.data.importers.file_map import Actions, FileMap, as_plain
+from lrs_lightning.data.importers.file_map import Actions, FileMap, Image, as_plain
 from lrs_lightning.data.importers.guessing import guess_map
+from lrs_lightning.data.picture_layout import (
+    Layout,
+    check_layout,
+    looks_like_pictures,
+    picture_space,
+    refuse_float_pictures,
+)
 from lrs_lightning.data.task import NO_ENV, Task
 from lrs_lightning.errors import ArgumentError, DataError
 
@@ -73,9 +83,15 @@ class TableImporter(Importer):
         """Read one after another."""
         map = self.read_map(source, task.env)
         for where, arrays in episodes_of(self.tables(source, map), map):
-            episode = episode_from_arrays(_fitted(arrays, map, task, where), task, where)
+            fitted = _fitted(arrays, map, task, where)
+            episode = episode_from_arrays(fitted, task, where, _layout(map))
             check_episode(episode, task, where)
             yield episode
+
+    def findings(self, source: Path, env: str | None) -> list[Finding]:
+        """What the map itself says is wrong."""
+        lossy = self.map is not None and self.map.image is not None and self.map.image.lossy
+        return [lossy_finding("all episodes", "the map says so")] if lossy else []
 
     def about(self) -> dict[str, Any]:
         """What the columns meant."""
@@ -84,12 +100,7 @@ class TableImporter(Importer):
 
 def _task_of(arrays: dict[str, Any], map: FileMap, where: str) -> Task:
     """Spaces of data without an environment."""
-    seen = _frames(np.asarray(arrays["observations"]), map)
-    if seen.dtype == np.uint8 and seen.ndim > 2:
-        height, width = seen.shape[-2:]
-        space: gym.spaces.Box[Any] = gym.spaces.Box(0, 255, (4, height, width), np.uint8)
-    else:
-        space = gym.spaces.Box(-np.inf, np.inf, seen.shape[1:], np.float32)
+    space = _seen(np.asarray(arrays["observations"]), map, where)
     actions = np.asarray(arrays["actions"])
     if map.discrete is not None and map.discrete.n is not None:
         return Task.of(NO_ENV, space, gym.spaces.Discrete(map.discrete.n))
@@ -106,6 +117,23 @@ def _task_of(arrays: dict[str, Any], map: FileMap, where: str) -> Task:
     return Task.of(NO_ENV, space, gym.spaces.Box(low, high, (width,), np.float32))
 
 
+def _seen(seen: NDArray[Any], map: FileMap, where: str) -> gym.spaces.Box[Any]:
+    """Pictures with their channels first, grey ones stacked; any other numbers as one vector."""
+    shape, image = seen.shape[1:], map.image or Image()
+    if looks_like_pictures(shape, seen.dtype):
+        check_layout(shape, image.layout, where)
+        space = picture_space(shape, image.layout)
+        if space.shape[0] > 1:
+            return space
+        return gym.spaces.Box(0, 255, (image.stack, *space.shape[1:]), np.uint8)
+    refuse_float_pictures(shape, seen.dtype, where)
+    return gym.spaces.Box(-np.inf, np.inf, (math.prod(shape),), np.float32)
+
+
+def _layout(map: FileMap) -> Layout | None:
+    return None if map.image is None else map.image.layout
+
+
 def _bound(given: Any, open_end: float, width: int, where: str) -> NDArray[np.float32]:
     ends = np.asarray(open_end if given is None else given, np.float32)
     if ends.shape not in ((), (width,)):
@@ -115,14 +143,12 @@ def _bound(given: Any, open_end: float, width: int, where: str) -> NDArray[np.fl
 
 def _fitted(arrays: dict[str, Any], map: FileMap, task: Task, where: str) -> dict[str, Any]:
     """With frames, discrete numbers and bounds as the task has them."""
-    fitted = {**arrays, "observations": _frames(np.asarray(arrays["observations"]), map)}
-    if not task.pixels:
-        seen = fitted["observations"]
-        if seen.ndim == 2 and seen.shape[1:] != task.observation_shape:
-            raise DataError(
-                f"{where}: the map chooses {seen.shape[1]} columns of observations and the task "
-                f"{task.env} shows {task.observation_shape}"
-            )
+    fitted, seen = dict(arrays), np.asarray(arrays["observations"])
+    if not task.pixels and seen.ndim == 2 and seen.shape[1:] != task.observation_shape:
+        raise DataError(
+            f"{where}: the map chooses {seen.shape[1]} columns of observations and the task "
+            f"{task.env} shows {task.observation_shape}"
+        )
     for name in ("actions", "labels"):
         if name in arrays:
             values = np.asarray(arrays[name])
@@ -131,14 +157,6 @@ def _fitted(arrays: dict[str, Any], map: FileMap, task: Task, where: str) -> dic
             else:
                 fitted[name] = _numbered(name, values, map, task, where)
     return fitted
-
-
-def _frames(seen: NDArray[Any], map: FileMap) -> NDArray[Any]:
-    """Frames with the axis of channels first, `(T, H, W)` or `(T, C, H, W)`."""
-    if map.image is not None and map.image.layout == "HWC" and seen.ndim == 4:
-        moved: NDArray[Any] = np.moveaxis(seen, -1, 1)
-        return moved
-    return seen
 
 
 def _within(values: NDArray[Any], map: Actions, task: Task) -> NDArray[Any]:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from lrs_lightning.data import Ending
+from lrs_lightning.data.findings import DataWarning
 from lrs_lightning.errors import DataError
 from tests.data.importers.test_tables import rows, take, write_map
 
@@ -37,7 +38,8 @@ def robomimic(path: Path, demos: int = 3, **more: Any) -> dict[str, np.ndarray]:
 
 def test_robomimic(tmp_path):
     made = robomimic(tmp_path / "low_dim.hdf5")
-    store = take(tmp_path / "low_dim.hdf5", tmp_path / "s")
+    with pytest.warns(DataWarning, match=r"pictures left out \(obs/camera\)"):
+        store = take(tmp_path / "low_dim.hdf5", tmp_path / "s")
     assert store.manifest["format"] == "robomimic" and store.manifest["lengths"] == [5, 6, 7]
     assert [o.held_out for o in store.origins] == [False, True, False]
     assert store.endings[0] == Ending(terminated=True)
