@@ -16,7 +16,9 @@ Combinations are counted with the last choice changing fastest, as `numpy.ravel_
 
 from __future__ import annotations
 
+import json
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import gymnasium as gym
@@ -61,11 +63,9 @@ def _showing_an_array(env: gym.Env[Any, Any], env_id: str) -> gym.Env[Any, Any]:
     if is_picture(space):
         return env if channels_first(space.shape or ()) is None else Pictures(env)
     if any(is_picture(part) for part in _parts(space)):
-        keys = ",".join(f'"{key}"' for key in space)  # type: ignore[attr-defined]
         raise ArgumentError(
-            f"{env_id} shows pictures and numbers together, {space}: keep some of them with "
-            f"--wrappers 'FilterObservation(filter_keys=[{keys}])', one picture or the numbers, or "
-            "write a wrapper of your own (module:Class) that makes one array of them"
+            f"{env_id} shows pictures and numbers together, {space}: keep {_kept(space)}, or write "
+            "a wrapper of your own (module:Class) that makes one array of them"
         )
     if isinstance(space, spaces.Box) and len(space.shape) == 1:
         return env if _is_float(space) or space.dtype == np.uint8 else Floats(env)
@@ -77,6 +77,17 @@ def _showing_an_array(env: gym.Env[Any, Any], env_id: str) -> gym.Env[Any, Any]:
         )
     flat = gym.wrappers.FlattenObservation(env)
     return flat if _is_float(flat.observation_space) else Floats(flat)
+
+
+def _kept(space: gym.Space[Any]) -> str:
+    """How to keep one picture, or all numbers, of several parts."""
+    parts: Any = space.spaces  # type: ignore[attr-defined]
+    named = parts.items() if isinstance(parts, Mapping) else enumerate(parts)
+    pictures = {key: any(map(is_picture, (part, *_parts(part)))) for key, part in named}
+    first = json.dumps([next(key for key, found in pictures.items() if found)])
+    numbers = json.dumps([key for key, found in pictures.items() if not found])
+    kept = f"one picture with --wrappers 'FilterObservation(filter_keys={first})'"
+    return kept if numbers == "[]" else f"{kept}, or the numbers with filter_keys={numbers}"
 
 
 def _taking_an_array(env: gym.Env[Any, Any], env_id: str) -> gym.Env[Any, Any]:
