@@ -212,7 +212,8 @@ def _expert(word: str, env_id: str, statistics: str | Path | None) -> Candidate:
 def _onnx(word: str, env_id: str, statistics: object) -> Candidate:
     from lrs_lightning.experts.onnx_policy import OnnxPolicy
 
-    policy = OnnxPolicy(word, envs.describe(env_id).action_space)
+    info = envs.describe(env_id)
+    policy = OnnxPolicy(word, info.action_space, observation_space=info.observation_space)
     return Candidate(Path(word).stem, policy, {"kind": "onnx", "source": word})
 
 

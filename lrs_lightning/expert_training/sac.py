@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from lrs_lightning.errors import ArgumentError, DataError, EnvironmentMismatchEr
 from lrs_lightning.expert_training.card import score, write_card
 from lrs_lightning.expert_training.sac_config import SACConfig
 from lrs_lightning.experts import load_expert
+from lrs_lightning.experts.activations import find_activation
 from lrs_lightning.files import make_folder, naming, write_whole
 from lrs_lightning.stopping import Interrupted
 
@@ -65,6 +67,7 @@ def train_sac(
     make_folder(folder)
     envs = make_vec_env(env_id, n_envs=config.num_envs, seed=config.seed)
     model = sac("MlpPolicy", envs, tensorboard_log=str(folder), **_arguments(config))
+    actor_activation(model.policy)  # told before hours are spent
     try:
         with naming(folder):
             while model.num_timesteps < config.steps:
@@ -105,16 +108,20 @@ def _arguments(config: SACConfig) -> dict[str, Any]:
 
 
 def actor_layers(params: Mapping[str, Any]) -> dict[str, NDArray[np.float32]]:
-    """Our names and layout for the actor of sbx: `Dense_0`, `Dense_1` and the mean `Dense_2`.
+    """Our names and layout for the actor of sbx: `Dense_0`, ... up to the mean, whose twin is last.
+
+    The last layer, `log(std)`, has a part in exploration alone. Nothing else may be there.
 
     Raises:
         DataError: the parameters are those of another network.
     """
     params = params.get("params", params)
+    count = max(3, sum(name.startswith("Dense_") for name in params) - 1)
     try:
-        found = [params[f"Dense_{i}"] for i in range(3)]
+        found = [params[f"Dense_{i}"] for i in range(count)]
     except KeyError as error:
         raise DataError(f"the actor has no layer {error}: it is not the network of SAC") from None
+    _prove_actor(params, found)
     layers = {}
     for i, layer in enumerate(found):
         layers[f"layers.{i}.weight"] = np.ascontiguousarray(
@@ -122,6 +129,40 @@ def actor_layers(params: Mapping[str, Any]) -> dict[str, NDArray[np.float32]]:
         )
         layers[f"layers.{i}.bias"] = np.asarray(layer["bias"], np.float32)
     return layers
+
+
+def actor_activation(policy: Any) -> str:
+    """The name of what stands between the layers of sbx's actor.
+
+    Raises:
+        DataError: it is none that experts are read with.
+    """
+    function = getattr(policy, "activation_fn", None)
+    if function is None:  # of versions that have no other
+        return "relu"
+    name = str(getattr(function, "__name__", function)).lower()
+    find_activation(name)
+    return name
+
+
+def _prove_actor(params: Mapping[str, Any], hidden_and_mean: list[Any]) -> None:
+    """Raise unless these layers and `log(std)` are all there is, a matrix and a bias each."""
+    names = [f"Dense_{i}" for i in range(len(hidden_and_mean) + 1)]
+    other = sorted(params.keys() ^ set(names))
+    if other:
+        raise DataError(f"the actor has or lacks {other[0]!r}: it is not the network of SAC")
+    shapes = []
+    for name in names:
+        if params[name].keys() != {"kernel", "bias"}:
+            raise DataError(f"{name} of the actor is no layer with kernel and bias")
+        kernel, bias = (np.shape(params[name][part]) for part in ("kernel", "bias"))
+        if len(kernel) != 2 or bias != kernel[1:]:
+            raise DataError(f"{name} of the actor has kernel {kernel} and bias {bias}")
+        shapes.append(kernel)
+    *chain, spread = shapes
+    joined = all(one[1] == next[0] for one, next in pairwise(chain))
+    if not joined or spread != chain[-1]:
+        raise DataError(f"the layers of the actor have shapes {shapes}: it is not SAC's network")
 
 
 def _export(model: Any, env_id: str, folder: Path, config: SACConfig, episodes: int) -> Path:
@@ -141,6 +182,7 @@ def _export(model: Any, env_id: str, folder: Path, config: SACConfig, episodes: 
 
 def _save_actor(model: Any, env_id: str, folder: Path) -> Path:
     header = {"env": env_id, "algorithm": "SAC", "steps": str(int(model.num_timesteps))}
+    header |= {"activation": actor_activation(model.policy), "output": "tanh"}
     layers = actor_layers(model.policy.actor_state.params)
     if not all(np.isfinite(layer).all() for layer in layers.values()):
         raise NotFiniteError(

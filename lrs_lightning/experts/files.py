@@ -1,13 +1,15 @@
 """Experts as safetensors: weights, and in the header where they come from.
 
-Vectors: `layers.{i}.weight` and `layers.{i}.bias`. Pixels: the state dictionary of a `QNetwork`;
-the header says which `encoder` it has and whether it is normalised. The card beside it has the
-SHA-256 of the whole file.
+Vectors: `layers.{i}.weight` and `layers.{i}.bias`; the header says which `activation` stands
+between and which `output` at the end. Pixels: the state dictionary of a `QNetwork`; the header says
+which `encoder` it has and whether it is normalised. The card beside it has the SHA-256 of the whole
+file. What else a header or card says and may change an action is refused.
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -43,11 +45,21 @@ class _Card(Struct):
     """What decides how weights are read; all else in a card is for people."""
 
     env: _Name | None = None
-    activation: _Name = "relu"
-    encoder: _Name = "small"
-    normalize: _Name | bool = "true"
+    activation: _Name | None = None
+    output: _Name | None = None
+    encoder: _Name | None = None
+    normalize: _Name | bool | None = None
     algorithm: _Name = ""
     weights_sha256: str | None = None
+
+
+# Words of those who save networks, for what decides an action and is not read here.
+_DECISIVE = re.compile(
+    r"activ|squash|tanh|clip|scale|normali[sz]|norm$|rms|mean|std|var(iance)?$|distribution|filter",
+    re.IGNORECASE,
+)
+_OUTPUTS = {"tanh": True, "identity": False}
+"""What stands at the end of a chain of layers: whether it is squashed into the bounds."""
 
 
 def expert_from_safetensors(file: Traversable | Path, env_id: str) -> MLPExpert | PixelExpert:
@@ -60,6 +72,7 @@ def expert_from_safetensors(file: Traversable | Path, env_id: str) -> MLPExpert 
     arrays = _arrays(content, file)
     card = {**_metadata(content, file), **card}
     told = as_shape(card, _Card, f"the header of {file}", _MEND)
+    _refuse_unread(card, file)
     made_for = env_id if told.env is None else check_foreign_id(told.env, str(file))
     if EnvVariant.parse(made_for).env_id != EnvVariant.parse(env_id).env_id:
         raise EnvironmentMismatchError(
@@ -68,16 +81,43 @@ def expert_from_safetensors(file: Traversable | Path, env_id: str) -> MLPExpert 
         )
     info = describe(env_id)
     if "encoder.convolutions.0.weight" not in arrays:
-        return _mlp_expert(arrays, card, info, file, told.activation)
+        return _mlp_expert(arrays, card, info, file, told)
+    _refuse_of_the_other(told, ("activation", "output"), "pixels", file)
     state = {name: torch.from_numpy(array) for name, array in arrays.items()}
-    normalize = str(told.normalize).lower() == "true"
-    return pixel_expert(info, file, state, told.encoder, normalize, card)
+    normalize = str("true" if told.normalize is None else told.normalize).lower() == "true"
+    return pixel_expert(info, file, state, told.encoder or "small", normalize, card)
+
+
+def _refuse_unread(card: Mapping[str, Any], file: Traversable | Path) -> None:
+    """Raise where header or card say what may decide an action and is not read."""
+    unread = [key for key in card if key not in _Card.__struct_fields__ and _DECISIVE.search(key)]
+    if unread:
+        raise DataError(
+            f"{file}: its header or card says {unread[0]!r:.80}, whose effect on the action is not "
+            "known here: activation, output, encoder and normalize are read"
+        )
+
+
+def _refuse_of_the_other(
+    told: _Card, keys: tuple[str, ...], kind: str, file: Traversable | Path
+) -> None:
+    """Raise where an expert of one kind says what only the other kind has."""
+    for key in keys:
+        if getattr(told, key) is not None:
+            raise DataError(
+                f"{file}: an expert of {kind} has no {key!r}, and its header or card says "
+                f"{getattr(told, key)!r}: what it means is not known here"
+            )
 
 
 def _arrays(content: bytes, file: Traversable | Path) -> Arrays:
     try:
         arrays: Arrays = load_arrays(content)
-    except (SafetensorError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except KeyError as error:  # a type of numbers that NumPy has not
+        raise DataError(
+            f"{file} has tensors of type {str(error)[:40]}, expected floats: save them as float32"
+        ) from None
+    except (SafetensorError, ValueError, TypeError, AttributeError) as error:
         reason = " ".join(str(error).split())[:200]
         raise DataError(f"{file} is not a safetensors file ({reason}): {_MEND}") from error
     other = sorted(name for name, array in arrays.items() if array.dtype.kind != "f")
@@ -89,8 +129,12 @@ def _arrays(content: bytes, file: Traversable | Path) -> Arrays:
 
 
 def _mlp_expert(
-    arrays: Arrays, card: dict[str, Any], info: EnvInfo, file: Traversable | Path, activation: str
+    arrays: Arrays, card: dict[str, Any], info: EnvInfo, file: Traversable | Path, told: _Card
 ) -> MLPExpert:
+    _refuse_of_the_other(told, ("encoder", "normalize"), "vectors", file)
+    output = told.output or "tanh"
+    if output not in _OUTPUTS:
+        raise DataError(f"{file}: the output is {output!r}, and only tanh and identity are read")
     count = sum(name.endswith(".weight") for name in arrays)
     try:
         layers = [(arrays[f"layers.{i}.weight"], arrays[f"layers.{i}.bias"]) for i in range(count)]
@@ -103,7 +147,8 @@ def _mlp_expert(
     left = sorted(arrays.keys() - used)
     if left:
         raise DataError(f"{file} has tensors that have no place in a chain of layers: {left}")
-    return mlp_expert(info, file, layers=layers, card=card, activation=activation)
+    activation, squash = told.activation or "relu", _OUTPUTS[output]
+    return mlp_expert(info, file, layers=layers, card=card, activation=activation, squash=squash)
 
 
 def mlp_expert(info: EnvInfo, file: Traversable | Path, **parts: Any) -> MLPExpert:

@@ -128,7 +128,8 @@ def _check(layers: Sequence[tuple[Array, Array]]) -> None:
     first = layers[0][0]
     width = first.shape[1] if first.ndim == 2 else None
     for i, (weight, bias) in enumerate(layers):
-        if weight.ndim != 2 or weight.shape[1] != width or bias.shape != weight.shape[:1]:
+        fits = weight.ndim == 2 and weight.shape[1] == width and weight.size > 0
+        if not fits or bias.shape != weight.shape[:1]:
             raise DataError(
                 f"layer {i} of the expert has weight {weight.shape} and bias {bias.shape}, "
                 f"expected weight (out, {width}) and bias (out,): the file is no chain of layers"

@@ -17,7 +17,7 @@ import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 
-from lrs_lightning.errors import ArgumentError, DataError
+from lrs_lightning.errors import ArgumentError, DataError, EnvironmentMismatchError
 
 Array = NDArray[Any]
 _TYPES = {
@@ -61,11 +61,15 @@ class OnnxPolicy:
         action_space: of the task; discrete actions are the likeliest logit.
         ports: which input and output is what; by default their order says it.
         session: the file, where it is open already.
-        timespan: how long a step lasts, for a file that is told; the first of an episode lasts one.
+        timespan: how long a step lasts, for a file that is told.
+        observation_space: of the task; where given, the file is run once, so that what does not
+            fit is told before anything is played.
 
     Raises:
         ArgumentError: onnxruntime is not installed, or there is no such file.
         DataError: the file is damaged, or its inputs and outputs are not those of a step.
+        EnvironmentMismatchError: it takes other observations than the task shows, or gives other
+            actions than it wants.
     """
 
     rows_apart = False  # nothing is known of how onnxruntime sums
@@ -79,6 +83,7 @@ class OnnxPolicy:
         ports: Ports | None = None,
         session: Any = None,
         timespan: float = 1.0,
+        observation_space: gym.Space[Any] | None = None,
     ) -> None:
         self._session = open_session(path) if session is None else session
         self._space, self._timespan = action_space, timespan
@@ -108,6 +113,8 @@ class OnnxPolicy:
                 raise DataError(
                     f"{path} has a state {part.name!r} of shape {part.shape}: too large"
                 )
+        if observation_space is not None:
+            self._prove(str(path), observation_space)
 
     def initial_state(self, num_envs: int) -> list[Array]:
         """Zeros; the batch is the axis whose size the file leaves open."""
@@ -117,12 +124,21 @@ class OnnxPolicy:
         self, observations: Array, state: list[Array], starts: NDArray[np.bool_]
     ) -> tuple[Array, list[Array]]:
         """Run the model once for all N episodes."""
+        actions, state = self._run(observations, state, starts)
+        if isinstance(self._space, gym.spaces.Discrete) and actions.ndim > 1:
+            actions = self._chosen(actions)
+        return actions, state
+
+    def _run(
+        self, observations: Array, state: list[Array], starts: NDArray[np.bool_]
+    ) -> tuple[Array, list[Array]]:
+        """What the model gives, as it gives it."""
         ports = self._ports
         feeds: dict[str, Array] = {
             ports.observation: np.ascontiguousarray(observations, self._observed)
         }
         if ports.elapsed is not None:
-            feeds[ports.elapsed] = np.where(starts, 1, self._timespan).astype(np.float32)
+            feeds[ports.elapsed] = np.full(len(starts), self._timespan, np.float32)
         if ports.starts is not None:
             feeds[ports.starts] = starts
         elif starts.any():
@@ -132,11 +148,50 @@ class OnnxPolicy:
             ]
         feeds |= {i.name: s for i, s in zip(self._state, state, strict=True)}
         actions, *state = self._session.run([ports.action, *ports.next_states], feeds)
-        if isinstance(self._space, gym.spaces.Discrete) and actions.ndim > 1:
-            # The largest of numbers that are none is no decision: it must fail, not play.
-            finite = np.isfinite(actions).all(-1)
-            actions = np.where(finite, actions.argmax(-1) + self._space.start, _NO_ACTION)
         return actions, state
+
+    def _chosen(self, actions: Array) -> Array:
+        """Discrete actions `(N,)`: the likeliest of logits `(N, A)`, or a column `(N, 1)`."""
+        if actions.shape[1:] == (1,) and actions.dtype.kind in "iu":
+            return actions[:, 0]
+        # The largest of numbers that are none is no decision: it must fail, not play.
+        finite = np.isfinite(actions).all(-1)
+        return np.where(finite, actions.argmax(-1) + self._space.start, _NO_ACTION)  # type: ignore[attr-defined]
+
+    def _prove(self, path: str, observed: gym.Space[Any]) -> None:
+        """Run a step on zeros: what the file takes and gives is what the task shows and wants."""
+        rows = self.block or 2
+        seen = np.zeros((rows, *(observed.shape or ())), observed.dtype)
+        if seen.dtype.kind == "f" and np.dtype(self._observed).kind != "f":
+            raise EnvironmentMismatchError(
+                f"{path} takes whole numbers ({np.dtype(self._observed)}) and the task shows "
+                f"{seen.dtype}, whose fractions would be lost: give a policy of this task"
+            )
+        state = self.initial_state(rows)
+        try:
+            actions, after = self._run(seen, state, np.ones(rows, bool))
+        except Exception as error:  # onnxruntime has a class of its own for each reason
+            reason = " ".join(str(error).split())[:300]
+            raise EnvironmentMismatchError(
+                f"{path} does not take the observations of the task, {observed.shape} of "
+                f"{seen.dtype} ({reason})"
+            ) from None
+        shapes = [[part.shape for part in parts] for parts in (state, after)]
+        if shapes[0] != shapes[1]:
+            raise DataError(f"{path} takes states {shapes[0]} and gives {shapes[1]}: they differ")
+        if not self._wanted(actions, rows):
+            raise EnvironmentMismatchError(
+                f"{path} gives actions {actions.shape[1:]} of {actions.dtype}, and the task wants "
+                f"{self._space}: give a policy of this task"
+            )
+
+    def _wanted(self, actions: Array, rows: int) -> bool:
+        """Whether these are actions of the task: floats of a box; choices, or their logits."""
+        if not isinstance(self._space, gym.spaces.Discrete):
+            return actions.dtype.kind == "f" and actions.shape == (rows, *(self._space.shape or ()))
+        if actions.dtype.kind in "iu" and actions.shape in ((rows,), (rows, 1)):
+            return True
+        return actions.shape == (rows, self._space.n)
 
     def state_arrays(self, state: list[Array]) -> dict[str, Array]:
         """The model's own state inputs by name, a row for each environment, `(N, ...)`."""

@@ -36,7 +36,7 @@ def read_zip(path: Path) -> tuple[dict[str, Tensor], Options]:
     except (zipfile.BadZipFile, KeyError, OSError, NotImplementedError, RuntimeError) as error:
         raise DataError(
             f"{path} is no zip of Stable-Baselines3 with data and policy.pth ({error}): give what "
-            "model.save() wrote"
+            "model.save() wrote; those of sbx have no tensors and are not read"
         ) from None
     except ValueError as error:
         raise DataError(f"{path}: {error}") from None
