@@ -3,6 +3,9 @@
 A policy counts in the usual interval of its demonstrations (`Task.time_unit`): that is one, as in
 closed loop, where nobody gives it times. Recordings whose intervals are all alike therefore need
 no timespans.
+
+Nothing came before the first step of an episode: it is as long as a usual one. That is one in
+training, and what every step lasts in closed loop, in files that are played and in the analysis.
 """
 
 from __future__ import annotations

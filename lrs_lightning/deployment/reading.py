@@ -68,7 +68,10 @@ def _read_onnx(path: Path) -> ReadPolicy | None:
     shapes = {port.name: list(port.shape) for port in session.get_inputs()}
     if shapes != interface.inputs:
         raise DataError(f"{path} says of its inputs {interface.inputs}, and they are {shapes}")
-    policy = OnnxPolicy(path, interface.task.action_space, ports, session, _timespan(interface))
+    task = interface.task
+    policy = OnnxPolicy(
+        path, task.action_space, ports, session, _timespan(interface), task.observation_space
+    )
     return ReadPolicy(policy, interface, "onnx")
 
 
@@ -130,7 +133,7 @@ class _NumpyPolicy:
         """Actions of all rows."""
         told = {"reset": starts}
         if self.interface.dt:
-            told["dt"] = np.where(starts, 1, self._timespan).astype(np.float32)
+            told["dt"] = np.full(len(starts), self._timespan, np.float32)
         stepped = self._run(observations, state, **told)
         return stepped.action, stepped.state
 

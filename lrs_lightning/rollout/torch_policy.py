@@ -105,10 +105,10 @@ class TorchPolicy:
         }
 
     def timespans(self, starts: NDArray[np.bool_]) -> dict[str, torch.Tensor]:
-        """How long each step lasts; the first of an episode has waited for one, as in training."""
+        """How long each step lasts: all of a closed loop the same, the first of an episode too."""
         if self.timespan is None:
             return {}
-        return {"timespans": self.tensor(np.where(starts, 1.0, self.timespan))}
+        return {"timespans": self.tensor(np.full(len(starts), self.timespan))}
 
     def _decide(self, out: torch.Tensor) -> torch.Tensor:
         if hasattr(self.module, "decide"):

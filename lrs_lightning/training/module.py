@@ -109,7 +109,7 @@ class ImitationModule(pl.LightningModule):
 
     def training_step(self, batch: WindowBatch, batch_idx: int) -> Tensor:
         """Loss of a batch of windows."""
-        outputs, _ = self._policy.unroll(batch.observations, timespans=self._timespans(batch))
+        outputs, _ = self._policy.unroll(batch.observations, timespans=self.timespans(batch))
         loss = imitation_loss(outputs, self._targets(batch), batch.loss_mask)
         self.train_loss.update(loss.detach())
         return loss
@@ -119,7 +119,7 @@ class ImitationModule(pl.LightningModule):
         start = self.task.action_start if self.task is not None else 0
         return batch.labels - start if start else batch.labels
 
-    def _timespans(self, batch: WindowBatch) -> Tensor | None:
+    def timespans(self, batch: WindowBatch) -> Tensor | None:
         """Those of the batch in the policy's own unit, for a core that knows time."""
         unit = None if self.task is None else self.task.time_unit
         if batch.timespans is None or unit is None or not self._policy.knows_time:
@@ -142,7 +142,7 @@ class ImitationModule(pl.LightningModule):
 
     def validation_step(self, batch: WindowBatch, batch_idx: int) -> None:
         """Loss and agreement with the expert on held-out episodes."""
-        outputs, _ = self._policy.unroll(batch.observations, timespans=self._timespans(batch))
+        outputs, _ = self._policy.unroll(batch.observations, timespans=self.timespans(batch))
         self.val_loss.update(
             imitation_loss(outputs, self._targets(batch), batch.loss_mask),
             weight=batch.loss_mask.sum(),
@@ -164,7 +164,7 @@ class ImitationModule(pl.LightningModule):
 
     def predict_step(self, batch: WindowBatch, batch_idx: int) -> Tensor:
         """Actions, or logits, for a batch of windows."""
-        outputs, _ = self._policy.unroll(batch.observations, timespans=self._timespans(batch))
+        outputs, _ = self._policy.unroll(batch.observations, timespans=self.timespans(batch))
         return outputs
 
     def configure_gradient_clipping(

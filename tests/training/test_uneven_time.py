@@ -12,7 +12,9 @@ import pytest
 import torch
 
 from lrs_lightning.analysis.counterfactual import CleanGatePolicy
+from lrs_lightning.analysis.spectra import spectral_radius
 from lrs_lightning.analysis.subject import Subject
+from lrs_lightning.analysis.uneven import jacobians_at
 from lrs_lightning.data import write_episodes
 from lrs_lightning.data.timespans import timespan_of
 from lrs_lightning.deployment import export_policy, parity
@@ -21,6 +23,7 @@ from lrs_lightning.envs import describe
 from lrs_lightning.errors import EnvironmentMismatchError
 from lrs_lightning.nn import CORES, PolicyConfig, encoders
 from lrs_lightning.training import ExpertTrajectories, ImitationModule
+from lrs_lightning.training.callbacks.spectrum import SpectrumMonitor
 from lrs_lightning.training.playable import as_played
 from tests.selection import long_only
 
@@ -105,7 +108,7 @@ def test_a_step_of_the_closed_loop_lasts_what_the_simulator_says(tmp_path):
     module.eval()
     with torch.no_grad():
         _, expected = module.policy.step(
-            torch.zeros(2, 3), resets=torch.tensor([True, False]), timespans=torch.tensor([1, 0.05])
+            torch.zeros(2, 3), resets=torch.tensor([True, False]), timespans=torch.full((2,), 0.05)
         )
     torch.testing.assert_close(state, expected)
     assert timespan_of(replace(module.task, env="CartPole-v1")) is None  # which does not say
@@ -171,3 +174,41 @@ def test_the_unit_is_kept_in_a_file(tmp_path):
     for unit in (0.0, -1.0, float("nan"), float("inf")):
         with pytest.raises(DataError, match="time_unit is"):
             Task.from_dict(task.to_dict() | {"time_unit": unit})
+
+
+def test_what_is_watched_lasts_what_was_recorded(tmp_path):
+    store(tmp_path / "s", uneven=True)
+    module, data = trained(tmp_path / "s", "cfc")
+    batch = next(iter(data.val_dataloader()))
+    monitor = SpectrumMonitor()
+    monitor._batch = batch
+    told = monitor._jacobians(module)
+    subject = Subject.of_policy(module.policy)
+    features, _ = subject.features(list(batch.observations.numpy()))
+    steps = range(1, 5, 2)  # of windows of five steps
+    found = jacobians_at(subject.layer, features, batch.timespans.mT, steps)
+    radius = float(spectral_radius(found).mean())
+    assert told["recurrent/jacobian/radius"] == pytest.approx(radius, rel=1e-12)
+    alike = batch._replace(timespans=torch.ones_like(batch.timespans))
+    monitor._batch = alike
+    even = monitor._jacobians(module)["recurrent/jacobian/radius"]
+    assert even != pytest.approx(radius, rel=1e-3)
+    monitor._batch = alike._replace(timespans=None)
+    assert monitor._jacobians(module)["recurrent/jacobian/radius"] == pytest.approx(even, rel=1e-9)
+
+
+def test_the_first_step_of_an_episode_is_as_long_as_a_usual_one(tmp_path):
+    """One in training; in closed loop and in the analysis what all of its steps last."""
+    store(tmp_path / "s", uneven=True)
+    module, data = trained(tmp_path / "s", "cfc")
+    windows = data.train_dataloader().dataset
+    assert windows.timespans[windows.episode_starts].eq(module.task.time_unit).all()
+    (own,) = module.policies().values()
+    seen, first = np.ones((1, 3), np.float32), np.array([True])
+    _, state = own.step(seen, own.initial_state(1), first)
+    subject = Subject.of_policy(module.policy, own.timespan)
+    features, _ = subject.features([seen])
+    replayed = subject.recurrence.replay(features).state[0]
+    torch.testing.assert_close(replayed.float(), state[0])
+    plain = Subject.of_policy(module.policy).recurrence.replay(features).state[0]
+    assert not torch.allclose(plain, replayed)

@@ -10,8 +10,11 @@ import torch
 from torch import Tensor
 
 from lrs_lightning.analysis.dynamics import DynamicsOptions, dynamics
+from lrs_lightning.analysis.spectra import spectral_norm, spectral_radius
 from lrs_lightning.analysis.subject import Subject
+from lrs_lightning.analysis.uneven import jacobians_at
 from lrs_lightning.analysis.weights import compare_matrices, gate_names, recurrent_matrices
+from lrs_lightning.data.windows import WindowBatch
 from lrs_lightning.errors import ArgumentError, LrsError
 from lrs_lightning.rollout.torch_policy import torch_threads
 
@@ -25,7 +28,8 @@ class SpectrumMonitor(pl.Callback):
 
     Per epoch and gate, `recurrent/<quantity>/<gate>`: radius, norm, stable and effective rank of
     W_rec, and of ΔW, what training has added to it; `recurrent/jacobian/radius` and `norm`, means
-    along the same few held-out windows. Policies without memory log nothing.
+    along the same few held-out windows, each step as long as it was recorded. Policies without
+    memory log nothing.
 
     Which epochs are looked at hangs on their numbers alone, never on a clock or on restarts: the
     first, the last, and between them every `every_n_epochs`th, or fewer where that were more than
@@ -48,7 +52,7 @@ class SpectrumMonitor(pl.Callback):
             )
         self.every_n_epochs, self.looks = every_n_epochs, looks
         self._initial: list[Tensor] | None = None
-        self._observations: Tensor | None = None
+        self._batch: WindowBatch | None = None
         self._watching = False
 
     def state_dict(self) -> dict[str, Any]:
@@ -70,7 +74,7 @@ class SpectrumMonitor(pl.Callback):
             self._initial = recurrent_matrices(core)
         loader: Any = trainer.datamodule.val_dataloader()  # type: ignore[attr-defined]
         batch = next(iter(loader), None)
-        self._observations = None if batch is None else batch.observations[:_WINDOWS].clone()
+        self._batch = None if batch is None else _first(batch, _WINDOWS)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Look, where an epoch is due."""
@@ -108,22 +112,39 @@ class SpectrumMonitor(pl.Callback):
         return found | self._jacobians(module)
 
     def _jacobians(self, module: Any) -> dict[str, float]:
-        if self._observations is None:
+        if self._batch is None:
             return {}
         subject = Subject.of_policy(module.policy)
-        features, _ = subject.features(list(self._observations.cpu().numpy()))
+        features, _ = subject.features(list(self._batch.observations.cpu().numpy()))
+        spans = module.timespans(self._batch)
         steps = features.shape[0]
-        options = DynamicsOptions(
-            burn_in=steps // 4, every=max(1, steps // 2), exponents=0, windows=1, threads=1,
-            lags=steps + 1,
-        )  # fmt: skip
-        measured = dynamics(
-            subject.recurrence, subject.recurrence.replay(features), options=options
-        )
+        first, stride = steps // 4, max(1, steps // 2)
+        if spans is None:
+            options = DynamicsOptions(
+                burn_in=first, every=stride, exponents=0, windows=1, threads=1, lags=steps + 1
+            )
+            replay = subject.recurrence.replay(features)
+            measured = dynamics(subject.recurrence, replay, options=options)
+            radius, norm = measured.radius, measured.norm
+        else:
+            looked_at = range(first, steps, stride)
+            found = jacobians_at(subject.layer, features, spans.cpu().mT, looked_at)
+            radius, norm = spectral_radius(found), spectral_norm(found)
         return {
-            f"{PREFIX}/jacobian/radius": float(measured.radius.mean()),
-            f"{PREFIX}/jacobian/norm": float(measured.norm.mean()),
+            f"{PREFIX}/jacobian/radius": float(radius.mean()),
+            f"{PREFIX}/jacobian/norm": float(norm.mean()),
         }
+
+
+def _first(batch: WindowBatch, count: int) -> WindowBatch:
+    """The first windows of a batch."""
+    spans = batch.timespans
+    return WindowBatch(
+        batch.observations[:count].clone(),
+        batch.labels[:count].clone(),
+        batch.loss_mask[:count].clone(),
+        None if spans is None else spans[:count].clone(),
+    )
 
 
 def _core(module: pl.LightningModule) -> Any:
