@@ -22,6 +22,7 @@ SECTIONS: dict[str, tuple[str, str]] = {
     "dagger": ("dagger", "what rounds of DAgger earn over a schedule of noise"),
     "evaluation": ("evaluation", "the `paper` suite from the command to the report"),
     "gpu": ("gpu.command", "a lent GPU in minutes: smoke, tests, checkers, timings"),
+    "imports": ("imports", "seconds and memory of importing a million steps, by format"),
     "kernel-launch": ("kernel_launch", "what Python does around a launch, without a GPU"),
     "kernels": ("kernels", "scans on a CPU beside their peers; kernels compiled"),
     "layer-forms": ("layer_forms", "lengths beside padding, vmap beside the population axis"),
