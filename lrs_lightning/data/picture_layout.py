@@ -87,6 +87,15 @@ def picture_space(shape: tuple[int, ...], layout: Layout | None = None) -> gym.s
     return gym.spaces.Box(0, 255, whole, np.uint8)
 
 
+def laid_out_as(frames: Array, shape: tuple[int, ...]) -> Array:
+    """Pictures `(L, channels, H, W)` in the shape from which `picture_space` made theirs."""
+    from lrs_lightning.envs.layouts import channels_first
+
+    order = channels_first(shape) or (0, 1, 2)
+    split = frames.reshape(len(frames), *(shape[axis] for axis in order))
+    return np.transpose(split, (0, *(1 + order.index(axis) for axis in range(len(order)))))
+
+
 def looks_like_pictures(shape: tuple[int, ...], dtype: np.dtype[Any]) -> bool:
     """Whether observations of this shape and type are pictures, by the environments' rule."""
     if dtype != np.uint8 or len(shape) < 2:

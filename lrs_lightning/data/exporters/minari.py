@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from lrs_lightning.data.demonstration import Demonstration
 from lrs_lightning.data.importers.minari import EPISODES, FLAGS, METADATA, MINARI_INFOS
 from lrs_lightning.data.importers.spaces import apart, leaves, read_space
+from lrs_lightning.data.picture_layout import laid_out_as, looks_like_pictures
 from lrs_lightning.data.store import DemonstrationStore
 from lrs_lightning.data.task import Task
 from lrs_lightning.errors import ArgumentError, DataError
@@ -32,20 +33,20 @@ def export_minari(store: DemonstrationStore, out: str | Path, name: str | None =
 
     Observations become T + 1: where the last one was not recorded, the one before it is repeated,
     since Minari expects one there. Labels have no place in Minari: executed actions are written.
+    Pictures are written as they are, never as JPEG (`jpeg_encoding: false`, which Minari 0.5.4
+    reads), in the layout in which they came; frames of a stack once each.
 
     Args:
-        store: the demonstrations; no pictures.
+        store: the demonstrations.
         out: folder of the dataset, which must not exist. For `minari.load_dataset(id)` it lies at
             `~/.minari/datasets/<id>`.
         name: id of the dataset, e.g. `"mujoco/pusher/mine-v0"`; what it was, or the folder's name.
 
     Raises:
-        ArgumentError: the folder exists, or the store holds pictures.
+        ArgumentError: the folder exists.
         DataError: an episode is damaged, or the folder cannot be written.
     """
     out = Path(out)
-    if store.task.pixels:
-        raise ArgumentError(f"{store.folder} holds pictures, which are not exported to Minari")
     if out.exists():
         raise ArgumentError(f"{out} exists: choose another folder")
     about = _metadata(store, name or out.name)
@@ -68,17 +69,22 @@ def _metadata(store: DemonstrationStore, name: str) -> dict[str, Any]:
     kept = store.manifest.get("minari")
     if isinstance(kept, dict):
         counted = {"total_episodes": len(store), "total_steps": store.manifest["steps"]}
-        return {**kept, **{k: v for k, v in counted.items() if k in kept}}
+        raw = {"jpeg_encoding": False} if store.task.pixels else {}
+        return {**kept, **{k: v for k, v in counted.items() if k in kept}, **raw}
     task = store.task
+    seen = task.observation_space
+    if task.pixels:  # of a stack each frame is stored once
+        seen = gym.spaces.Box(0, 255, store[0].observations.shape[1:], np.uint8)
     about = {
         "total_episodes": len(store),
         "total_steps": store.manifest["steps"],
         "data_format": "hdf5",
-        "observation_space": json.dumps(_space(task.observation_space)),
+        "observation_space": json.dumps(_space(seen)),
         "action_space": json.dumps(_space(task.action_space)),
         "dataset_id": name,
         "algorithm_name": str(store.manifest.get("expert", "")),
-        "minari_version": "0.5.3",
+        "minari_version": "0.5.4" if task.pixels else "0.5.3",
+        **({"jpeg_encoding": False} if task.pixels else {}),
     }
     spec = gym.registry.get(task.env)
     return about if spec is None else {**about, "env_spec": spec.to_json()}
@@ -122,7 +128,7 @@ def _arrays(
     last = seen[-1:] if episode.final is None else np.asarray(episode.final)
     # A dataset of T observations goes back as it came; else Minari's readers expect T + 1.
     whole = seen if kept and episode.final is None else np.concatenate([seen, last])
-    arrays = _parts(whole, space, task)
+    arrays = _pictures(whole, space) if task.pixels else _parts(whole, space, task)
     arrays["actions"] = np.asarray(episode.actions)
     arrays["rewards"] = np.asarray(episode.rewards)
     ends = (episode.ending.terminated, episode.ending.truncated)
@@ -145,6 +151,19 @@ def _parts(seen: Array, space: gym.spaces.Space[Any] | None, task: Task) -> dict
         raise DataError(f"the observations of {task.env} are not those that its dataset describes")
     pieces = apart(seen, boxes)
     return {f"observations{name}": p for (name, _), p in zip(found, pieces, strict=True)}
+
+
+def _pictures(frames: Array, space: gym.spaces.Space[Any] | None) -> dict[str, Array]:
+    """Pictures `(T, channels, H, W)` in the layout that their dataset describes."""
+    if space is None:
+        return {"observations": frames}
+    shown = [
+        (name, box) for name, box in leaves(space) if looks_like_pictures(box.shape, box.dtype)
+    ]
+    if len(shown) != 1 or len(list(leaves(space))) > 1:
+        raise DataError("one part of several was imported: the others cannot be written back")
+    ((name, box),) = shown
+    return {f"observations{name}": laid_out_as(frames, box.shape)}
 
 
 def _flags(steps: int, ended: bool) -> NDArray[np.bool_]:

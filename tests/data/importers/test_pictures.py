@@ -13,10 +13,11 @@ import numpy as np
 import pytest
 
 from lrs_lightning.data import write_episodes
+from lrs_lightning.data.exporters import export_minari
 from lrs_lightning.data.importers import import_demonstrations
 from lrs_lightning.errors import ArgumentError, DataError
 from tests.data.importers.filming import HIGH, STEPS, WIDE, coded, frames, laid_out, numbers
-from tests.data.importers.test_minari import TORQUE, dataset
+from tests.data.importers.test_minari import TORQUE, content, dataset
 from tests.data.importers.test_tables import take, write_map
 
 ACTIONS = "actions: {columns: actions}\n"
@@ -196,3 +197,40 @@ def test_square_pictures_on_their_side_are_told(tmp_path: Path) -> None:
             assert store.task.observation_shape == (3, 12, 12)
     finally:
         del gym.registry["tests/Corner-v0"]
+
+
+@pytest.mark.parametrize("shape", [(9, 12, 3), (3, 9, 12), (9, 12), (2, 9, 12, 3), (2, 3, 9, 12)])
+def test_pictures_of_minari_go_back_to_the_last_bit(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    dataset(tmp_path / "d", ARM)
+    about = json.loads((tmp_path / "d" / "data" / "metadata.json").read_text())
+    space = PICTURE | {"shape": list(shape)}
+    about |= {"observation_space": json.dumps(space), "jpeg_encoding": False}
+    (tmp_path / "d" / "data" / "metadata.json").write_text(json.dumps(about))
+    rng = np.random.default_rng(0)
+    with h5py.File(tmp_path / "d" / "data" / "main_data.hdf5", "a") as file:
+        for i in range(3):
+            count = len(file[f"episode_{i}/rewards"]) + 1
+            del file[f"episode_{i}/observations"]
+            file[f"episode_{i}/observations"] = rng.integers(0, 256, (count, *shape), np.uint8)
+    store = import_demonstrations(tmp_path / "d", tmp_path / "s")
+    assert content(export_minari(store, tmp_path / "back")) == content(tmp_path / "d")
+
+
+def test_pictures_of_ours_become_a_dataset(tmp_path: Path) -> None:
+    space = gym.spaces.Box(0, 255, (4, HIGH, WIDE), np.uint8)  # a stack, each frame once
+    upright = frames(1)
+    episode = {"observations": upright, "actions": numbers()}
+    act = gym.spaces.Box(-1, 1, (2,))
+    store = write_episodes(tmp_path / "s", [episode], None, space, act)
+    again = import_demonstrations(export_minari(store, tmp_path / "d"), tmp_path / "t")
+    assert again.task.observation_shape == (1, HIGH, WIDE)
+    read = np.concatenate([again[0].observations, again[0].final])
+    np.testing.assert_array_equal(read, upright)
+
+
+def test_one_part_of_several_is_not_written_back(tmp_path: Path) -> None:
+    filmed(tmp_path / "d", BOTH, "raw")
+    store = import_demonstrations(tmp_path / "d", tmp_path / "s", options={"part": "pixels"})
+    with pytest.raises(DataError, match="one part of several was imported"):
+        export_minari(store, tmp_path / "back")
+    assert not (tmp_path / "back").exists()
