@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from lrs_lightning.data.importers.file_map import FileMap, Selection
@@ -59,6 +60,46 @@ def _some(found: list[str], part: str, names: Sequence[str], where: str) -> list
         shown = ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
         raise DataError(f"{where} has no column {part!r}{did_you_mean(part, names)} It has {shown}")
     return found
+
+
+def by_name(map: FileMap, names: Sequence[str], where: str) -> FileMap:
+    """The same map with names for places, which a reader may then leave other columns out of.
+
+    Args:
+        map: what the columns mean.
+        names: those of the file, in its order.
+        where: what a sentence names.
+
+    Raises:
+        DataError: there is no column at a place.
+    """
+
+    def several(selection: Selection) -> Selection:
+        parts = selection if isinstance(selection, list) else [selection]
+        if not any(_is_place(part, names) for part in parts):
+            return selection
+        return [*chosen(selection, names, where)]
+
+    def one(selection: str | int | None) -> str | None:
+        return chosen(selection, names, where)[0] if isinstance(selection, int) else selection
+
+    labels, by = map.labels, map.episode.by
+    alone = ("terminated", "truncated", "success", "time")
+    return replace(
+        map,
+        observations=replace(map.observations, columns=several(map.observations.columns)),
+        actions=replace(map.actions, columns=several(map.actions.columns)),
+        labels=labels
+        if isinstance(labels, str)
+        else replace(labels, columns=several(labels.columns)),
+        rewards=replace(map.rewards, column=one(map.rewards.column)),
+        episode=map.episode if isinstance(by, list) else replace(map.episode, by=one(by)),
+        **{name: one(getattr(map, name)) for name in alone},
+    )
+
+
+def _is_place(part: str | int, names: Sequence[str]) -> bool:
+    return isinstance(part, int) or (part not in names and bool(_SLICE.fullmatch(part)))
 
 
 def needed_columns(map: FileMap, names: Sequence[str], where: str) -> list[str]:

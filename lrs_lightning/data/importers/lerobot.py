@@ -8,8 +8,8 @@ would show the policy other pictures than it was trained on.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -85,9 +85,9 @@ class LeRobot(TableImporter):
 
     def findings(self, source: Path, env: str | None) -> list[Finding]:
         """Pictures that nobody reads, that are JPEG, or that lie on their side."""
-        map, names = self.read_map(source, env), _features(source)
-        chosen_ones = set(chosen(map.observations.columns, list(names), str(source / _INFO)))
-        left = [name for name, kind in names.items() if kind in _SHOWN and name not in chosen_ones]
+        map, names = self._named_map(source, env), _features(source)
+        taken = _asked(map, names)
+        left = [name for name, kind in names.items() if kind in _SHOWN and name not in taken]
         files = files_of(source / "data", ".parquet")
         return [
             *super().findings(source, env),
@@ -109,12 +109,19 @@ def _seen(names: dict[str, str], source: Path) -> str:
     return shown[0]
 
 
-def _refuse_videos(map: FileMap, names: dict[str, str], source: Path) -> None:
-    known = [name for name in names if names[name] == "video"]
+def _asked(map: FileMap, names: dict[str, str]) -> set[str]:
+    """Features among the observations of a map, which may name columns that are none."""
     wanted = map.observations.columns
-    parts = wanted if isinstance(wanted, list) else [wanted]
-    for name in known:
-        if any(isinstance(part, str) and fnmatchcase(name, part) for part in parts):
+    found: set[str] = set()
+    for part in wanted if isinstance(wanted, list) else [wanted]:
+        with suppress(DataError):
+            found.update(chosen(part, list(names), ""))
+    return found
+
+
+def _refuse_videos(map: FileMap, names: dict[str, str], source: Path) -> None:
+    for name in sorted(_asked(map, names)):
+        if names[name] == "video":
             raise DataError(
                 f"{source}: {name} is a video, which a lossy codec has changed and which is not "
                 "read: write the dataset again with pictures (LeRobotDataset.create with "

@@ -50,7 +50,7 @@ class Parquet(TableImporter):
 
     def findings(self, source: Path, env: str | None) -> list[Finding]:
         """What the map says, and pictures that are JPEG."""
-        files, map = files_of(source, ".parquet"), self.read_map(source, env)
+        files, map = files_of(source, ".parquet"), self._named_map(source, env)
         return [*super().findings(source, env), *lossy_pictures(files, map)]
 
 

@@ -21,7 +21,7 @@ from lrs_lightning.data.importers._files import files_of, needed
 from lrs_lightning.data.importers._hdf5 import opened, read
 from lrs_lightning.data.importers._pictures import pictures_left_out
 from lrs_lightning.data.importers.assembling import Columns, Table
-from lrs_lightning.data.importers.columns import chosen, needed_columns
+from lrs_lightning.data.importers.columns import needed_columns
 from lrs_lightning.data.importers.file_map import Actions, FileMap, Observations, Rewards
 from lrs_lightning.data.importers.registry import register
 from lrs_lightning.data.importers.table_importer import TableImporter
@@ -90,10 +90,10 @@ class Robomimic(TableImporter):
     def findings(self, source: Path, env: str | None) -> list[Finding]:
         """Pictures that stand beside the vectors, where those alone were taken."""
         found, shapes = super().findings(source, env), self.columns(source)
-        taken = chosen(self.read_map(source, env).observations.columns, list(shapes), str(source))
-        pictures = (n for n, shape in shapes.items() if n.startswith("obs/") and len(shape) > 1)
-        left = sorted(set(pictures) - set(taken)) if self.map is None else []
-        return [*found, pictures_left_out(left)] if left else found
+        taken = self.read_map(source, env).observations.columns
+        pictures = {n for n, shape in shapes.items() if n.startswith("obs/") and len(shape) > 1}
+        left = sorted(pictures.difference(taken)) if isinstance(taken, list) else []
+        return [*found, pictures_left_out(left)] if left and self.map is None else found
 
 
 def _demos(file: h5py.File) -> list[str]:

@@ -20,6 +20,7 @@ from lrs_lightning.data.from_arrays import episode_from_arrays
 from lrs_lightning.data.importers._pictures import lossy_finding
 from lrs_lightning.data.importers.assembling import Table, episodes_of
 from lrs_lightning.data.importers.base import Importer
+from lrs_lightning.data.importers.columns import by_name
 from lrs_lightning.data.importers.file_map import Actions, FileMap, Image, as_plain
 from lrs_lightning.data.importers.guessing import guess_map
 from lrs_lightning.data.picture_layout import (
@@ -60,6 +61,11 @@ class TableImporter(Importer):
             return self.map
         return guess_map(self.columns(source), env, str(source))
 
+    def _named_map(self, source: Path, env: str | None) -> FileMap:
+        """The map without places: those of the file, and not of what is read of it."""
+        map = self.read_map(source, env)
+        return map if self.map is None else by_name(map, list(self.columns(source)), str(source))
+
     def columns(self, source: Path) -> dict[str, tuple[int, ...]]:
         """Name -> shape of one entry, of the first table.
 
@@ -74,14 +80,14 @@ class TableImporter(Importer):
         """The environment's, or that of the first episode."""
         if env != NO_ENV and not (env is None and self.describes_itself):
             return super().task(source, env)
-        map = self.read_map(source, env)
+        map = self._named_map(source, env)
         for where, arrays in episodes_of(self.tables(source, map), map):
             return _task_of(arrays, map, where)
         raise DataError(f"{source} has no episodes")
 
     def episodes(self, source: Path, task: Task) -> Iterator[Demonstration]:
         """Read one after another."""
-        map = self.read_map(source, task.env)
+        map = self._named_map(source, task.env)
         for where, arrays in episodes_of(self.tables(source, map), map):
             fitted = _fitted(arrays, map, task, where)
             episode = episode_from_arrays(fitted, task, where, _layout(map))

@@ -282,3 +282,15 @@ def test_a_source_can_be_looked_at_without_writing(folder, tmp_path):
     assert [finding.kind for finding in found.findings] == ["cumulative rewards"]
     assert as_map({"observations": {"columns": SEEN}, "actions": {"columns": DONE}}, "x")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in"]
+
+
+def test_places_are_those_of_the_file_and_not_of_what_is_read(folder, tmp_path):
+    seen, done, junk = rows(0, 6, 3), rows(1, 6, 2), np.zeros(6)
+    np.savez(folder / "x.npz", a=junk, b=seen, c=junk, d=done, e=junk)  # in this order
+    text = "observations: {columns: 1}\nactions: {columns: '3:4'}\nrewards: {column: 4}"
+    (episode,) = take(folder, tmp_path / "s", map=write_map(tmp_path, text))
+    np.testing.assert_array_equal(episode.observations, np.float32(seen))
+    np.testing.assert_array_equal(episode.actions, np.float32(done))
+    beyond = write_map(tmp_path, "observations: {columns: 1}\nactions: {columns: 5}")
+    with pytest.raises(DataError, match="5 columns, and none at place 5"):
+        take(folder, tmp_path / "t", map=beyond)
