@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 
@@ -25,11 +27,25 @@ def test_each_recording_is_what_its_importer_reads(tmp_path, name):
         np.testing.assert_array_equal(np.float32(episode.rewards), np.float32(earned))
 
 
-def test_smoke_measures_in_a_process_of_its_own_and_writes_nothing(tmp_path, capsys):
+def check_smoke(tmp_path, capsys):
     imports.measure(formats=["npz"], smoke=True, out=tmp_path / "t.csv")
     told = capsys.readouterr().out
     assert "npz: 60 steps in " in told and "peak " in told
     assert not (tmp_path / "t.csv").exists()
+
+
+@pytest.mark.long
+def test_smoke_measures_in_a_process_of_its_own_and_writes_nothing(tmp_path, capsys):
+    check_smoke(tmp_path, capsys)
+
+
+def test_what_a_process_measures_is_what_is_told(tmp_path, capsys, monkeypatch):
+    def here(source, out, format):
+        imports.child(str(source), str(out), format)
+        return {"seconds": 1.0, **json.loads(capsys.readouterr().out)}
+
+    monkeypatch.setattr(imports, "imported", here)
+    check_smoke(tmp_path, capsys)
 
 
 def test_what_fails_and_what_is_not_known(tmp_path, monkeypatch):
