@@ -19,7 +19,8 @@ from lrs_lightning.checkpoints import check_finite, write_checkpoint
 from lrs_lightning.documents import as_shape
 from lrs_lightning.errors import ArgumentError, DataError
 from lrs_lightning.expert_training.pqn import PQN
-from lrs_lightning.expert_training.pqn_config import PQNConfig
+from lrs_lightning.expert_training.pqn_candidates import keep_candidate
+from lrs_lightning.expert_training.pqn_config import FREE, PQNConfig
 from lrs_lightning.files import append_whole, cannot_write, make_folder, naming, write_whole
 from lrs_lightning.foreign_id import check_foreign_id
 from lrs_lightning.stopping import Interrupted
@@ -27,9 +28,6 @@ from lrs_lightning.stopping import Interrupted
 CHECKPOINT = "last.ckpt"
 CURVE = "curve.csv"
 PREVIOUS = "previous.ckpt"
-# What a resumed training may change: nothing that it learns by. The learning rate falls with the
-# share of `decisions` that is done, so that these are not free either.
-_FREE = {"threads"}
 _COLUMNS = ["decisions", "frames", "seconds", "episodes_return", "loss", "value_mean", "epsilon"]
 
 Report = Callable[[dict[str, Any]], None]
@@ -47,7 +45,7 @@ def train_expert(
 
     Args:
         config: the recipe.
-        folder: receives `last.ckpt`, `curve.csv` and TensorBoard events.
+        folder: receives `last.ckpt`, `candidates/`, `curve.csv` and TensorBoard events.
         device: of the network.
         report: called with each row of the curve.
         log_rollouts: rollouts between two rows.
@@ -105,7 +103,7 @@ def _resume(training: PQN, folder: Path) -> float:
     asked = asdict(training.config)
     changed = [
         f"{name} (was {state['config'].get(name)}, is {asked[name]})"
-        for name in sorted(asked.keys() - _FREE)
+        for name in sorted(asked.keys() - FREE)
         if state["config"].get(name) != asked[name]
     ]
     if changed:
@@ -118,13 +116,14 @@ def _resume(training: PQN, folder: Path) -> float:
 
 
 def save_checkpoint(training: PQN, path: Path, seconds: float) -> None:
-    """Write the state, whole or not at all; the one before it is kept beside it.
+    """Write the state, whole or not at all; the one before it, and the last networks, are kept.
 
     Raises:
         NotFiniteError: a weight is NaN or infinite.
     """
     state = {**training.state_dict(), "seconds": seconds}
     check_finite(state["network"], str(path))
+    keep_candidate(state, path.parent)  # first: a training that goes on from `path` never misses it
     write_checkpoint(state, path, path.with_name(PREVIOUS))
 
 

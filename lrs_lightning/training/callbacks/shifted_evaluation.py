@@ -84,16 +84,20 @@ class ShiftedEvaluation(pl.Callback):
         self._references: References | None = None
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Refuse a suite of another domain before an hour is spent on training.
+        """Refuse a suite that cannot be played before an hour is spent on training.
 
         Of data without a simulator it is said at once that nothing will be played.
         """
         if (reason := why_not(playable(pl_module)[1].env)) is not None:
             rank_zero_info(f"no closed loop, held-out episodes alone: {reason}")
             return
-        task = playable(pl_module)[1]
         for suite in (self.suite, self.quick_suite):
-            suite.conditions(describe(task.env).domain, task.pixels)
+            suite.playable(describe(playable(pl_module)[1].env))
+
+    def on_test_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """The same, before the held-out episodes are read."""
+        if why_not(playable(pl_module)[1].env) is None:
+            self.suite.playable(describe(playable(pl_module)[1].env))
 
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Play a few episodes every `every_n_epochs` epochs of training."""
