@@ -12,9 +12,9 @@ from importlib import import_module
 
 from lrs_lightning import __version__
 from lrs_lightning.commands import PROGRAM
-from lrs_lightning.errors import LrsError, UnknownNameError
+from lrs_lightning.errors import LrsError
 from lrs_lightning.files import cannot_write, is_full_or_read_only
-from lrs_lightning.options.menu import HELP, menu
+from lrs_lightning.options.menu import HELP, menu, unknown
 from lrs_lightning.options.shipped import with_paths
 from lrs_lightning.stopping import SIGNALS, Interrupted
 
@@ -96,12 +96,13 @@ def usage() -> str:
         "shifts.",
         "verbs",
         {verb: text for verb, (_, text) in VERBS.items()},
-        "`VERB --help` explains one. `fit` without options runs the main job: HalfCheetah-v5.",
+        "`VERB --help` explains one, --version tells the version. `fit` without options runs the "
+        "main job: HalfCheetah-v5.",
     )
 
 
 def _run(verb: str, arguments: list[str]) -> int:
     if verb not in VERBS:
-        raise UnknownNameError("verb", verb, VERBS)
+        raise unknown("verb", verb, VERBS, (*HELP, "--version"))
     module = import_module(f"lrs_lightning.commands.{VERBS[verb][0]}")
     return int(module.main(verb, with_paths(arguments)))

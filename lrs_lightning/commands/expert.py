@@ -11,9 +11,9 @@ from jsonargparse.typing import PositiveFloat, PositiveInt
 
 from lrs_lightning.commands import PROGRAM
 from lrs_lightning.commands.collect import show_episode
-from lrs_lightning.errors import ArgumentError, EnvironmentMismatchError, UnknownNameError
+from lrs_lightning.errors import ArgumentError, EnvironmentMismatchError
 from lrs_lightning.options.call import call, parse
-from lrs_lightning.options.menu import HELP, menu
+from lrs_lightning.options.menu import HELP, menu, unknown
 from lrs_lightning.options.parser import Parser
 from lrs_lightning.options.peek import value_of
 from lrs_lightning.options.signature import add_options, parser_for
@@ -37,7 +37,7 @@ def main(verb: str, arguments: list[str]) -> int:
         return 0
     action, *words = arguments
     if action not in ACTIONS:
-        raise UnknownNameError("action", action, ACTIONS)
+        raise unknown("action", action, ACTIONS)
     if action == "score":
         return int(call(score, f"{program} score", words))
     parser = _parser(f"{program} fit", words)
@@ -144,6 +144,10 @@ def fit(
 
         game = config(env_id=canonical_id(env), **recipe)
         return _fit_game(game, folder, episodes, device, minutes, quiet)
+    if minutes is not None or device != "cpu":
+        raise ArgumentError(
+            f"--device and --minutes are of Atari's experts, and {env} is none: leave them out"
+        )
     return _fit_mujoco(config(**recipe), env, folder, episodes, quiet)
 
 

@@ -30,6 +30,7 @@ from lrs_lightning.errors import (
     LrsError,
     UnknownNameError,
 )
+from lrs_lightning.near import did_you_mean_path
 from lrs_lightning.rollout.playing import completed
 from lrs_lightning.shifts import Condition, ShiftContext, without_effect
 
@@ -80,8 +81,9 @@ class Suite:
         if path.is_file():
             return _read(path, path.stem)
         if path.suffix in (".yaml", ".yml"):
+            known = ", ".join(sorted(shipped))
             raise DataError(
-                f"no suite at {path}: give a YAML file, or {', '.join(sorted(shipped))}"
+                f"no suite at {path}{did_you_mean_path(path)}: give a YAML file, or {known}"
             )
         raise UnknownNameError("suite", str(source), shipped)
 

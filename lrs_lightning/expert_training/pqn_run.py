@@ -12,6 +12,7 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch.utils.tensorboard import SummaryWriter
 
 from lrs_lightning import checkpoints
@@ -52,12 +53,28 @@ def train_expert(
         deadline_s: stop after so many seconds, at the next checkpoint boundary's latest state.
 
     Raises:
-        ArgumentError: the folder holds a training with another recipe.
+        ArgumentError: the folder holds a training with another recipe, or there is no such device.
         DataError: its checkpoint or its curve cannot be read, or the folder cannot be written.
     """
+    _check_device(device)
     make_folder(folder)
     with naming(folder):
         return _train(PQN(config, device), folder, report, log_rollouts, deadline_s)
+
+
+def _check_device(device: str) -> None:
+    """Whether tensors can be put there.
+
+    Raises:
+        ArgumentError: they cannot.
+    """
+    try:
+        torch.zeros(1, device=device)
+    except Exception as error:  # whatever a backend says: absent, unknown, out of memory
+        reason = str(error).partition("\n")[0]
+        raise ArgumentError(
+            f"device {device!r} cannot be used: give cpu or cuda ({reason[:200]})"
+        ) from error
 
 
 def _train(
