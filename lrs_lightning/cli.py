@@ -34,6 +34,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "analyze": ("analyze", "why a policy holds up: Jacobians, memory, gates, trajectories"),
     "export": ("export", "a trained policy as ONNX, PyTorch program or NumPy, with its card"),
     "report": ("report", "one HTML page from run folders"),
+    "completion": ("completion", "a script that lets the tab key of bash and zsh complete"),
     "info": ("info", "versions, device, kernels, experts and shifts at hand"),
 }
 

@@ -37,7 +37,7 @@ _LEFT_OUT = {
 def main(verb: str, arguments: list[str]) -> int:
     """Run one of Lightning's verbs; see `--help`."""
     if any(word in HELP for word in arguments):
-        print(_page(verb), end="")
+        print(page(verb), end="")
         return 0
     words = ["--help" if word == "--help=all" else word for word in arguments]
     asks = any(map(_PAGE.fullmatch, words))
@@ -81,7 +81,7 @@ def _run(verb: str, words: list[str], asks: bool) -> int:
     return _tell_of_stopped(stopped)
 
 
-def _page(verb: str) -> str:
+def page(verb: str) -> str:
     """The short help, without keys that a checkpoint decides or that the verb never asks for."""
     file = Path(__file__).with_name("fit_page.txt").read_text(encoding="utf-8")
     parts = file.format(verb=verb, about=_ABOUT[verb]).split("\n\n")

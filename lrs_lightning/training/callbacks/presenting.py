@@ -6,7 +6,7 @@ import lightning.pytorch as pl
 from lightning.pytorch.loggers import TensorBoardLogger
 from rich.console import Console
 
-from lrs_lightning.report.table import table
+from lrs_lightning.report.table import overview, table
 from lrs_lightning.statistics.summary import Summary
 from lrs_lightning.training.run_folder import folder_of
 
@@ -47,8 +47,7 @@ def present(trainer: pl.Trainer, summary: Summary, step: int | None) -> None:
         log_summary(trainer.logger.experiment, summary, step)
         trainer.logger.experiment.flush()
     console = Console()
-    for one in summary.all:
-        console.print(table(one))
+    console.print(overview(summary) if summary.others else table(summary))
     if folder := folder_of(trainer):
         console.print(
             f"run folder: {folder}  (tensorboard --logdir {folder.parent})",
