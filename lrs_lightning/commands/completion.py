@@ -11,7 +11,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from lrs_lightning.commands import PROGRAM
+from lrs_lightning.commands import PROGRAM, VERBS
 from lrs_lightning.options.call import call
 
 _SCRIPT = """# Completion of lrs-lightning for bash and zsh:  eval "$(lrs-lightning completion)"
@@ -54,8 +54,6 @@ def completion() -> int:
 
 def script() -> str:
     """The script: each verb's options, and the words that an option takes where they are few."""
-    from lrs_lightning.cli import VERBS
-
     options: dict[str, str] = {}
     values: dict[str, str] = {}
     for verb, names in _of_verbs(VERBS):
