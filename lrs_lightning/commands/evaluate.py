@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from lrs_lightning.evaluation.plan import Plan
     from lrs_lightning.evaluation.policies import Candidate
+    from lrs_lightning.evaluation.suites import Suite
     from lrs_lightning.statistics import Summary
     from lrs_lightning.statistics.results import Row
 
@@ -115,6 +116,8 @@ def evaluate(
         print(_plan(*found, folder))
         return 0
     failed: list[Row] = []
+    if not quiet:
+        _announce(console, task, chosen, list(policies), episodes)
     try:
         with evaluation_progress(console, quiet) as on_progress:
             summary = play(
@@ -153,6 +156,17 @@ def evaluate(
     if wrong:
         print(f"error: {wrong}", file=sys.stderr)
     return FAILED if wrong else 0
+
+
+def _announce(
+    console: Console, task: str, suite: Suite, names: Sequence[str], episodes: int
+) -> None:
+    """One line before anything is played."""
+    from lrs_lightning.envs import describe
+
+    worlds = len(suite.playable(describe(task))[0])
+    line = f"evaluating {', '.join(names)} on {task}: {worlds} conditions, {episodes} episodes each"
+    console.print(line, soft_wrap=True, highlight=False)
 
 
 def _film(

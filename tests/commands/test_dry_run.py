@@ -60,8 +60,12 @@ def test_episodes_that_are_there_are_counted(tmp_path, capsys):
     words = ["evaluate", "--policy", "tests.commands.test_dry_run:still", "--env", "CartPole-v1"]
     words += ["--suite", "one.yaml", "--out", "out", "--quiet", "--episodes"]
     assert main([*words, "2"]) == 0
+    assert "evaluating" not in capsys.readouterr().out
+    words.remove("--quiet")
+    assert main([*words, "2"]) == 0
+    told = capsys.readouterr().out.splitlines()[0]
+    assert told == "evaluating still on CartPole-v1: 1 conditions, 2 episodes each"
     before = sorted(path.read_bytes() for path in (tmp_path / "out").glob("*.json*"))
-    capsys.readouterr()
     assert main([*words, "5", "--dry_run"]) == 0
     shown = capsys.readouterr().out
     assert "5 episodes, 5 of each policy and condition from seed 10000; 2 of them" in shown
