@@ -11,31 +11,12 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from lrs_lightning import __version__
-from lrs_lightning.commands import PROGRAM
-from lrs_lightning.errors import LrsError, UnknownNameError
+from lrs_lightning.commands import PROGRAM, VERBS
+from lrs_lightning.errors import LrsError
 from lrs_lightning.files import cannot_write, is_full_or_read_only
-from lrs_lightning.options.menu import HELP, menu
+from lrs_lightning.options.menu import HELP, menu, unknown
 from lrs_lightning.options.shipped import with_paths
 from lrs_lightning.stopping import SIGNALS, Interrupted
-
-# verb -> (module that has `main(verb, arguments) -> exit code`, one line for --help)
-VERBS: dict[str, tuple[str, str]] = {
-    "fit": ("fit", "train a policy on demonstrations, then test it in shifted worlds"),
-    "sweep": ("sweep", "a grid of policies and seeds, trained side by side, as one table"),
-    "validate": ("fit", "loss on the held-out episodes, and closed-loop return"),
-    "test": ("fit", "closed-loop return of a checkpoint under the whole suite"),
-    "predict": ("fit", "actions of a checkpoint for the windows of a data set"),
-    "collect": ("collect", "roll an expert out and store what it saw and did"),
-    "import": ("import_", "turn somebody else's demonstrations into a store"),
-    "data": ("data", "what a store of demonstrations holds, and what looks wrong about it"),
-    "expert": ("expert", "train the expert of a task, or score one"),
-    "evaluate": ("evaluate", "closed-loop return of any policies under a suite of shifts"),
-    "calibrate": ("calibrate", "strengths of shifts at which a policy keeps given shares"),
-    "analyze": ("analyze", "why a policy holds up: Jacobians, memory, gates, trajectories"),
-    "export": ("export", "a trained policy as ONNX, PyTorch program or NumPy, with its card"),
-    "report": ("report", "one HTML page from run folders"),
-    "info": ("info", "versions, device, kernels, experts and shifts at hand"),
-}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -96,12 +77,13 @@ def usage() -> str:
         "shifts.",
         "verbs",
         {verb: text for verb, (_, text) in VERBS.items()},
-        "`VERB --help` explains one. `fit` without options runs the main job: HalfCheetah-v5.",
+        "`VERB --help` explains one, --version tells the version. `fit` without options runs the "
+        "main job: HalfCheetah-v5.",
     )
 
 
 def _run(verb: str, arguments: list[str]) -> int:
     if verb not in VERBS:
-        raise UnknownNameError("verb", verb, VERBS)
+        raise unknown("verb", verb, VERBS, (*HELP, "--version"))
     module = import_module(f"lrs_lightning.commands.{VERBS[verb][0]}")
     return int(module.main(verb, with_paths(arguments)))

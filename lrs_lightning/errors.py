@@ -32,17 +32,19 @@ class UnknownNameError(ArgumentError):
         kind: what was looked for, e.g. `"shift"`.
         name: what was asked for.
         known: the names that exist.
+        mend: what else would help, the end of the sentence.
 
     Example:
         >>> print(UnknownNameError("cell", "lsm", ["cfc", "lstm"]))
         unknown cell 'lsm': did you mean 'lstm'? There is cfc, lstm
     """
 
-    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+    def __init__(self, kind: str, name: str, known: Iterable[str], mend: str = "") -> None:
         names = sorted(known)
         name = name if len(name) <= _LONGEST else f"{name[:_LONGEST]}..."
         super().__init__(
             f"unknown {kind} {name!r}{did_you_mean(name, names)} There is {', '.join(names)}"
+            + (f"; {mend}" if mend else "")
         )
 
 

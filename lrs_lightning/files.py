@@ -98,6 +98,19 @@ def folder_for(path: Path) -> Iterator[Path]:
         raise
 
 
+def check_folder(folder: Path) -> None:
+    """Whether a folder can be made or filled, before there is anything to write; nothing is made.
+
+    Raises:
+        DataError: a file stands in its place, or its rights forbid it.
+    """
+    there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    if not there.is_dir():
+        raise cannot_write(folder, NotADirectoryError(errno.ENOTDIR, f"{there} is a file"))
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise cannot_write(folder, PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
+
+
 def make_folder(folder: Path) -> Path:
     """Create `folder` with its parents.
 

@@ -8,6 +8,7 @@ from typing import Literal
 from jsonargparse.typing import NonNegativeInt, PositiveInt
 
 from lrs_lightning.commands import PROGRAM
+from lrs_lightning.errors import ArgumentError, did_you_mean
 from lrs_lightning.options.call import call
 
 THEORY = "theory"
@@ -62,6 +63,9 @@ def analyze(
     from lrs_lightning.commands.analyze_paths import run_folders
     from lrs_lightning.commands.analyze_runs import Request, run_all
 
+    for run in runs:
+        if not Path(run).exists() and did_you_mean(run, [THEORY]) != ".":
+            raise ArgumentError(f"no run at {run}: did you mean `analyze {THEORY}`?")
     request = Request(
         shift, trajectory, episodes, steps, expert, seed, threads,
         DynamicsOptions(burn_in=burn_in, threads=threads),

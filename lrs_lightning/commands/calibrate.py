@@ -49,7 +49,7 @@ def calibrate(
         seed: where episodes start; others than those of evaluations
         out: folder; else one under runs/calibrate
         threads: threads of the environments; else all
-        dry_run: say what would be played, and end
+        dry_run: say what would be played, and where it would be kept; write nothing
         quiet: show no progress
     """
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # see `evaluate`
@@ -111,5 +111,6 @@ def _plan(
     return (
         f"{task}: {', '.join(one.shift for one in wanted)}\n"
         f"{first} strengths in the first round, at most {most} in all, {episodes} episodes each: "
-        f"at most {(most + 1) * episodes} episodes\nfolder: {folder}"
+        f"at most {(most + 1) * episodes} episodes\n"
+        f"suite: {folder / 'suite.yaml'}; nothing was played or written"
     )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jsonargparse.typing import PositiveInt
 
 from lrs_lightning.commands import PROGRAM
+from lrs_lightning.files import check_folder
 from lrs_lightning.options.call import call
 
 if TYPE_CHECKING:
@@ -30,6 +32,7 @@ def collect(
     episodes: PositiveInt = 20,
     noise: str = "0:0.4",
     seed: int = 0,
+    dry_run: bool = False,
     quiet: bool = False,
 ) -> int:
     """Roll an expert out with noise on its actions and store what it saw and did.
@@ -47,16 +50,28 @@ def collect(
         episodes: number of episodes
         noise: deviation of the action noise: a schedule over the episodes, or one value
         seed: data seed: which episodes
+        dry_run: say what would be played, and where it would be kept; write nothing
         quiet: print no line for each episode
     """
     from lrs_lightning.data.collect import collect as collect_store
+    from lrs_lightning.data.noise_schedule import noise_schedule
+    from lrs_lightning.data.writing import refuse_other_content
     from lrs_lightning.env_variant import variant_text
     from lrs_lightning.envs import describe
     from lrs_lightning.evaluation.policies import demonstrator
+    from lrs_lightning.rollout.exploration import Exploration
     from lrs_lightning.training.candidate import load_candidate
 
-    env = describe(variant_text(env, env_kwargs, wrappers)).env_id
+    info = describe(variant_text(env, env_kwargs, wrappers))
+    env = info.env_id
     policy = demonstrator(expert, env, load_candidate, statistics)
+    sigmas = noise_schedule(noise, episodes)
+    Exploration(sigmas, episodes, info.action_space, 1)  # whether this is noise of such actions
+    check_folder(out)
+    refuse_other_content(out)
+    if dry_run:
+        print(_plan(env, expert, sigmas, out))
+        return 0
     show = None if quiet else show_episode
     store = collect_store(env, out, expert, episodes, noise, seed, show, policy)
     manifest = store.manifest
@@ -68,6 +83,16 @@ def collect(
         f"{store.folder} ({size:.1f} MB)"
     )
     return 0
+
+
+def _plan(env: str, expert: str, sigmas: Sequence[float], out: Path) -> str:
+    from lrs_lightning.data.manifest import MANIFEST
+
+    there = "; it takes the place of the store that is there" if (out / MANIFEST).exists() else ""
+    return (
+        f"{env}: {expert}, {len(sigmas)} episodes with noise {sigmas[0]:g} to {sigmas[-1]:g}\n"
+        f"store: {out}{there}; nothing was played or written"
+    )
 
 
 def show_episode(episode: Episode) -> None:

@@ -18,8 +18,9 @@ from lrs_lightning.stopping import Interrupted
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from lrs_lightning.evaluation import Suite
+    from lrs_lightning.evaluation.plan import Plan
     from lrs_lightning.evaluation.policies import Candidate
+    from lrs_lightning.evaluation.suites import Suite
     from lrs_lightning.statistics import Summary
     from lrs_lightning.statistics.results import Row
 
@@ -74,7 +75,7 @@ def evaluate(
         threads: threads of the environments; else all
         timeout: seconds until a call of a policy or an environment has failed; else never
         films: film the worst and the median episode, clean and in the worst shift
-        dry_run: say what would be played, and end
+        dry_run: say what would be played, and where it would be kept; write nothing
         quiet: show no progress
     """
     # BLAS threads wait in a busy loop and take the cores from the environments: an expert's
@@ -87,6 +88,7 @@ def evaluate(
     from lrs_lightning.evaluation import Suite
     from lrs_lightning.evaluation import evaluate as play
     from lrs_lightning.evaluation.counterfactuals import with_clean_gates
+    from lrs_lightning.evaluation.evaluate import preview
     from lrs_lightning.evaluation.policies import resolve
     from lrs_lightning.evaluation.references import References
     from lrs_lightning.report import write_report
@@ -105,14 +107,21 @@ def evaluate(
     candidates = with_clean_gates(candidates, clean_gates or [])
     folder = out or _default_folder(task, chosen.name, candidates)
     runs = [c.run for c in candidates if c.run is not None]
+    policies = {c.name: c.policy for c in candidates}
+    context = next((c.context for c in candidates if c.context is not None), None)
+    about = {c.name: c.about for c in candidates}
     if dry_run:
-        print(_plan(task, chosen, [c.name for c in candidates], episodes, folder))
+        asked = policies, task, chosen, episodes, seed
+        found = preview(*asked, out=folder, context=context, about=about, groups=groups)
+        print(_plan(*found, folder))
         return 0
     failed: list[Row] = []
+    if not quiet:
+        _announce(console, task, chosen, list(policies), episodes)
     try:
         with evaluation_progress(console, quiet) as on_progress:
             summary = play(
-                {c.name: c.policy for c in candidates},
+                policies,
                 task,
                 chosen,
                 episodes,
@@ -125,8 +134,8 @@ def evaluate(
                     timeout=timeout,
                 ),
                 out=folder,
-                context=next((c.context for c in candidates if c.context is not None), None),
-                about={c.name: c.about for c in candidates},
+                context=context,
+                about=about,
                 groups=groups,
                 threads=threads,
                 timeout=timeout,
@@ -147,6 +156,17 @@ def evaluate(
     if wrong:
         print(f"error: {wrong}", file=sys.stderr)
     return FAILED if wrong else 0
+
+
+def _announce(
+    console: Console, task: str, suite: Suite, names: Sequence[str], episodes: int
+) -> None:
+    """One line before anything is played."""
+    from lrs_lightning.envs import describe
+
+    worlds = len(suite.playable(describe(task))[0])
+    line = f"evaluating {', '.join(names)} on {task}: {worlds} conditions, {episodes} episodes each"
+    console.print(line, soft_wrap=True, highlight=False)
 
 
 def _film(
@@ -173,15 +193,18 @@ def _film(
         console.print(str(error), soft_wrap=True, highlight=False)
 
 
-def _plan(task: str, suite: Suite, names: Sequence[str], episodes: int, folder: Path) -> str:
-    """What would be played."""
-    from lrs_lightning.envs import describe
+def _plan(plan: Plan, played: int, folder: Path) -> str:
+    """What would be played, how much of it, and where it would be kept."""
+    from lrs_lightning.evaluation.settings import in_words
 
-    conditions, left_out = suite.playable(describe(task))
-    number = len(names) * len(conditions) * episodes
-    lines = [f"{task}: {', '.join(names)}", f"conditions: {', '.join(map(str, conditions))}"]
-    lines += [f"left out: {text}: {reason}" for text, reason in left_out.items()]
-    return "\n".join([*lines, f"{number} episodes, less those that are in {folder}"])
+    settings = f" with {in_words(plan.settings)}" if plan.settings else ""
+    return (
+        f"{plan.env_id}{settings}: {', '.join(plan.policies)}\n"
+        f"conditions: {', '.join(map(str, plan.conditions))}\n"
+        f"{plan.size} episodes, {len(plan.seeds)} of each policy and condition from seed "
+        f"{plan.seeds[0]}; {played} of them are played already\n"
+        f"folder: {folder}; nothing was played or written"
+    )
 
 
 def _print(console: Console, summary: Summary) -> None:

@@ -11,9 +11,9 @@ from jsonargparse.typing import PositiveFloat, PositiveInt
 
 from lrs_lightning.commands import PROGRAM
 from lrs_lightning.commands.collect import show_episode
-from lrs_lightning.errors import EnvironmentMismatchError, UnknownNameError
+from lrs_lightning.errors import ArgumentError, EnvironmentMismatchError
 from lrs_lightning.options.call import call, parse
-from lrs_lightning.options.menu import HELP, menu
+from lrs_lightning.options.menu import HELP, menu, unknown
 from lrs_lightning.options.parser import Parser
 from lrs_lightning.options.peek import value_of
 from lrs_lightning.options.signature import add_options, parser_for
@@ -37,7 +37,7 @@ def main(verb: str, arguments: list[str]) -> int:
         return 0
     action, *words = arguments
     if action not in ACTIONS:
-        raise UnknownNameError("action", action, ACTIONS)
+        raise unknown("action", action, ACTIONS)
     if action == "score":
         return int(call(score, f"{program} score", words))
     parser = _parser(f"{program} fit", words)
@@ -56,30 +56,61 @@ def score(
     expert: str = "shipped",
     statistics: Path | None = None,
     episodes: PositiveInt = 30,
+    card: bool = False,
     quiet: bool = False,
 ) -> int:
-    """Play whole episodes of an expert in the clean world.
+    """Play whole episodes of an expert in the clean world, as policies are judged there.
 
     Args:
         env: task, e.g. Seaquest or Walker2d-v5, or module:Class of your own
-        env_kwargs: its arguments, e.g. '{sticky: 0.25}'
+        env_kwargs: its arguments, e.g. '{sticky: 0}'; else games with sticky 0.25
         wrappers: put around it, the last outermost: a name of gymnasium.wrappers or module:Class
         expert: 'shipped', a path (also a zip, run folder, onnx), module:function, or a hub name
         statistics: VecNormalize pickle of a .zip, or 'none'; else the one beside it
         episodes: number of episodes
+        card: put what came out into the card beside the weights (.safetensors); of a game also
+            without sticky actions
         quiet: print no line for each episode
     """
     from lrs_lightning.env_variant import variant_text
-    from lrs_lightning.envs import canonical_id
+    from lrs_lightning.envs import describe
     from lrs_lightning.evaluation.policies import demonstrator
+    from lrs_lightning.expert_training.card import measure_again
     from lrs_lightning.expert_training.card import score as play
     from lrs_lightning.training.candidate import load_candidate
 
-    task = canonical_id(variant_text(env, env_kwargs, wrappers))
+    task = describe(variant_text(env, env_kwargs, wrappers)).env_id
     policy = demonstrator(expert, task, load_candidate, statistics)
     show = None if quiet else show_episode
-    print(_sentence(play(policy, task, episodes, on_episode=show)))
+    if not card:
+        print(_sentence(play(policy, task, episodes, on_episode=show)))
+        return 0
+    weights = _weights(expert, task)
+    found = measure_again(weights, policy, task, episodes, show)
+    print(*map(_sentence, found.values()), sep="\n")
+    print(f"card: {weights.with_suffix('.json')}")
     return 0
+
+
+def _weights(expert: str, task: str) -> Path:
+    """The file that a card stands beside.
+
+    Raises:
+        ArgumentError: this expert has none, or the task is another one than its own.
+    """
+    from lrs_lightning.env_variant import EnvVariant
+    from lrs_lightning.experts import SHIPPED, shipped_experts
+
+    variant = EnvVariant.parse(task)
+    if str(variant) != variant.env_id:
+        raise ArgumentError(
+            f"--card says what is earned in {variant.env_id} as it is: leave --env_kwargs and "
+            "--wrappers out"
+        )
+    file = Path(str(shipped_experts()[task])) if expert == SHIPPED else Path(expert)
+    if file.suffix != ".safetensors":
+        raise ArgumentError(f"--card: {expert} has no card beside it, only .safetensors files do")
+    return file
 
 
 def fit(
@@ -113,6 +144,10 @@ def fit(
 
         game = config(env_id=canonical_id(env), **recipe)
         return _fit_game(game, folder, episodes, device, minutes, quiet)
+    if minutes is not None or device != "cpu":
+        raise ArgumentError(
+            f"--device and --minutes are of Atari's experts, and {env} is none: leave them out"
+        )
     return _fit_mujoco(config(**recipe), env, folder, episodes, quiet)
 
 
@@ -162,7 +197,10 @@ def _fit_game(
     show = None if quiet else _rows(config.decisions)
     train_expert(config, folder, device, show, deadline_s=deadline)
     card = export_expert(folder, folder / "expert.safetensors", episodes)
-    print(_sentence(card["evaluation"]))
+    told = ("evaluation", "evaluation_as_recorded")
+    print(*(_sentence(card[name]) for name in told if name in card), sep="\n")
+    if "selection" in card:
+        print(_chosen(card))
     print(f"expert: {folder / 'expert.safetensors'}  (tensorboard --logdir {folder})")
     return 0
 
@@ -195,8 +233,26 @@ def _fit_mujoco(config: SACConfig, env: str, folder: Path, episodes: int, quiet:
 
 
 def _sentence(result: dict[str, Any]) -> str:
+    """What `score` found, with how many of the episodes differ where some went alike."""
+    from lrs_lightning.evaluation.settings import in_words
+
+    differ = "" if result["outcomes"] == result["episodes"] else f" ({result['outcomes']} differ)"
+    settings = f" with {in_words(result['settings'])}" if result["settings"] else ""
     return (
-        f"{result['episodes']} episodes: mean return {result['return_mean']:g}, sd "
-        f"{result['return_sd']:g}, from {result['return_min']:g} to {result['return_max']:g}; "
+        f"{result['episodes']} episodes{differ}{settings}: mean return {result['return_mean']:g}, "
+        f"sd {result['return_sd']:g}, from {result['return_min']:g} to {result['return_max']:g}; "
         f"{result['cut_by_time_limit']} cut by the time limit"
+    )
+
+
+def _chosen(card: dict[str, Any]) -> str:
+    """Which of the last checkpoints became the expert."""
+    chosen = card["selection"]
+    ages = ", ".join(
+        f"{one['trained_for']:,} ({one['return_mean']:g})" for one in chosen["candidates"]
+    )
+    first, last = chosen["seeds"]
+    return (
+        f"chosen: the network of {card['decisions']:,} decisions, by its mean return on seeds "
+        f"{first} to {last}, of {ages}"
     )

@@ -37,7 +37,8 @@ KEYS = {
         "model.policy.encoder",
         "model.policy.encoder.channels",
     ),
-    "training": ("model.lr", "trainer.max_steps", "seed_everything", "ckpt_path"),
+    "training": ("model.lr", "trainer.max_steps", "seed_everything"),
+    "run": ("ckpt_path",),
     "demonstrations": ("data.env", "data.path", "data.episodes", "data.noise"),
     "evaluation": ("evaluation.suite", "evaluation.episodes"),
 }

@@ -81,9 +81,9 @@ def append_episodes(folder: str | Path, episodes: Iterable[Demonstration]) -> De
 @contextmanager
 def _writing(folder: Path) -> Iterator[None]:
     """Alone in the folder, without what a killed writer left; an attempt that fails leaves none."""
-    _refuse_other_content(folder)
+    refuse_other_content(folder)
     with locked(folder / LOCK):
-        _refuse_other_content(folder)
+        refuse_other_content(folder)
         _remove_unnamed(folder)
         try:
             yield
@@ -141,7 +141,7 @@ def _remove_empty(folder: Path) -> None:
             folder.rmdir()
 
 
-def _refuse_other_content(folder: Path) -> None:
+def refuse_other_content(folder: Path) -> None:
     """Never write among a user's files: a folder is a store, a store to be, or empty."""
     if (folder / MANIFEST).is_file():
         return

@@ -24,7 +24,7 @@ from lrs_lightning.envs.atari_resize import SIZE
 from lrs_lightning.envs.contract import Flags
 from lrs_lightning.envs.failures import describe_failure, failure_info
 from lrs_lightning.envs.seeds import Seeds, spread_seeds
-from lrs_lightning.errors import ArgumentError
+from lrs_lightning.errors import ArgumentError, did_you_mean
 
 
 class AtariGames(VectorEnv[Frames, NDArray[np.int64], Any]):
@@ -208,7 +208,14 @@ def preprocessing_of(game: str, how: Mapping[str, Any]) -> Preprocessing:
     try:
         return Preprocessing(**how)
     except TypeError as error:
-        raise ArgumentError(f"{game}: {error}; choose among {_options()}") from error
+        names = list(Preprocessing.__dataclass_fields__)
+        wrong = next((name for name in how if name not in names), None)
+        if wrong is None:
+            raise ArgumentError(f"{game}: {error}; choose among {_options()}") from error
+        hint = did_you_mean(wrong, names).rstrip(".")
+        raise ArgumentError(
+            f"{game} has no argument {wrong!r}{hint}; choose among {_options()}"
+        ) from error
 
 
 def _options() -> str:

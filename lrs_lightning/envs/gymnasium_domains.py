@@ -18,6 +18,7 @@ from gymnasium.envs.mujoco import MujocoEnv
 
 from lrs_lightning.env_variant import Part
 from lrs_lightning.envs.ant import Ant
+from lrs_lightning.envs.arguments import unknown_argument
 from lrs_lightning.envs.clones import clone
 from lrs_lightning.envs.contract import EpisodicVectorEnv, Model
 from lrs_lightning.envs.domains import Domain
@@ -207,6 +208,8 @@ def _build(env_id: str, kwargs: Mapping[str, Any]) -> gym.Env[Any, Any]:
         env = gym.make(env_id, disable_env_checker=True, **own)
     except ANY_FAILURE as error:
         reason = describe_failure(error)
+        if (other := unknown_argument(gym.spec(env_id), own)) is not None:
+            reason = f"{type(error).__name__}: {other}"
         raise LrsError(f"environment {env_id!r} cannot be built: {reason}") from error
     return as_arrays(wrapped(env, kwargs.get("wrappers", ())), env_id)
 

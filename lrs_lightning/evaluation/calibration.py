@@ -21,7 +21,7 @@ from lrs_lightning.evaluation.evaluate import evaluate
 from lrs_lightning.evaluation.suites import Suite
 from lrs_lightning.rollout import Policy, Progress
 from lrs_lightning.rollout.playing import completed
-from lrs_lightning.shifts import CLEAN, ShiftContext, shift_types, without_effect
+from lrs_lightning.shifts import CLEAN, Condition, ShiftContext, shift_types, without_effect
 from lrs_lightning.shifts.strength import OPTION, StrengthRange
 from lrs_lightning.statistics.condition_summary import ConditionSummary
 
@@ -155,6 +155,8 @@ def searches(env_id: str, names: Iterable[str] | None = None) -> list[Search]:
             raise ArgumentError(f"shift {name!r} cannot be calibrated: {told}")
         if kind.strength_range is None:
             raise ArgumentError(f"shift {name!r} cannot be calibrated: its severities are no scale")
+        if name not in usual:
+            Suite.load([Condition(name, 1)]).playable(info)  # one that the task cannot have
         found.append(Search(name, tuple(map(float, kind.strengths)), kind.strength_range))
     return found
 

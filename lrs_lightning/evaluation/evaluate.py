@@ -126,6 +126,29 @@ def evaluate(
     return summary
 
 
+def preview(
+    policies: Mapping[str, Policy],
+    env_id: str,
+    suite: SuiteLike,
+    episodes: int,
+    seed: int,
+    *,
+    out: Path,
+    context: ShiftContext | None = None,
+    about: Mapping[str, Mapping[str, Any]] | None = None,
+    groups: Mapping[str, Sequence[str]] | None = None,
+) -> tuple[Plan, int]:
+    """What `evaluate` would play, and how many of these episodes its folder holds already.
+
+    Raises:
+        LrsError: what `evaluate` would refuse before it plays.
+    """
+    seeds = range(seed, seed + episodes)
+    plan, _ = _planned(policies, env_id, suite, seeds, None, context, about or {}, None)
+    group({name: plan.about.get(name, {}) for name in plan.policies}, groups)
+    return plan, len(plan.already_played(out / "results.jsonl"))
+
+
 def _planned(
     policies: Mapping[str, Policy],
     env_id: str,

@@ -19,6 +19,7 @@ from lrs_lightning.env_variant import EnvVariant, variant_text
 from lrs_lightning.envs.own_code import named_object
 from lrs_lightning.errors import ANY_FAILURE, ArgumentError, EnvironmentMismatchError
 from lrs_lightning.experts import SHIPPED, load_expert
+from lrs_lightning.near import did_you_mean_path
 from lrs_lightning.rollout import Policy
 from lrs_lightning.shifts import ShiftContext
 
@@ -175,7 +176,8 @@ def _kind(word: str) -> str:
     if _MODULE.fullmatch(word):
         return "function"
     missing = "there is no such path; " if os.sep in word and not os.path.exists(word) else ""
-    raise ArgumentError(f"policy {word!r}: {missing}give {KINDS}")
+    near = "" if os.path.exists(word) else did_you_mean_path(word, (SHIPPED,))
+    raise ArgumentError(f"policy {word!r}{near}: {missing}give {KINDS}")
 
 
 def _that_knows_its_task(word: str, load_checkpoint: CheckpointLoader) -> Candidate | None:

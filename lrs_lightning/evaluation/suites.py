@@ -30,6 +30,7 @@ from lrs_lightning.errors import (
     LrsError,
     UnknownNameError,
 )
+from lrs_lightning.near import did_you_mean_path
 from lrs_lightning.rollout.playing import completed
 from lrs_lightning.shifts import Condition, ShiftContext, without_effect
 
@@ -80,8 +81,9 @@ class Suite:
         if path.is_file():
             return _read(path, path.stem)
         if path.suffix in (".yaml", ".yml"):
+            known = ", ".join(sorted(shipped))
             raise DataError(
-                f"no suite at {path}: give a YAML file, or {', '.join(sorted(shipped))}"
+                f"no suite at {path}{did_you_mean_path(path)}: give a YAML file, or {known}"
             )
         raise UnknownNameError("suite", str(source), shipped)
 
@@ -115,13 +117,16 @@ class Suite:
 
         Returns:
             Conditions, the clean one first; and the sentence of each that is left out.
+
+        Raises:
+            LrsError: no such shift, severity or option, or one that this task cannot have.
         """
         every = self.conditions(info.domain, is_picture(info.observation_space))
-        if self.named:
-            return every, {}
         unit = np.ones(info.observation_space.shape or ())  # any: the data's own is not known yet
         context = completed(ShiftContext(observation_mean=unit, observation_std=unit), info)
         sentences = {condition: self._why_not(condition, context) for condition in every}
+        if self.named:
+            return every, {}
         left_out = {str(c): sentence for c, sentence in sentences.items() if sentence is not None}
         return [c for c in every if sentences[c] is None], left_out
 
@@ -129,7 +134,9 @@ class Suite:
         try:
             return without_effect(condition, context)
         except LrsError as error:
-            return str(error) if self.shipped else None  # the rollout says it
+            if self.shipped:
+                return str(error)
+            raise
 
 
 _FORMS: Any = list[Any] | dict[str, Any]  # conditions, or lists of them by domain

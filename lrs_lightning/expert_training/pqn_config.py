@@ -6,6 +6,10 @@ from dataclasses import dataclass
 
 from lrs_lightning.errors import ArgumentError
 
+FREE = frozenset({"threads"})
+"""What a training that goes on may change: nothing that it learns by. The learning rate falls with
+the share of `decisions` that is done, so that these are not free either."""
+
 
 @dataclass(frozen=True)
 class PQNConfig:

@@ -1,4 +1,4 @@
-"""From a checkpoint of an expert's training to weights and a card."""
+"""From the last checkpoints of an expert's training to weights and a card."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import csv
 from pathlib import Path
 from typing import Any
 
-from lrs_lightning.envs import canonical_id
-from lrs_lightning.expert_training.card import score, write_card
+from lrs_lightning.envs import canonical_id, describe
+from lrs_lightning.expert_training.card import measured, write_card
+from lrs_lightning.expert_training.pqn_candidates import candidates
 from lrs_lightning.expert_training.pqn_run import CHECKPOINT, CURVE, config_of, read_checkpoint
-from lrs_lightning.experts import build_q_network, load_expert, save_pixel_expert
+from lrs_lightning.expert_training.selection import best_of
+from lrs_lightning.experts import PixelExpert, load_expert, save_pixel_expert
 
 _POINTS = 25
 
@@ -17,8 +19,10 @@ _POINTS = 25
 def export_expert(folder: Path, path: Path, episodes: int = 30) -> dict[str, Any]:
     """Write `path` (safetensors) and the card beside it, with what the expert earns.
 
+    Of the last checkpoints the best is taken, see `best_of`. Nothing is written before it is known.
+
     Args:
-        folder: of the training: `last.ckpt` and `curve.csv`.
+        folder: of the training: `last.ckpt`, `candidates/` and `curve.csv`.
         path: the safetensors file to write.
         episodes: whole games that it is scored on.
 
@@ -27,23 +31,26 @@ def export_expert(folder: Path, path: Path, episodes: int = 30) -> dict[str, Any
     """
     state = read_checkpoint(folder / CHECKPOINT)
     config, env_id = config_of(state), canonical_id(state["config"]["env_id"])
-    network = build_q_network(config.encoder, len(state["network"]["head.bias"]))
-    network.load_state_dict(state["network"])
+    networks = candidates(state, folder)
+    space: Any = describe(env_id).action_space
+    players = {age: PixelExpert(one, space, env_id=env_id) for age, one in networks.items()}
+    decisions, selection = best_of(players, env_id)
     path.parent.mkdir(parents=True, exist_ok=True)
     header = {"env": env_id, "algorithm": "PQN", "encoder": config.encoder, "normalize": "true"}
     path.with_suffix(".json").unlink(missing_ok=True)  # of the weights before, if any
-    save_pixel_expert(network, path, header)
+    save_pixel_expert(networks[decisions], path, header)
     card = {
         **header,
         "network": "4 frames of 84 x 84 -> convolutions -> one value for each action, the largest "
         "of which is taken",
         "recipe": f"python -m lrs_lightning expert fit --env {env_id}",
-        "decisions": state["decisions"],
-        "frames": 4 * state["decisions"],
+        "decisions": decisions,
+        "frames": 4 * decisions,
         "seconds": round(state["seconds"]),
         "config": state["config"],
         "learning_curve": _curve(folder / CURVE, state["decisions"]),
-        "evaluation": score(load_expert(path, env_id), env_id, episodes),
+        **selection,
+        **measured(load_expert(path, env_id), env_id, episodes),
     }
     write_card(path, card)
     return card

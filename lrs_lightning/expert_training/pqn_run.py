@@ -12,6 +12,7 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch.utils.tensorboard import SummaryWriter
 
 from lrs_lightning import checkpoints
@@ -19,7 +20,8 @@ from lrs_lightning.checkpoints import check_finite, write_checkpoint
 from lrs_lightning.documents import as_shape
 from lrs_lightning.errors import ArgumentError, DataError
 from lrs_lightning.expert_training.pqn import PQN
-from lrs_lightning.expert_training.pqn_config import PQNConfig
+from lrs_lightning.expert_training.pqn_candidates import keep_candidate
+from lrs_lightning.expert_training.pqn_config import FREE, PQNConfig
 from lrs_lightning.files import append_whole, cannot_write, make_folder, naming, write_whole
 from lrs_lightning.foreign_id import check_foreign_id
 from lrs_lightning.stopping import Interrupted
@@ -27,9 +29,6 @@ from lrs_lightning.stopping import Interrupted
 CHECKPOINT = "last.ckpt"
 CURVE = "curve.csv"
 PREVIOUS = "previous.ckpt"
-# What a resumed training may change: nothing that it learns by. The learning rate falls with the
-# share of `decisions` that is done, so that these are not free either.
-_FREE = {"threads"}
 _COLUMNS = ["decisions", "frames", "seconds", "episodes_return", "loss", "value_mean", "epsilon"]
 
 Report = Callable[[dict[str, Any]], None]
@@ -47,19 +46,35 @@ def train_expert(
 
     Args:
         config: the recipe.
-        folder: receives `last.ckpt`, `curve.csv` and TensorBoard events.
+        folder: receives `last.ckpt`, `candidates/`, `curve.csv` and TensorBoard events.
         device: of the network.
         report: called with each row of the curve.
         log_rollouts: rollouts between two rows.
         deadline_s: stop after so many seconds, at the next checkpoint boundary's latest state.
 
     Raises:
-        ArgumentError: the folder holds a training with another recipe.
+        ArgumentError: the folder holds a training with another recipe, or there is no such device.
         DataError: its checkpoint or its curve cannot be read, or the folder cannot be written.
     """
+    _check_device(device)
     make_folder(folder)
     with naming(folder):
         return _train(PQN(config, device), folder, report, log_rollouts, deadline_s)
+
+
+def _check_device(device: str) -> None:
+    """Whether tensors can be put there.
+
+    Raises:
+        ArgumentError: they cannot.
+    """
+    try:
+        torch.zeros(1, device=device)
+    except Exception as error:  # whatever a backend says: absent, unknown, out of memory
+        reason = str(error).partition("\n")[0]
+        raise ArgumentError(
+            f"device {device!r} cannot be used: give cpu or cuda ({reason[:200]})"
+        ) from error
 
 
 def _train(
@@ -105,7 +120,7 @@ def _resume(training: PQN, folder: Path) -> float:
     asked = asdict(training.config)
     changed = [
         f"{name} (was {state['config'].get(name)}, is {asked[name]})"
-        for name in sorted(asked.keys() - _FREE)
+        for name in sorted(asked.keys() - FREE)
         if state["config"].get(name) != asked[name]
     ]
     if changed:
@@ -118,13 +133,14 @@ def _resume(training: PQN, folder: Path) -> float:
 
 
 def save_checkpoint(training: PQN, path: Path, seconds: float) -> None:
-    """Write the state, whole or not at all; the one before it is kept beside it.
+    """Write the state, whole or not at all; the one before it, and the last networks, are kept.
 
     Raises:
         NotFiniteError: a weight is NaN or infinite.
     """
     state = {**training.state_dict(), "seconds": seconds}
     check_finite(state["network"], str(path))
+    keep_candidate(state, path.parent)  # first: a training that goes on from `path` never misses it
     write_checkpoint(state, path, path.with_name(PREVIOUS))
 
 

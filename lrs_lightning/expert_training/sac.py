@@ -7,8 +7,9 @@ the package.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections import deque
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -20,15 +21,25 @@ from safetensors.numpy import save
 
 from lrs_lightning.envs import domain_of
 from lrs_lightning.errors import ArgumentError, DataError, EnvironmentMismatchError, NotFiniteError
-from lrs_lightning.expert_training.card import score, write_card
+from lrs_lightning.expert_training.card import measured, write_card
 from lrs_lightning.expert_training.sac_config import SACConfig
-from lrs_lightning.experts import load_expert
+from lrs_lightning.expert_training.selection import KEPT, best_of
+from lrs_lightning.experts import Expert, load_expert
 from lrs_lightning.experts.activations import find_activation
 from lrs_lightning.files import make_folder, naming, write_whole
 from lrs_lightning.stopping import Interrupted
 
 EXPERT = "expert.safetensors"
 _CHUNK = 50_000
+
+
+@dataclass(frozen=True)
+class _Actor:
+    """What was learnt after so many steps: the bytes of its file, and the player that they are."""
+
+    steps: int
+    content: bytes
+    player: Expert
 
 
 def train_sac(
@@ -41,7 +52,8 @@ def train_sac(
     """Train, and write `expert.safetensors` and its card into the folder.
 
     The actor is saved every 50,000 steps, so that an interrupted training leaves an expert, without
-    a card. It cannot go on from there: the library keeps its state in pickles, and none is run.
+    a card. It cannot go on from there: the library keeps its state in pickles, and none is run. Of
+    the last ones the best becomes the expert, see `best_of`.
 
     Args:
         env_id: a task with continuous actions, e.g. `"Walker2d-v5"`.
@@ -68,6 +80,7 @@ def train_sac(
     envs = make_vec_env(env_id, n_envs=config.num_envs, seed=config.seed)
     model = sac("MlpPolicy", envs, tensorboard_log=str(folder), **_arguments(config))
     actor_activation(model.policy)  # told before hours are spent
+    actors: deque[_Actor] = deque(maxlen=KEPT)
     try:
         with naming(folder):
             while model.num_timesteps < config.steps:
@@ -76,11 +89,11 @@ def train_sac(
                     reset_num_timesteps=False,
                     progress_bar=progress,
                 )
-                _save_actor(model, env_id, folder)
+                actors.append(_save_actor(model, env_id, folder))
+            return _export(actors, env_id, folder, config, episodes)
     except Interrupted as stop:
         stop.add_note(_left(folder))
         raise
-    return _export(model, env_id, folder, config, episodes)
 
 
 def _left(folder: Path) -> str:
@@ -165,23 +178,31 @@ def _prove_actor(params: Mapping[str, Any], hidden_and_mean: list[Any]) -> None:
         raise DataError(f"the layers of the actor have shapes {shapes}: it is not SAC's network")
 
 
-def _export(model: Any, env_id: str, folder: Path, config: SACConfig, episodes: int) -> Path:
-    path = _save_actor(model, env_id, folder)
+def _export(
+    actors: Iterable[_Actor], env_id: str, folder: Path, config: SACConfig, episodes: int
+) -> Path:
+    """Put the best of the last actors into the place of the last one, with its card."""
+    path, by_age = folder / EXPERT, {actor.steps: actor for actor in actors}
+    best, selection = best_of({age: actor.player for age, actor in by_age.items()}, env_id)
+    write_whole(path, by_age[best].content)
     card = {
         "env": env_id,
         "algorithm": "SAC",
         "recipe": f"python -m lrs_lightning expert fit --env {env_id}",
-        "environment_steps": int(model.num_timesteps),
+        "environment_steps": best,
         "config": asdict(config),
         "seed": config.seed,
-        "evaluation": score(load_expert(path, env_id), env_id, episodes),
+        **selection,
+        **measured(by_age[best].player, env_id, episodes),
     }
     write_card(path, card)
     return path
 
 
-def _save_actor(model: Any, env_id: str, folder: Path) -> Path:
-    header = {"env": env_id, "algorithm": "SAC", "steps": str(int(model.num_timesteps))}
+def _save_actor(model: Any, env_id: str, folder: Path) -> _Actor:
+    """Write the actor as it is now."""
+    steps = int(model.num_timesteps)
+    header = {"env": env_id, "algorithm": "SAC", "steps": str(steps)}
     header |= {"activation": actor_activation(model.policy), "output": "tanh"}
     layers = actor_layers(model.policy.actor_state.params)
     if not all(np.isfinite(layer).all() for layer in layers.values()):
@@ -189,8 +210,9 @@ def _save_actor(model: Any, env_id: str, folder: Path) -> Path:
             f"after {header['steps']} steps the actor's weights are not finite: the training has "
             f"diverged; {folder / EXPERT} keeps those of {_CHUNK:,} steps before, if any"
         )
-    content = save(layers, header)
-    return write_whole(folder / EXPERT, content)
+    content = bytes(save(layers, header))
+    path = write_whole(folder / EXPERT, content)
+    return _Actor(steps, content, load_expert(path, env_id))
 
 
 def _library() -> tuple[Any, Any]:

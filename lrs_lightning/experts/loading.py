@@ -7,13 +7,14 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from lrs_lightning.env_variant import EnvVariant
-from lrs_lightning.envs import canonical_id
+from lrs_lightning.envs import canonical_id, describe
 from lrs_lightning.errors import ArgumentError, UnknownNameError
 from lrs_lightning.experts.files import expert_from_safetensors
 from lrs_lightning.experts.hub import download, is_hub_name
 from lrs_lightning.experts.mlp import MLPExpert
 from lrs_lightning.experts.pixels import PixelExpert
 from lrs_lightning.experts.sb3_expert import expert_from_zip
+from lrs_lightning.near import did_you_mean_path
 
 SHIPPED = "shipped"
 Expert = MLPExpert | PixelExpert
@@ -53,15 +54,18 @@ def load_expert(source: str | Path, env_id: str, statistics: str | Path | None =
         shipped = shipped_experts()
         variant = EnvVariant.parse(env_id)
         if variant.env_id not in shipped or variant.wrappers:
-            raise UnknownNameError("shipped expert", env_id, shipped)
+            describe(env_id)  # says so where the task itself is not there
+            mend = "name one of your own, or train one with `expert fit`"
+            raise UnknownNameError("shipped expert", env_id, shipped, mend)
         return expert_from_safetensors(shipped[variant.env_id], env_id)
     path = Path(source)
     if not path.is_file() and is_hub_name(str(source)):
         path = download(str(source))
     if not path.is_file():
+        near = did_you_mean_path(path, (SHIPPED,))
         raise ArgumentError(
-            f"no expert at {path}: give the path of a .safetensors or .zip file, or 'shipped' for "
-            f"one of {', '.join(sorted(shipped_experts()))}"
+            f"no expert at {path}{near}: give the path of a .safetensors or .zip file, or "
+            f"'shipped' for one of {', '.join(sorted(shipped_experts()))}"
         )
     if statistics is not None and path.suffix != ".zip":
         raise ArgumentError(f"{path} brings its own statistics: leave --statistics out")

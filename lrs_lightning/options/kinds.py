@@ -60,6 +60,8 @@ def kind(hint: Any) -> Kind:
         return _choices(get_args(hint))
     if get_origin(hint) in (Union, UnionType):
         return _either([kind(part) for part in get_args(hint) if part is not NoneType], hint)
+    if get_origin(hint) is dict:
+        return Kind("a mapping such as '{key: value}'", "MAPPING")
     if get_origin(hint) in (list, tuple):
         elements = kind(get_args(hint)[0])
         return Kind(f"a list, of {elements.words} each" if elements.words else "a list")

@@ -16,7 +16,7 @@ def value_of(name: str, words: Sequence[str]) -> str | None:
     say.
 
     Args:
-        name: of the option, without dashes.
+        name: of the option, without dashes; with dots where it stands in a section.
         words: the command line.
 
     Returns:
@@ -43,5 +43,6 @@ def _in_file(name: str, path: Path) -> str | None:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError):
         return None
-    value = values.get(name) if isinstance(values, dict) else None
-    return value if isinstance(value, str) else None
+    for part in name.split("."):
+        values = values.get(part) if isinstance(values, dict) else None
+    return values if isinstance(values, str) else None

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from lrs_lightning.errors import did_you_mean
+from lrs_lightning.near import did_you_mean_path
 from lrs_lightning.options.kinds import kind_of
 from lrs_lightning.options.peek import pairs
 
@@ -33,11 +34,31 @@ def sentence(message: str, parser: argparse.ArgumentParser) -> str:
 def _unknown_word(found: re.Match[str], parser: argparse.ArgumentParser) -> str:
     word = found["word"].partition("=")[0]
     if not word.startswith("-"):
-        return f"{word!r} belongs to no option"
+        return f"{word!r} belongs to no option{_where_it_goes(word, parser)}"
     if "." in word:  # a key of a configuration, which a file may give as well
         return _unknown(word.lstrip("-"), parser)
-    options = [option for action in parser._actions for option in action.option_strings]
-    return f"unknown option {word}{did_you_mean(word, options)}".rstrip(".")
+    place = next(
+        (
+            str(a.metavar)
+            for a in parser._actions
+            if not a.option_strings and a.dest == word.lstrip("-").replace("-", "_")
+        ),
+        None,
+    )
+    if place is not None:
+        return f"unknown option {word}: give {place} without it"
+    options = [o.lstrip("-") for action in parser._actions for o in action.option_strings]
+    hint = did_you_mean(word.lstrip("-"), options).rstrip(".")
+    return f"unknown option {word}{hint.replace(chr(39), chr(39) + '--', 1)}"
+
+
+def _where_it_goes(word: str, parser: Any) -> str:
+    """For a word without its option: the one that is required and was not given."""
+    given = {option for option, _ in pairs([*getattr(parser, "args", ()), ""])}
+    for action in parser._actions:
+        if action.required and action.option_strings and not given & set(action.option_strings):
+            return f": did you mean {action.option_strings[0]} {word}?"
+    return ": options are written --NAME VALUE"
 
 
 def _unknown_key(found: re.Match[str], parser: argparse.ArgumentParser) -> str:
@@ -63,6 +84,8 @@ def _missing(found: re.Match[str], parser: argparse.ArgumentParser) -> str:
 def _wrong_value(found: re.Match[str], parser: argparse.ArgumentParser) -> str:
     name, action = _spelt(found["key"], parser), _action(found["key"], parser)
     value = _VALUE.search(found["rest"])
+    if nested := _NESTED.match(found["rest"]):
+        return f"--{found['key']}.{nested['rest']}"
     if action is None or value is None:
         return f"{name}: {found['rest']}"
     given = next(group for group in value.groups() if group is not None)
@@ -82,7 +105,8 @@ def _superfluous(found: re.Match[str], parser: argparse.ArgumentParser) -> str:
 
 
 def _no_file(found: re.Match[str], parser: argparse.ArgumentParser) -> str:
-    return f"{_spelt(found['key'], parser)}: there is no file {found['path']}"
+    near = did_you_mean_path(found["path"])
+    return f"{_spelt(found['key'], parser)}: there is no file {found['path']}{near}"
 
 
 def _no_mapping(found: re.Match[str], parser: argparse.ArgumentParser) -> str:
@@ -113,8 +137,11 @@ def _spelt(key: str, parser: argparse.ArgumentParser) -> str:
 
 _VALUE = re.compile(
     r"Given value: (.*)$|Got value: (.*?)(?: - |$)|: (\S+) (?:does not conform|not a number)"
-    r"|invalid literal for int\(\) with base 10: '(.*)'|could not convert string to float: '(.*)'"
+    r"|invalid literal for int\(\) with base 10: '(.*?)'(?: - |$)"
+    r"|could not convert string to float: '(.*?)'(?: - |$)"
 )
+_NESTED = re.compile(r"--(?P<rest>\w+ is .*?)(?: \(see [^()]* --help\))*$")
+"""What the parser of a chosen class has said of an option of its own."""
 _Reword = Callable[[re.Match[str], Any], str]
 _KINDS: list[tuple[re.Pattern[str], _Reword]] = [
     (

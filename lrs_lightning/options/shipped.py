@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from difflib import get_close_matches
 from pathlib import Path
 
 from lrs_lightning.errors import UnknownNameError
@@ -55,6 +56,7 @@ def _path_of(word: str) -> str:
         name = name.relative_to("conf")
     if name.as_posix() in shipped:
         return str(shipped[name.as_posix()])
-    if word == path.name and not path.suffix:  # a file would have an ending
+    # A file would have an ending, and may lie in any folder.
+    if not path.suffix and (word == path.name or get_close_matches(word, shipped, cutoff=0.8)):
         raise UnknownNameError("configuration", word, shipped)
     return word  # the parser says that there is no such file

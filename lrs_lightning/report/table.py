@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,6 +15,7 @@ from lrs_lightning.report.wording import (
     caveats,
     chance,
     counted,
+    headline,
     headline_sentence,
     how_many,
     method_sentence,
@@ -28,6 +30,8 @@ from lrs_lightning.statistics.methods import ONE_SEED
 from lrs_lightning.statistics.summary import Summary
 
 DIFFERENCES_SHOWN = 20
+CAVEATS_SHOWN = 5
+_SHARES = "mean over shifts and worst are shares of the expert's return"
 
 
 def closing(summary: Summary) -> list[Table]:
@@ -58,6 +62,32 @@ def table(summary: Summary, title: str | None = None) -> Table:
         shown.add_row(*_cells(condition), *(cells[i] for cells in more.values()))
     frozen = broken_by_freezing(summary)
     shown.caption = "; ".join([*([frozen] if frozen else []), *caveats(summary)])
+    shown.caption_justify = "left"
+    return shown
+
+
+def overview(summary: Summary) -> Table:
+    """One line for each of many policies; `summary.json` and the report have their conditions."""
+    shown = Table(title=f"{len(summary.all)} policies on {summary.env}", title_justify="left")
+    shown.add_column("policy")
+    for name in ("clean", "of expert", "mean over shifts", "worst"):
+        shown.add_column(name, justify="right")
+    shown.add_column("in shift")
+    for one in summary.all:
+        clean = one.conditions[0]
+        found = headline(one.headline)
+        mean, worst = (UNKNOWN, UNKNOWN) if found is None else (found[0][0], found[1][0])
+        shown.add_row(
+            one.name, number(clean["return_mean"]), share(clean["expert_normalized"]), mean, worst,
+            str(one.headline.get("worst_shift") or UNKNOWN),
+        )  # fmt: skip
+    units = {one.headline["unit"] for one in summary.all if one.headline}
+    unit = _SHARES if units and "return" not in units else ""
+    said = Counter(text for one in summary.all for text in caveats(one))
+    every = len(summary.all)
+    told = [text if n == every else f"of {n} of {every}: {text}" for text, n in said.most_common()]
+    more = [f"and {len(told) - CAVEATS_SHOWN} more"] if len(told) > CAVEATS_SHOWN else []
+    shown.caption = "; ".join(filter(None, [unit, *told[:CAVEATS_SHOWN], *more]))
     shown.caption_justify = "left"
     return shown
 

@@ -29,7 +29,8 @@ class Exploration:
         rows: number of slots N.
 
     Raises:
-        ArgumentError: if there is not one strength for each episode, or one is negative.
+        ArgumentError: if there is not one strength for each episode, or one is negative, or above 1
+            where it is a probability.
     """
 
     def __init__(
@@ -43,6 +44,11 @@ class Exploration:
             raise ArgumentError(f"exploration: needs a Box or a Discrete space, not {action_space}")
         if min(sigmas, default=0.0) < 0 or not np.isfinite(sigmas).all():
             raise ArgumentError("exploration: a strength is negative or not finite")
+        if isinstance(action_space, gym.spaces.Discrete) and max(sigmas, default=0.0) > 1:
+            raise ArgumentError(
+                f"exploration: {max(sigmas):g} is no share of random actions: give at most 1 where "
+                "actions are discrete, e.g. 0:0.1"
+            )
         self._sigmas, self._space = sigmas, action_space
         self._draws, self._sigma = Draws(rows), np.zeros(rows)
 

@@ -26,6 +26,7 @@ from msgspec import Meta, Struct, field
 from lrs_lightning.errors import DataError, LrsError
 from lrs_lightning.files import append_whole, cannot_write, make_folder, write_whole
 from lrs_lightning.foreign_id import check_foreign_id
+from lrs_lightning.near import did_you_mean_path, such_as
 from lrs_lightning.rollout import Episode
 from lrs_lightning.shifts import Condition
 
@@ -271,9 +272,9 @@ def stream_lines(path: str | Path) -> Iterator[tuple[Row, bytes, bytes | None]]:
                 elif line.strip():
                     log.warning(_TORN, path, whole)
     except OSError as error:
-        raise DataError(
-            f"cannot read {path} ({error.strerror}): give a results.jsonl or a run folder"
-        ) from error
+        reason = f"({error.strerror}){did_you_mean_path(path)}"
+        wanted = f"a results.jsonl or a run folder{such_as(path.parent, path.name)}"
+        raise DataError(f"cannot read {path} {reason}: give {wanted}") from error
 
 
 def _refuse_link(path: Path) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 
 from lrs_lightning.checkpoints import local_path, read_checkpoint
 from lrs_lightning.errors import ArgumentError, DataError
+from lrs_lightning.near import did_you_mean_path, such_as
 
 FOLDER = "checkpoints"
 INITIAL, LAST, PREVIOUS, BEST = "initial.ckpt", "last.ckpt", "previous.ckpt", "best.ckpt"
@@ -29,10 +30,14 @@ def find_checkpoint(path: str | Path) -> Path:
     if path.is_dir():
         last = path / FOLDER / LAST
         if not _there(last):
-            raise ArgumentError(f"{path} has no {FOLDER}/{LAST}: give a run folder or a .ckpt file")
+            such = such_as(path, f"{FOLDER}/{LAST}")
+            raise ArgumentError(
+                f"{path} has no {FOLDER}/{LAST}: give a run folder{such} or a .ckpt file"
+            )
         return last
     if not _there(path):
-        raise ArgumentError(f"no checkpoint at {path}: give a run folder or a .ckpt file")
+        near = did_you_mean_path(path)
+        raise ArgumentError(f"no checkpoint at {path}{near}: give a run folder or a .ckpt file")
     return path
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import lightning.pytorch as pl
 import torch
+from lightning.pytorch.trainer.states import TrainerFn
 from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
 from torchmetrics import MeanMetric, Metric, R2Score
@@ -69,6 +70,7 @@ class ImitationModule(pl.LightningModule):
         self.val_loss = WeightedMeans()
         self.agreement: Metric | None = None
         self._norm: Tensor | None = None  # of the last update's gradient
+        self._updates = 0  # of a checkpoint that was loaded
 
     def build(self, task: Task) -> RecurrentPolicy:
         """Make the policy for a task, once.
@@ -152,7 +154,9 @@ class ImitationModule(pl.LightningModule):
             self.agreement.update(outputs[counted], self._targets(batch)[counted])
 
     def on_validation_epoch_end(self) -> None:
-        """Log them."""
+        """Log them; of a checkpoint that is judged, at the update which it is of."""
+        if self.trainer.state.fn != TrainerFn.FITTING:
+            self.log("step", float(self._updates))  # Lightning's name for the x axis
         self.log("val/loss", self.val_loss.compute(), prog_bar=True)
         self.val_loss.reset()
         if self.agreement is not None:
@@ -214,6 +218,7 @@ class ImitationModule(pl.LightningModule):
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Build the policy before its weights arrive."""
+        self._updates = int(checkpoint.get("global_step", 0))
         if "task" in checkpoint:
             self.build(Task.from_dict(checkpoint["task"]))
         if "gradient_norm" in checkpoint:

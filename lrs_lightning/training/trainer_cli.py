@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.callbacks import ProgressBar
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
@@ -32,6 +33,7 @@ from lrs_lightning.training.dagger.datamodule import GrowingTrajectories
 from lrs_lightning.training.dagger.section import DAgger
 from lrs_lightning.training.datamodule import ExpertTrajectories, env_of
 from lrs_lightning.training.fit_loop import FitLoop
+from lrs_lightning.training.judged_run import joined, needs_a_policy, run_of
 from lrs_lightning.training.loading import policy_of
 from lrs_lightning.training.module import ImitationModule
 from lrs_lightning.training.policy_arguments import about_choice, old_key, with_classes
@@ -39,6 +41,9 @@ from lrs_lightning.training.population.assembly import Assembly, assemble, decla
 from lrs_lightning.training.population.module import KEY as POPULATION
 from lrs_lightning.training.population.section import Population
 from lrs_lightning.training.run_folder import folder_of, own_folder
+
+RUNS = "runs"
+"""Where runs are put, unless a folder is named."""
 
 
 class TrainerParser(Parser, LightningArgumentParser):
@@ -123,24 +128,27 @@ class TrainerCLI(LightningCLI):
             {
                 "trainer.logger": {
                     "class_path": "lightning.pytorch.loggers.TensorBoardLogger",
-                    "init_args": {"save_dir": "runs", "name": None, "default_hp_metric": False},
+                    "init_args": {"save_dir": RUNS, "name": None, "default_hp_metric": False},
                 }
             }
         )
 
     def before_instantiate_classes(self) -> None:
-        """Refuse to judge untrained weights; put the run into `runs/<task>/version_<n>`."""
+        """Refuse to judge untrained weights; put the run into `runs/<task>/version_<n>`.
+
+        Whoever judges a run joins it, unless a folder is named.
+        """
         config = self.config[self.subcommand]
         if self.subcommand != "fit" and config.ckpt_path is None:
-            raise ArgumentError(
-                f"{self.subcommand} needs a trained policy: give --ckpt_path, a run folder or a "
-                ".ckpt file, e.g. runs/HalfCheetah-v5/version_0"
-            )
+            raise needs_a_policy(str(self.subcommand))
         if config.quiet:
             config.trainer.enable_progress_bar = False
         settings = getattr(config.trainer.logger, "init_args", None)
         if settings is not None and getattr(settings, "name", "") is None:
-            settings.name = _run_name(config)
+            usual = (settings.get("save_dir"), settings.get("version")) == (RUNS, None)
+            run = run_of(config.ckpt_path) if self.subcommand != "fit" and usual else None
+            for key, value in (joined(run) if run else {"name": _run_name(config)}).items():
+                settings[key] = value
 
     @property
     def stopped(self) -> dict[str, str]:
@@ -183,9 +191,16 @@ class TrainerCLI(LightningCLI):
             section = DAgger(**run.dagger.as_dict())
             section.check()
             callbacks = [*callbacks, DAggerRounds(section)]
-        return super()._instantiate_trainer(
-            config, [*callbacks, BackendLine(), Predictions(), Throughput()]
-        )
+        callbacks = [*callbacks, BackendLine(), Predictions(), Throughput()]
+        try:
+            return super()._instantiate_trainer(config, callbacks)
+        except LrsError:
+            raise
+        except (MisconfigurationException, ValueError, TypeError) as error:
+            reason = " ".join(str(error).split()).rstrip(".")
+            raise ArgumentError(
+                f"the trainer refuses its options (--trainer...): {reason}"
+            ) from error
 
     def _parse_ckpt_path(self) -> None:
         """Find the checkpoint, read it through our one door, and build what it says."""

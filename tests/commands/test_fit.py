@@ -25,3 +25,20 @@ def test_the_page_fits_a_terminal(verb, capsys):
     assert lines[0].startswith(f"usage: python -m lrs_lightning {verb} ")
     assert max(map(len, lines)) <= fit_page.WIDTH and len(lines) <= 60
     assert not any("None" in line or "Namespace" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("verb", "sections"),
+    [
+        ("fit", "policy training run demonstrations evaluation general"),
+        ("validate", "run demonstrations evaluation general"),
+        ("test", "run demonstrations evaluation general"),
+        ("predict", "run demonstrations general"),
+    ],
+)
+def test_a_verb_shows_the_keys_that_it_asks_for(verb, sections, capsys):
+    assert main([verb, "--help"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [
+        line[:-1] for line in lines if line.endswith(":") and line[0] != " "
+    ] == sections.split()

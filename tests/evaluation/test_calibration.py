@@ -108,6 +108,8 @@ def test_a_search_that_was_ended_goes_on_and_finds_the_same(tmp_path: Path) -> N
 def test_what_cannot_be_calibrated_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(LrsError, match="unknown shift 'mas': did you mean 'mass'"):
         searches("HalfCheetah-v5", ["mas"])
+    with pytest.raises(LrsError, match="gaussian_noise"):
+        searches("HalfCheetah-v5", ["gaussian_noise"])
     with pytest.raises(LrsError, match="'friction' cannot be calibrated: no two parts of Swimmer"):
         searches("Swimmer-v5", ["friction"])
     with pytest.raises(LrsError, match="its severities are no scale"):

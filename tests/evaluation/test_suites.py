@@ -84,10 +84,27 @@ def test_a_suite_of_ones_own_leaves_out_what_would_change_nothing_and_hides_no_m
     kept, why = Suite.load(file).playable(info)
     assert list(map(str, kept)) == ["clean", "mass@2"]
     assert set(why) == {"gravity@1", "mass@3+friction@1"}
-    file.write_text("[gravity@1, mas@2, contrast@1]")
-    kept, why = Suite.load(file).playable(info)
-    assert list(map(str, kept)) == ["clean", "mas@2", "contrast@1"]
-    assert set(why) == {"gravity@1"}
+
+
+@pytest.mark.parametrize(
+    ("condition", "sentence"),
+    [
+        ("mas@2", "unknown shift 'mas': did you mean 'mass'"),
+        ("mass@9", "has severities 0 to 5, not 9"),
+        ("mass[onst=3]@2", "onst"),
+        ("sensor_dropout[mode=zer]@2", "mode 'zer' is neither"),
+        ("mass@2+frction@1", "did you mean 'friction'"),
+        ("contrast@1", "contrast"),
+    ],
+)
+@pytest.mark.parametrize("named", [False, True])
+def test_a_mistake_in_a_suite_is_told_before_anything_is_played(
+    tmp_path: Path, condition: str, sentence: str, named: bool
+) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text(f"['{condition}']")
+    with pytest.raises(LrsError, match=sentence):
+        Suite.load([condition] if named else file).playable(envs.describe("Swimmer-v5"))
 
 
 def test_what_is_left_out_is_in_the_summary(caplog: pytest.LogCaptureFixture) -> None:

@@ -25,7 +25,9 @@ def played(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """How the rollout was asked for; each of its episodes earns and lasts more than the last."""
     asked: list[Any] = []
 
-    def rollout(policies: Any, env_id: str, conditions: Any, seeds: Any) -> Iterator[Episode]:
+    def rollout(
+        policies: Any, env_id: str, conditions: Any, seeds: Any, env_kwargs: Any
+    ) -> Iterator[Episode]:
         asked.append((policies, env_id, list(conditions), list(seeds)))
         for k, seed in enumerate(seeds):
             yield Episode(

@@ -49,11 +49,11 @@ def write_curve(folder: Path, rows: int) -> None:
 def scored(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     calls: list[Any] = []
 
-    def score(expert: Any, env_id: str, episodes: int) -> dict[str, Any]:
+    def measured(expert: Any, env_id: str, episodes: int) -> dict[str, Any]:
         calls.append((expert, env_id, episodes))
-        return {"return_mean": 7.0}
+        return {"evaluation": {"return_mean": 7.0}}
 
-    monkeypatch.setattr(pqn_export, "score", score)
+    monkeypatch.setattr(pqn_export, "measured", measured)
     return calls
 
 

@@ -77,11 +77,16 @@ def seen(monkeypatch, tmp_path):
     library = Library(seen)
     monkeypatch.setattr(sac, "_library", lambda: (library.sac, library.make_vec_env))
 
-    def score(expert, env_id, episodes):
+    def measured(expert, env_id, episodes):
         seen["score"] = (type(expert).__name__, env_id, episodes)
-        return {"return_mean": 3.0}
+        return {"evaluation": {"return_mean": 3.0}}
 
-    monkeypatch.setattr(sac, "score", score)
+    def best_of(candidates, env_id):
+        seen["candidates"] = list(candidates)
+        return seen.get("best", max(candidates)), {}
+
+    monkeypatch.setattr(sac, "measured", measured)
+    monkeypatch.setattr(sac, "best_of", best_of)
     return seen
 
 

@@ -17,14 +17,19 @@ def test_it_is_small_and_has_a_card(game):
     expert = load_expert("shipped", game)
     assert isinstance(expert, PixelExpert) and len(shipped_experts()[game].read_bytes()) < 4_000_000
     assert expert.card["env"] == game and expert.card["evaluation"]["episodes"] == 30
+    assert expert.card["evaluation"]["settings"] == {"sticky": 0.25}
+    assert expert.card["evaluation"]["outcomes"] > expert.card["evaluation_as_recorded"]["outcomes"]
     decisions = [point[0] for point in expert.card["learning_curve"]]
     assert decisions == sorted(decisions) and decisions[-1] <= expert.card["decisions"]
 
 
-def test_it_plays_as_its_card_says():
+@pytest.mark.parametrize(
+    "name", ["evaluation", pytest.param("evaluation_as_recorded", marks=pytest.mark.long)]
+)
+def test_it_plays_as_its_card_says(name):
     expert = load_expert("shipped", "Breakout")
-    told = expert.card["evaluation"]
-    first = told["seeds"][0]
-    played = rollout({"expert": expert}, "Breakout", ["clean"], [first])
+    told = expert.card[name]
+    first, settings = told["seeds"][0], told["settings"]
+    played = rollout({"expert": expert}, "Breakout", ["clean"], [first], env_kwargs=settings)
     for episode in played:
         assert told["return_min"] <= episode.return_ <= told["return_max"]

@@ -6,7 +6,7 @@ import lightning.pytorch as pl
 from lightning.pytorch.loggers import TensorBoardLogger
 from rich.console import Console
 
-from lrs_lightning.report.table import table
+from lrs_lightning.report.table import overview, table
 from lrs_lightning.statistics.summary import Summary
 from lrs_lightning.training.run_folder import folder_of
 
@@ -33,16 +33,21 @@ def log_scalars(module: pl.LightningModule, summary: Summary) -> None:
                 module.log(name, condition["return_mean"], rank_zero_only=True)
 
 
-def present(trainer: pl.Trainer, summary: Summary) -> None:
-    """Log scalars and figures to TensorBoard, print the table and the run folder."""
-    if isinstance(trainer.logger, TensorBoardLogger):
+def present(trainer: pl.Trainer, summary: Summary, step: int | None) -> None:
+    """Log scalars and figures to TensorBoard, print the table and the run folder.
+
+    Args:
+        trainer: whose logger and folder.
+        summary: what was played.
+        step: updates of the weights that played; None leaves TensorBoard as it is.
+    """
+    if step is not None and isinstance(trainer.logger, TensorBoardLogger):
         from lrs_lightning.report.tensorboard import log_summary
 
-        log_summary(trainer.logger.experiment, summary, trainer.global_step)
+        log_summary(trainer.logger.experiment, summary, step)
         trainer.logger.experiment.flush()
     console = Console()
-    for one in summary.all:
-        console.print(table(one))
+    console.print(overview(summary) if summary.others else table(summary))
     if folder := folder_of(trainer):
         console.print(
             f"run folder: {folder}  (tensorboard --logdir {folder.parent})",

@@ -17,11 +17,13 @@ class SavedConfig(SaveConfigCallback):
     """
 
     def save_config(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        """Write it; of several processes the first one does.
+        """Write it; of several processes the first one does. Whoever judges a run leaves it alone.
 
         Raises:
             DataError: it cannot be written; what was there before is as it was.
         """
         if folder := folder_of(trainer):
+            if stage != "fit" and (folder / self.config_filename).exists():
+                return
             text = self.parser.dump(self.config, skip_none=False)
             write_whole(folder / self.config_filename, text)

@@ -28,6 +28,7 @@ from lrs_lightning.shifts import CLEAN
 from lrs_lightning.statistics.summary import Summary
 from lrs_lightning.statistics.training_seeds import training_facts, with_own_seeds
 from lrs_lightning.training.callbacks.presenting import log_scalars, present
+from lrs_lightning.training.checkpoint_files import load_checkpoint
 from lrs_lightning.training.offline import report_offline
 from lrs_lightning.training.playable import Playable, playable
 from lrs_lightning.training.run_folder import folder_of
@@ -40,9 +41,9 @@ class ShiftedEvaluation(pl.Callback):
 
     During training it plays a few episodes now and then, in the clean world alone unless
     `quick_suite` says otherwise: a curve for each shift. After `fit` and in `test` it plays
-    the whole suite, in `validate` the clean world; then it writes `results.jsonl`,
-    `references.jsonl` and `summary.json` into the run folder, logs scalars and figures to
-    TensorBoard, prints the table.
+    the whole suite; then it writes `results.jsonl`, `references.jsonl` and `summary.json` into the
+    run folder, logs scalars and figures to TensorBoard, prints the table. In `validate` it plays
+    the clean world, and of a run that has results it leaves them as they are.
 
     Args:
         suite: `smoke`, `paper`, `full`, or a YAML file with a list of conditions.
@@ -84,16 +85,20 @@ class ShiftedEvaluation(pl.Callback):
         self._references: References | None = None
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Refuse a suite of another domain before an hour is spent on training.
+        """Refuse a suite that cannot be played before an hour is spent on training.
 
         Of data without a simulator it is said at once that nothing will be played.
         """
         if (reason := why_not(playable(pl_module)[1].env)) is not None:
             rank_zero_info(f"no closed loop, held-out episodes alone: {reason}")
             return
-        task = playable(pl_module)[1]
         for suite in (self.suite, self.quick_suite):
-            suite.conditions(describe(task.env).domain, task.pixels)
+            suite.playable(describe(playable(pl_module)[1].env))
+
+    def on_test_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """The same, before the held-out episodes are read."""
+        if why_not(playable(pl_module)[1].env) is None:
+            self.suite.playable(describe(playable(pl_module)[1].env))
 
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Play a few episodes every `every_n_epochs` epochs of training."""
@@ -118,9 +123,13 @@ class ShiftedEvaluation(pl.Callback):
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """In `validate`, play the clean world."""
         if trainer.state.fn == TrainerFn.VALIDATING:
-            self._report(trainer, pl_module, _CLEAN_SUITE)
+            folder = folder_of(trainer)
+            keep = folder is not None and (folder / "summary.json").exists()
+            self._report(trainer, pl_module, _CLEAN_SUITE, keep)
 
-    def _report(self, trainer: pl.Trainer, module: pl.LightningModule, suite: Suite) -> None:
+    def _report(
+        self, trainer: pl.Trainer, module: pl.LightningModule, suite: Suite, keep: bool = False
+    ) -> None:
         if not trainer.is_global_zero or getattr(trainer, "fast_dev_run", False):
             return
         if (reason := why_not(playable(module)[1].env)) is not None:
@@ -132,10 +141,9 @@ class ShiftedEvaluation(pl.Callback):
             worlds = len(suite.conditions(describe(task.env).domain, task.pixels))
             console.print(f"evaluating: {worlds} conditions, {self.episodes} episodes each")
         with evaluation_progress(console, quiet) as on_progress:
-            self.summary = self._play(
-                trainer, module, suite, self.episodes, folder_of(trainer), on_progress
-            )
-        present(trainer, self.summary)
+            out = None if keep else folder_of(trainer)
+            self.summary = self._play(trainer, module, suite, self.episodes, out, on_progress)
+        present(trainer, self.summary, None if keep else step_of(trainer))
 
     def _play(
         self,
@@ -167,10 +175,17 @@ class ShiftedEvaluation(pl.Callback):
                 out=out,
                 context=player.shift_context(),
                 about=_described(player, folder_of(trainer)),
-                step=trainer.global_step,
+                step=step_of(trainer),
                 threads=self.threads,
                 on_progress=on_progress,
             )
+
+
+def step_of(trainer: pl.Trainer) -> int:
+    """Updates of the weights that play; of a checkpoint that is judged, those that it says."""
+    if trainer.state.fn == TrainerFn.FITTING or not trainer.ckpt_path:
+        return int(trainer.global_step)
+    return int(load_checkpoint(trainer.ckpt_path)[0].get("global_step", 0))
 
 
 def _described(player: Playable, folder: Path | None) -> dict[str, dict[str, Any]]:
