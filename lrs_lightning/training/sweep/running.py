@@ -20,6 +20,7 @@ from lrs_lightning.training.sweep.plan import Point, Run
 RUNS = "runs"
 FINISHED = "finished.txt"
 DECLARED = "sweep.yaml"
+STUDY = "study.db"  # of a search
 
 _ENDED = (0, 3)  # all members, or all but those that stopped
 _DEATHS = 3  # so many tries may die one after the other without a new checkpoint
@@ -47,12 +48,14 @@ class Sweep:
     def declare(self, content: dict[str, Any]) -> None:
         """Write down what is swept, or see that it is what this folder was made for.
 
+        A declaration of which no run was ever begun, since all were refused, gives way to another.
+
         Raises:
             DataError: the folder holds another sweep.
         """
         text = yaml.safe_dump(content, sort_keys=False)
         file = self.out / DECLARED
-        if not file.is_file():
+        if not file.is_file() or not self._has_begun():
             write_whole(file, text)
         elif file.read_text(encoding="utf-8") != text:
             raise DataError(
@@ -95,6 +98,9 @@ class Sweep:
         """The points of all runs that have ended well, and the run folder of each."""
         done = [run for run in self.runs if self.is_finished(run)]
         return [(point, self.member(run, point)) for run in done for point in run.points]
+
+    def _has_begun(self) -> bool:
+        return any((self.out / name).exists() for name in (RUNS, STUDY))
 
     def _finish(self, run: Run, ended: Ended, pace: Pace) -> None:
         write_whole(self.folder(run) / FINISHED, f"exit code {ended.code}\n")

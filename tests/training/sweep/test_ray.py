@@ -179,7 +179,7 @@ class Command:
         raise AssertionError(self.process.communicate()[0])
 
     def end(self):
-        text = self.process.communicate(timeout=600)[0]
+        text = self.process.communicate(timeout=1800)[0]
         return self.process.returncode, text
 
     def __enter__(self):

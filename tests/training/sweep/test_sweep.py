@@ -102,7 +102,9 @@ def test_a_run_that_fails_gives_the_exit_code_and_stopped_members_do_not(tmp_pat
 
 def test_another_grid_needs_another_folder(tmp_path):
     study = Sweep(tmp_path, [], LocalLauncher(lambda words: 0))
-    study.declare({"grid": {"rank": [1]}})
+    study.declare({"grid": {"rank": [100]}})
+    study.declare({"grid": {"rank": [1]}})  # of which nothing was begun
+    (tmp_path / "runs").mkdir()
     study.declare({"grid": {"rank": [1]}})
     with pytest.raises(DataError, match="holds a sweep of another grid"):
         study.declare({"grid": {"rank": [2]}})
