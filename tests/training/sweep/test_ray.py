@@ -142,7 +142,7 @@ def declared(tiny_store, tmp_path_factory):
     (folder / "suite.yaml").write_text("- clean\n")
     core = {"class_path": "RNN", "init_args": {"hidden_size": 4, "rank": 1}}
     fit = {
-        "trainer": {"max_steps": 2500, "accelerator": "cpu"},
+        "trainer": {"max_steps": 1500, "accelerator": "cpu"},
         "data": {"path": str(tiny_store), "batches": 50, "burn_in": 2, "batch_size": 4},
         "evaluation": {"suite": "suite.yaml", "episodes": 1, "every_n_epochs": 0},
         "checkpoint": {"every": "1s"},
