@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,6 +36,7 @@ class Sweep:
         runs: what is to be trained.
         launcher: trains one, or several at a time.
         say: prints a line.
+        say_error: prints one to the other stream.
         on_finished: is called after each run that has ended well.
     """
 
@@ -42,6 +44,7 @@ class Sweep:
     runs: Sequence[Run]
     launcher: Launcher
     say: Callable[[str], None] = print
+    say_error: Callable[[str], None] = lambda line: print(line, file=sys.stderr)
     on_finished: Callable[[], None] = lambda: None
     _deaths: dict[str, list[int]] = field(default_factory=dict, init=False, repr=False)
 
@@ -91,7 +94,8 @@ class Sweep:
             else:
                 failed = failed or ended.code or 1
                 pace.left_out(len(run.points))
-                self.say(f"error: run {run.name} failed, the others go on: {ended.reason}")
+                rest = ", the others go on" if missing else ""
+                self.say_error(f"error: run {run.name} failed{rest}: {ended.reason}")
         return failed or code
 
     def finished(self) -> list[tuple[Point, Path]]:

@@ -47,7 +47,11 @@ def sweep(tmp_path):
         named = {f"run-{n:03d}": list(given) for n, given in enumerate(script)}
         lines = []
         launcher = Scripted(tmp_path, named)
-        return Sweep(tmp_path, runs, launcher, lines.append, **options), launcher, lines
+        return (
+            Sweep(tmp_path, runs, launcher, lines.append, lines.append, **options),
+            launcher,
+            lines,
+        )
 
     return make
 
