@@ -19,8 +19,6 @@ from lrs_lightning.training.sweep.launchers.needs import Needs
 
 if TYPE_CHECKING:
     from lrs_lightning.training.sweep.launchers.launcher import Launcher
-
-if TYPE_CHECKING:
     from lrs_lightning.training.sweep.plan import Point
 
 

@@ -19,7 +19,7 @@ from lrs_lightning.stopping import SIGNALS
 
 AUTO = "auto"
 _KNOCK = 5.0  # seconds for a machine to take a connection
-_ANSWER = 20.0  # seconds for Ray to answer, the start of a process included
+_ANSWER = 60.0  # seconds for Ray to answer, the start of a process included
 _TRY = "import sys, ray; ray.init(address=sys.argv[1], log_to_driver=False, logging_level='ERROR')"
 
 
