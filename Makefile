@@ -71,7 +71,7 @@ docs: .venv/docs/installed  ## the documentation as a site in site/; any warning
 	$(PIP) check
 	@touch $@
 
-.venv/installed-%: .venv/installed lock/%.txt  # an extra: atari, expert, export, parquet
+.venv/installed-%: .venv/installed lock/%.txt  # an extra: atari, expert, export, parquet, ray, search
 	$(LOCKED) -r lock/$*.txt
 	@touch $@
 

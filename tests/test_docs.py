@@ -29,7 +29,7 @@ WRITTEN = {
         "episodes.h5",
         "checkpoints/",
         *("demonstrations/", "pareto.csv", "study.db", "films/"),
-        *("members/", "members/NAME/", "maps/", "members.csv", "cells.csv"),
+        *("members/", "members/NAME/", "maps/", "logs/", "members.csv", "cells.csv"),
         "predictions.npz",
         "references.jsonl",
         "offline.json",

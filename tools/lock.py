@@ -28,6 +28,8 @@ SETS: dict[str, tuple[str, tuple[str, ...]]] = {
     "expert": ("What the extra `expert` adds to fit.txt", ("--extra", "expert")),
     "export": ("What the extra `export` adds to fit.txt", ("--extra", "export")),
     "parquet": ("What the extra `parquet` adds to fit.txt", ("--extra", "parquet")),
+    "ray": ("What the extra `ray` adds to fit.txt", ("--extra", "ray")),
+    "search": ("What the extra `search` adds to fit.txt", ("--extra", "search")),
 }
 TORCH = "torch of the index, and what its CUDA build alone needs"
 # Each resolved alone, for an environment of its own.

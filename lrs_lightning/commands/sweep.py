@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from jsonargparse.typing import PositiveInt
+from jsonargparse.typing import NonNegativeFloat, PositiveInt
 
 from lrs_lightning.commands import PROGRAM
 from lrs_lightning.errors import ArgumentError
 from lrs_lightning.files import whole_file
+from lrs_lightning.locking import alone_in
 from lrs_lightning.options.call import call
+from lrs_lightning.training.sweep.launchers.needs import Needs
 
 if TYPE_CHECKING:
+    from lrs_lightning.training.sweep.launchers.launcher import Launcher
     from lrs_lightning.training.sweep.plan import Point
 
 
@@ -35,6 +39,10 @@ def sweep(
     search: Literal["optuna"] | None = None,
     trials: PositiveInt = 50,
     storage: str | None = None,
+    launcher: Literal["local", "ray"] = "local",
+    address: str | None = None,
+    cpus: PositiveInt = 1,
+    gpus: NonNegativeFloat = 0.0,
 ) -> int:
     """Train every arm with every combination of a grid and of seeds, and gather the results.
 
@@ -52,45 +60,64 @@ def sweep(
         search: let Optuna choose points of the grid, whose values may also be ranges
         trials: how many points a search tries
         storage: address of a search's study; a file in --out by default
+        launcher: where runs are trained: on this machine, one after the other, or on a Ray cluster
+        address: of the cluster: HOST:PORT of its head, or auto
+        cpus: that each run takes on a cluster
+        gpus: that each run takes on a cluster: 1, a share of one, or 0
     """
+    needs = Needs(int(cpus), gpus)
+    base = needs.applied(fit or {}) if launcher == "ray" else fit or {}
     if search is not None:
-        declared = {"fit": fit, "grid": grid, "seeds": seeds, "members": int(members)}
+        declared: dict[str, Any] = {"fit": fit, "grid": grid, "seeds": seeds}
+        declared["members"] = int(members)
         if arms or plan:
             raise ArgumentError(
                 "a search has neither arms nor --plan: its grid is what it searches"
             )
-        return _search(out, declared, int(trials), storage)
-    from lrs_lightning.commands.fit import main as fit_main
+        with _launched(launcher, address, needs, out) as trainer:
+            return _search(trainer, out, declared, base, int(trials), storage)
     from lrs_lightning.training.sweep.plan import points_of, runs_of
     from lrs_lightning.training.sweep.running import Sweep
 
     points = points_of(grid or {}, arms or [], seeds or {})
-    runs = runs_of(points, fit or {}, members)
-    study = Sweep(out, runs, lambda words: fit_main("fit", ["--quiet", *words]))
+    runs = runs_of(points, base, members)
     if plan:
         for run in runs:
             print(f"run {run.name}: {', '.join(point.name for point in run.points)}")
         print(f"{len(points)} members in {len(runs)} runs")
         return 0
-    study.declare({"fit": fit, "grid": grid, "arms": arms, "seeds": seeds, "members": int(members)})
-    code = study.train()
-    if code in (0, 3):
-        where = [(point, study.member(run, point)) for run in runs for point in run.points]
-        _gather(out, where, list(dict.fromkeys(key for point in points for key in point.cell)))
+    keys = list(dict.fromkeys(key for point in points for key in point.cell))
+    declared = {"fit": fit, "grid": grid, "arms": arms, "seeds": seeds, "members": int(members)}
+
+    def on_finished() -> None:
+        _tables(out, study.finished(), keys)
+
+    with _launched(launcher, address, needs, out) as trainer:
+        study = Sweep(out, runs, trainer, on_finished=on_finished)
+        study.declare(declared)
+        code = study.train()
+    if study.finished():
+        _gather(out, study.finished(), keys)
     return code
 
 
-def _search(out: Path, declared: Mapping[str, Any], trials: int, storage: str | None) -> int:
+def _search(
+    trainer: Launcher,
+    out: Path,
+    declared: Mapping[str, Any],
+    base: Mapping[str, Any],
+    trials: int,
+    storage: str | None,
+) -> int:
     """Let Optuna choose, and write the front beside the other tables."""
-    from lrs_lightning.commands.fit import main as fit_main
     from lrs_lightning.training.sweep.running import Sweep
     from lrs_lightning.training.sweep.search import Search
     from lrs_lightning.training.sweep.table import write_lines
 
-    study = Sweep(out, [], lambda words: fit_main("fit", ["--quiet", *words]))
+    study = Sweep(out, [], trainer)
     study.declare({"search": "optuna", **declared})
-    grid, seeds, fit = (dict(declared[key] or {}) for key in ("grid", "seeds", "fit"))
-    search = Search(grid, seeds, fit, declared["members"], out, storage)
+    grid, seeds = (dict(declared[key] or {}) for key in ("grid", "seeds"))
+    search = Search(grid, seeds, base, declared["members"], out, storage)
     code = search.batches(trials, lambda runs: replace(study, runs=runs).train())
     if code in (0, 3):
         where = [(point, study.member(run, point)) for run, point in search.points()]
@@ -101,11 +128,27 @@ def _search(out: Path, declared: Mapping[str, Any], trials: int, storage: str | 
     return code
 
 
-def _gather(
-    out: Path, where: Sequence[tuple[Point, Path]], keys: Sequence[str], maps: bool = True
-) -> None:
-    """Write tables, maps and report."""
-    from lrs_lightning.report import write_report
+@contextmanager
+def _launched(name: str, address: str | None, needs: Needs, out: Path) -> Iterator[Launcher]:
+    """A launcher, and the folder of the sweep for this process alone."""
+    from lrs_lightning.training.sweep.launchers.choice import launcher_of
+
+    with launcher_of(name, _fit, address, needs) as launcher, alone_in(out):
+        launcher.claim(out)
+        yield launcher
+
+
+def _fit(words: list[str]) -> int:
+    """Train a run, on whichever machine this is."""
+    from lrs_lightning.commands.fit import main as fit_main
+
+    return fit_main("fit", ["--quiet", *words])
+
+
+def _tables(
+    out: Path, where: Sequence[tuple[Point, Path]], keys: Sequence[str]
+) -> list[dict[str, Any]]:
+    """Write a line for each member and for each cell; the cells are returned."""
     from lrs_lightning.training.sweep.table import (
         cell_lines,
         has_stopped,
@@ -117,6 +160,16 @@ def _gather(
     cells = cell_lines(lines, keys, [point.cell for point, own in where if has_stopped(own)])
     write_lines(out / "members", lines)
     write_lines(out / "cells", cells)
+    return cells
+
+
+def _gather(
+    out: Path, where: Sequence[tuple[Point, Path]], keys: Sequence[str], maps: bool = True
+) -> None:
+    """Write tables, maps and report."""
+    from lrs_lightning.report import write_report
+
+    cells = _tables(out, where, keys)
     drawn = _draw_maps(out, cells) if maps and {"rank", "sparsity"} <= set(keys) else 0
     of_task: dict[str, dict[str, list[str]]] = {}  # task -> method -> runs
     for point, folder in where:

@@ -94,6 +94,9 @@ def runs_of(points: Sequence[Point], base: Mapping[str, Any], members: int) -> l
         points: all of them.
         base: configuration of `fit` that all have in common, nested as in a file.
         members: at most so many in a run.
+
+    Raises:
+        ArgumentError: `base` says which members there are.
     """
     groups: dict[str, list[Point]] = {}
     for point in points:
@@ -117,11 +120,18 @@ def _configuration(points: Sequence[Point], base: Mapping[str, Any]) -> dict[str
         for part in above:
             node = node.setdefault(part, {})
         node[last] = value
+    how = dict(content.get("population") or {})  # on how many threads, as a graph or not
+    if not set(how) <= {"threads", "graph"}:
+        raise ArgumentError(
+            "fit.population of a sweep takes threads and graph: its members are what grid, arms "
+            "and seeds declare"
+        )
     content["population"] = {
+        **how,
         "members": [
             {"name": p.name, **{k: v for k, v in p.changes.items() if _is_of_member(k)}}
             for p in points
-        ]
+        ],
     }
     return content
 

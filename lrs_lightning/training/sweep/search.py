@@ -18,10 +18,10 @@ from lrs_lightning.errors import ArgumentError, DataError
 from lrs_lightning.statistics.summary import Summary
 from lrs_lightning.training.population.section import combinations, long_key, name_of
 from lrs_lightning.training.sweep.plan import Point, Run, runs_of
+from lrs_lightning.training.sweep.running import STUDY
 
 OBJECTIVES = {"clean": "maximize", "worst": "maximize", "parameters": "minimize"}
 """Share of the expert's return, clean and under the worst shift, and the size of the policy."""
-STUDY = "study.db"
 _NAME = "sweep"
 Space = Mapping[str, Any]
 """Key -> a list of values, or a range: `low`, `high`, and perhaps `log` or `step`."""

@@ -11,6 +11,7 @@ import yaml
 from lrs_lightning.cli import main
 from lrs_lightning.errors import ArgumentError, DataError
 from lrs_lightning.stopping import Interrupted
+from lrs_lightning.training.sweep.launchers.local import LocalLauncher
 from lrs_lightning.training.sweep.plan import points_of, runs_of
 from lrs_lightning.training.sweep.running import Sweep
 from lrs_lightning.training.sweep.table import WORST, cell_lines
@@ -74,7 +75,7 @@ def test_what_is_finished_is_not_trained_again(tmp_path):
             raise Interrupted(15)
         return 0
 
-    study = Sweep(tmp_path, runs, fit, lines.append)
+    study = Sweep(tmp_path, runs, LocalLauncher(fit), lines.append)
     with pytest.raises(Interrupted):
         study.train()
     (tmp_path / "runs" / "run-002" / "checkpoints").mkdir(parents=True)
@@ -90,18 +91,20 @@ def test_what_is_finished_is_not_trained_again(tmp_path):
     assert study.train() == 0 and len(calls) == 5
 
 
-def test_a_run_that_fails_ends_the_sweep_and_stopped_members_do_not(tmp_path):
+def test_a_run_that_fails_gives_the_exit_code_and_stopped_members_do_not(tmp_path):
     runs = runs_of(points_of({"rank": [1, 2]}, [], {}), {}, members=1)
     codes = iter([3, 2, 0])
-    study = Sweep(tmp_path, runs, lambda words: next(codes), lambda line: None)
+    study = Sweep(tmp_path, runs, LocalLauncher(lambda words: next(codes)), lambda line: None)
     assert study.train() == 2
     assert [study.is_finished(run) for run in runs] == [True, False]
     assert study.train() == 0
 
 
 def test_another_grid_needs_another_folder(tmp_path):
-    study = Sweep(tmp_path, [], lambda words: 0)
-    study.declare({"grid": {"rank": [1]}})
+    study = Sweep(tmp_path, [], LocalLauncher(lambda words: 0))
+    study.declare({"grid": {"rank": [100]}})
+    study.declare({"grid": {"rank": [1]}})  # of which nothing was begun
+    (tmp_path / "runs").mkdir()
     study.declare({"grid": {"rank": [1]}})
     with pytest.raises(DataError, match="holds a sweep of another grid"):
         study.declare({"grid": {"rank": [2]}})
