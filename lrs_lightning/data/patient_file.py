@@ -25,6 +25,7 @@ class PatientFile(io.RawIOBase):
     """
 
     def __init__(self, path: Path) -> None:
+        self._handle = -1  # should it not open: `close` is called where an object is thrown away
         self._handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC)
         self._position = self._end = 0
         self._error: OSError | None = None
@@ -94,7 +95,7 @@ class PatientFile(io.RawIOBase):
 
     def close(self) -> None:
         """Close it; more than once is fine."""
-        if not self.closed:
+        if not self.closed and self._handle >= 0:
             os.close(self._handle)
         super().close()
 

@@ -25,7 +25,6 @@ def test_docstrings(name):
 
 
 # Dynamo looks for the gradient of every tensor and hides the warning of that, not the error.
-@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor")
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_pages(page):
     blocks = FENCED.findall(page.read_text(encoding="utf-8"))

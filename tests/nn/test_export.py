@@ -30,11 +30,6 @@ LAYERS = {
     "rnn": lambda: LRSRNN(5, 16, 2, sparsity=0.5),
     "rnn-relu": lambda: LRSRNN(5, 16, nonlinearity="relu", rank=3, recurrent_scale=0.5),
 }
-# Of PyTorch to itself, hidden by it where a warning is no error.
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor"),
-    pytest.mark.filterwarnings("ignore:torch.compile is ignored when called inside torch.export"),
-]
 
 
 def trained(layer):

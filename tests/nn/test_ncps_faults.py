@@ -66,7 +66,6 @@ def test_tracing_keeps_the_length_it_saw():
             torch.jit.trace(LRSCfC(4, 8, rank=2, sparsity=0.5).eval(), (x[:5],), check_trace=False)
 
 
-@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor")  # Dynamo looks for it
 def test_export_unrolls_a_fixed_length():
     layer = LRSCfC(4, 8, rank=2, sparsity=0.5).eval()
     steps = torch.export.Dim("steps", min=2, max=64)

@@ -166,7 +166,6 @@ def test_one_compiled_graph_serves_all_lengths(name):
             torch.testing.assert_close(end, last)
 
 
-@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor")  # Dynamo looks for it
 @pytest.mark.parametrize("name", ["cfc", long_only("lstm")])
 def test_lengths_are_exported(name):
     layer = MAKERS[name]().eval()

@@ -9,12 +9,6 @@ from torch import nn
 from lrs_kernels import Cell, Variant, cfc_scan, gru_scan, lstm_scan, recurrent_scan, rnn_scan
 from tests.lrs_kernels.cases import leaves, make_arguments, outputs_and_grads
 
-# Of PyTorch to itself, hidden by it where a warning is no error.
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor"),
-    pytest.mark.filterwarnings("ignore:torch.compile is ignored when called inside torch.export"),
-]
-
 
 class Scan(nn.Module):
     """A scan as a module, which is what can be exported."""
