@@ -18,17 +18,16 @@ def always(cases: Iterable[Any], chosen: Callable[[Any], bool]) -> list[Any]:
     return [case if chosen(case) else long_only(case) for case in cases]
 
 
-def in_turns(ways: Iterable[Any], cases: Iterable[tuple[Any, ...]], share: int = 2) -> list[Any]:
+def in_turns(ways: Iterable[Any], cases: Iterable[tuple[Any, ...]]) -> list[Any]:
     """Every way with every case as parameters `(way, *case)`, of which some run in `make test`.
 
-    Each case is tried in `share` ways there, other ones for the next case, so that every way and
-    every case is met in a run of minutes, and every pair in a long one.
+    There each case is tried in one way, the next case in the next one, so that every way and every
+    case is met, and every pair in a long run.
     """
     order, found = list(ways), []
     for n, case in enumerate(cases):
-        now = {(n * share + turn) % len(order) for turn in range(share)}
         rows = [(way, *case) for way in order]
-        found += [row if k in now else long_only(row) for k, row in enumerate(rows)]
+        found += [row if k == n % len(order) else long_only(row) for k, row in enumerate(rows)]
     return found
 
 

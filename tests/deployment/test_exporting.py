@@ -66,7 +66,7 @@ def wanted(made: RecurrentPolicy, given: dict[str, np.ndarray]) -> np.ndarray:
         ("numpy", "gru", DISCRETE, False),
         ("onnx", "cfc", BOX, True),
         ("onnx", "lstm-pruned", DISCRETE, False),
-        ("pt2", "cfc-two-layers", BOX, True),
+        pytest.param("pt2", "cfc-two-layers", BOX, True, marks=pytest.mark.long),
         pytest.param("onnx", "stack", OPEN, False, marks=pytest.mark.long),
         pytest.param("pt2", "gru", DISCRETE, False, marks=pytest.mark.long),
         pytest.param("onnx", "cfc-two-layers", BOX, False, marks=pytest.mark.long),

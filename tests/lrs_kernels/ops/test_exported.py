@@ -37,8 +37,8 @@ def names_of(program) -> set[str]:
 @pytest.mark.parametrize(
     ("scan", "gates"),  # PyTorch takes seconds for each
     [
-        pytest.param(lstm_scan, 4, id="lstm"),
         pytest.param(rnn_scan, 1, id="rnn"),
+        pytest.param(lstm_scan, 4, id="lstm", marks=pytest.mark.long),
         pytest.param(cfc_scan, 3, id="cfc", marks=pytest.mark.long),
         pytest.param(gru_scan, 3, id="gru", marks=pytest.mark.long),
     ],
