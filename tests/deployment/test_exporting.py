@@ -65,7 +65,7 @@ def wanted(made: RecurrentPolicy, given: dict[str, np.ndarray]) -> np.ndarray:
         ("numpy", "cfc-two-layers", BOX, True),
         ("numpy", "gru", DISCRETE, False),
         ("onnx", "cfc", BOX, True),
-        ("onnx", "lstm-pruned", DISCRETE, False),
+        pytest.param("onnx", "lstm-pruned", DISCRETE, False, marks=pytest.mark.long),
         pytest.param("pt2", "cfc-two-layers", BOX, True, marks=pytest.mark.long),
         pytest.param("onnx", "stack", OPEN, False, marks=pytest.mark.long),
         pytest.param("pt2", "gru", DISCRETE, False, marks=pytest.mark.long),

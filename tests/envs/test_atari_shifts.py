@@ -89,7 +89,7 @@ def test_results_depend_neither_on_the_number_of_games_nor_on_threads():
     def returns(num_envs, threads):
         played = rollout(
             {"p": Steady()}, "Breakout", ["clean", "occlusion@2"], [1, 2, 3],
-            num_envs=num_envs, threads=threads, env_kwargs={"max_frames": 400},
+            num_envs=num_envs, threads=threads, env_kwargs={"max_frames": 200},
         )  # fmt: skip
         return sorted((e.key, e.return_, e.length) for e in played)
 

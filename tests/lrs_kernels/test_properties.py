@@ -27,7 +27,7 @@ SCANS_AND_LAYERS = [*SCANS, *((Layer(scan), gates) for scan, gates in SCANS)]
 BACKENDS = ["cpu", pytest.param("native", marks=needs_native)]
 # What is a short list is enumerated; Hypothesis draws the rest. Drawn at random, a cell with a
 # population may never come.
-few = settings(max_examples=4, deadline=None, derandomize=True)
+few = settings(max_examples=3, deadline=None, derandomize=True)
 every_form = pytest.mark.parametrize(("scan", "gates", "variant"), [*FORMS, *LAYER_FORMS])
 every_backend = pytest.mark.parametrize("backend", BACKENDS)
 alone_and_population = pytest.mark.parametrize("members", [None, 3], ids=["alone", "population"])

@@ -31,6 +31,7 @@ def test_timespans_and_their_gradient():
     assert_same(cfc_scan, make_scan(3, 2, 4, 3, timespans=True), backend="triton")
 
 
+@pytest.mark.long  # tests/lrs_kernels/triton/test_gradcheck.py has the same sizes of a tile
 @pytest.mark.parametrize(("scan", "gates"), CELLS)
 def test_gradcheck(scan, gates):
     made = make_arguments(scan, 2, 2, 3, gates, rank=2)

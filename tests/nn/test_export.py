@@ -104,6 +104,7 @@ def test_sequences_of_a_saved_program(name, tmp_path):
     assert_parity(LAYERS[name](), tmp_path, "pt2")
 
 
+@pytest.mark.long
 def test_one_step_of_a_saved_program(tmp_path):
     assert_parity(LAYERS["lstm"](), tmp_path, "pt2", step=True)
 

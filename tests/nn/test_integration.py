@@ -12,6 +12,7 @@ import torch
 from gymnasium.spaces import Box
 
 from lrs_lightning.nn import LRSGRU, LRSLSTM, LRSRNN, LRSCfC, build_policy
+from tests.selection import always
 
 LAYERS = [LRSCfC, LRSLSTM, LRSGRU, LRSRNN]
 
@@ -43,7 +44,7 @@ def test_bfloat16_and_back(layer_class):
     torch.testing.assert_close(y.float(), exact, rtol=0, atol=0.05)
 
 
-@pytest.mark.parametrize("layer_class", LAYERS)
+@pytest.mark.parametrize("layer_class", always(LAYERS, {LRSCfC, LRSLSTM}.__contains__))
 def test_compile_without_graph_breaks(layer_class):
     torch._dynamo.reset()
     layer = layer_class(4, 8, rank=2, sparsity=0.3)
@@ -110,6 +111,7 @@ dist.destroy_process_group()
 """
 
 
+@pytest.mark.long
 def test_two_processes_share_gradients(tmp_path):
     words = [sys.executable, "-c", TRAIN_ONE_SHARE]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}

@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lrs_lightning.nn import LRSGRU, LRSLSTM, LRSRNN, LRSCfC, _ragged
-from tests.selection import long_only
 
 SPANS, PADDED = -(10**12), 10**12
 """What starting a span costs, so that all batches run in spans, or none does."""
@@ -166,7 +165,8 @@ def test_one_compiled_graph_serves_all_lengths(name):
             torch.testing.assert_close(end, last)
 
 
-@pytest.mark.parametrize("name", ["cfc", long_only("lstm")])
+@pytest.mark.long  # PyTorch takes some seconds for each
+@pytest.mark.parametrize("name", ["cfc", "lstm"])
 def test_lengths_are_exported(name):
     layer = MAKERS[name]().eval()
     axes = {"input": {0: torch.export.Dim("time"), 1: (rows := torch.export.Dim("rows"))}}

@@ -186,11 +186,8 @@ def test_grad(layer_class, prior):
         assert torch.autograd.gradcheck(call, leaves, fast_mode=True)
 
 
-@pytest.mark.parametrize(
-    "layer_class",
-    [pytest.param(cls, marks=() if cls is LRSCfC else pytest.mark.long) for cls in SOURCES],
-    ids=lambda cls: cls.__name__,
-)
+@pytest.mark.long  # scans differentiate twice in tests/lrs_kernels/ops/test_operators.py too
+@every
 def test_gradgrad(layer_class):
     for layer, arguments, _ in each(layer_class, "prior", wants_grad=True):
         layer.backend = "reference"

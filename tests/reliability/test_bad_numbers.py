@@ -23,6 +23,7 @@ from lrs_lightning.training.callbacks.finite_guard import FiniteGuard
 from lrs_lightning.training.callbacks.shifted_evaluation import ShiftedEvaluation
 from lrs_lightning.training.checkpoint_files import load_checkpoint
 from tests.reliability.hostile_store import sealed
+from tests.selection import long_only
 
 pytestmark = pytest.mark.usefixtures("short_episodes")
 
@@ -57,8 +58,11 @@ def assert_finite(folder):
             assert torch.isfinite(weight).all(), f"{name}: {key}"
 
 
-@pytest.mark.parametrize("value", [math.nan, math.inf], ids=str)
-@pytest.mark.parametrize("at", [0, 6, 12])
+@pytest.mark.parametrize(
+    ("at", "value"),
+    [(0, math.nan), (6, math.inf), (12, math.nan)]
+    + [long_only(case) for case in [(0, math.inf), (6, math.nan), (12, math.inf)]],
+)
 def test_a_loss_that_is_not_finite_stops_at_once(
     fit_words, tmp_path, monkeypatch, capsys, at, value
 ):

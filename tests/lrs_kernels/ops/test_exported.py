@@ -48,6 +48,7 @@ def test_values_and_gradients_are_those_of_the_reference(scan, gates):
     assert_same(scan, arguments)
 
 
+@pytest.mark.long
 def test_a_masked_population_of_low_rank_is_exported():
     masked = make_arguments(cfc_scan, 5, 2, 4, 3, 2, 2, 0.5, resets=True, timespans=True)
     assert_same(cfc_scan, masked)
