@@ -34,7 +34,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("benchmarks", "kernels", "lrs_lightning", "tests/lrs_kernels"):
         ignored = shutil.ignore_patterns("__pycache__", "results", "*.safetensors", "*.npz")
         shutil.copytree(ROOT / name, folder / name, ignore=ignored)
-    for name in ("pyproject.toml", "tests/conftest.py"):
+    for name in ("pyproject.toml", "tests/conftest.py", "tests/selection.py"):
         shutil.copy(ROOT / name, folder / name)
     (folder / "absent").mkdir()
     (folder / "absent" / "sitecustomize.py").write_text(BLOCK)

@@ -76,7 +76,8 @@ def test_a_signal_ends_them_all_and_the_run_goes_on_from_there(
     wait_for_all(process.pid)
     saved = load_checkpoint(run)[0]["global_step"]
     assert 0 < saved < STEPS
-    assert f"update {saved} is saved: --ckpt_path=" in said.splitlines()[-1]
+    # PyTorch may have a last word of its own.
+    assert f"update {saved} is saved: --ckpt_path=" in said
     assert not (run / LOCK).exists() and not (run / "results.jsonl").exists()
     if not goes_on:  # takes as long again
         return
