@@ -173,7 +173,7 @@ def _prove_actor(params: Mapping[str, Any], hidden_and_mean: list[Any]) -> None:
             raise DataError(f"{name} of the actor has kernel {kernel} and bias {bias}")
         shapes.append(kernel)
     *chain, spread = shapes
-    joined = all(one[1] == next[0] for one, next in pairwise(chain))
+    joined = all(before[1] == after[0] for before, after in pairwise(chain))
     if not joined or spread != chain[-1]:
         raise DataError(f"the layers of the actor have shapes {shapes}: it is not SAC's network")
 

@@ -10,6 +10,7 @@ import yaml
 
 from lrs_lightning.cli import main
 from lrs_lightning.errors import ArgumentError, DataError
+from lrs_lightning.report import write_report
 from lrs_lightning.stopping import Interrupted
 from lrs_lightning.training.sweep.launchers.local import LocalLauncher
 from lrs_lightning.training.sweep.plan import points_of, runs_of
@@ -152,7 +153,14 @@ def no_references(short_episodes, monkeypatch):
     monkeypatch.setattr(name, lambda *_: returns)
 
 
-def test_a_sweep_from_the_command_line(tiny_store, tmp_path, capsys, no_references):
+def test_a_sweep_from_the_command_line(tiny_store, tmp_path, capsys, no_references, monkeypatch):
+    groups = []
+
+    def watched(runs, out, methods):
+        groups.append({name: len(own) for name, own in methods.items()})
+        return write_report(runs, out, methods)
+
+    monkeypatch.setattr("lrs_lightning.report.write_report", watched)
     suite = tmp_path / "suite.yaml"
     suite.write_text("- clean\n- mass@1\n")
     fit = {
@@ -182,4 +190,6 @@ def test_a_sweep_from_the_command_line(tiny_store, tmp_path, capsys, no_referenc
     assert len(cells) == 2 * 3 and {cell["seeds"] for cell in cells} == {"2"}
     assert len(list((out / "maps").glob("*.png"))) == 6
     assert "rank-1,sparsity-0.5,seed-0" in {line["name"] for line in members}
-    assert "rank 2, sparsity 0.5" in (out / "report.html").read_text()
+    assert (out / "report.html").is_file()
+    # Its methods are the cells of the sweep, with the seeds of each.
+    assert groups[-1] == {"rank 1, sparsity 0.5": 2, "rank 2, sparsity 0.5": 2}

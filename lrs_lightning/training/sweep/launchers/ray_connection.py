@@ -1,4 +1,4 @@
-"""The way into a Ray cluster: within seconds, or a sentence that says why not.
+"""The way into a Ray cluster, or a sentence that says why not.
 
 Ray waits two minutes for an address that does not answer and then ends the process, so the address
 is tried before: by a socket, and by a process of its own.
