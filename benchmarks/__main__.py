@@ -29,6 +29,7 @@ SECTIONS: dict[str, tuple[str, str]] = {
     "layers": ("layers", "a training update of each layer, and the price of the prior"),
     "population": ("population", "an update of many policies side by side, and of single ones"),
     "population-rollout": ("population_rollout", "the closed loop of many policies at once"),
+    "results": ("big_results", "a million rows read and merged, the report of twenty methods"),
     "rollout": ("rollout", "steps of control a second: our engine and others"),
     "spectrum": ("spectrum", "the share of a training that SpectrumMonitor takes"),
     "step": ("step", "one decision of a whole policy for one robot: PyTorch, onnxruntime, NumPy"),

@@ -10,20 +10,17 @@ disk cache. What is aimed at: 30 s and 1 GB for a million steps.
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarks._process import Row, in_a_process, peak_mb
 from benchmarks._provenance import RESULTS, write_csv
 from benchmarks.import_sources import SOURCES
-from lrs_lightning.errors import DataError, UnknownNameError
+from lrs_lightning.errors import UnknownNameError
 from lrs_lightning.options.call import call
 
-Row = dict[str, object]
-_STATUS = Path("/proc/self/status")
 _CHILD = "import sys; from benchmarks.imports import child; child(*sys.argv[1:])"
 
 
@@ -74,14 +71,8 @@ def imported(source: Path, out: Path, format: str) -> Row:
     Raises:
         DataError: it failed; the sentence has its last line.
     """
-    words = [sys.executable, "-c", _CHILD, str(source), str(out), format]
-    begin = time.perf_counter()
-    done = subprocess.run(words, capture_output=True, text=True, check=False)
-    seconds = time.perf_counter() - begin
-    if done.returncode:
-        raise DataError(f"importing {format} failed: {(done.stderr.splitlines() or ['?'])[-1]}")
-    told: Row = json.loads(done.stdout.splitlines()[-1])
-    return {"seconds": round(seconds, 3), **told}
+    words = (str(source), str(out), format)
+    return in_a_process(f"importing {format}", _CHILD, *words)
 
 
 def child(source: str, out: str, format: str) -> None:
@@ -93,17 +84,6 @@ def child(source: str, out: str, format: str) -> None:
     took = round(time.perf_counter() - begin, 3)
     stored = round(store.bytes_on_disk / 1e6, 1)
     print(json.dumps({"import_seconds": took, "peak_mb": peak_mb(), "stored_mb": stored}))
-
-
-def peak_mb() -> float:
-    """The most memory that this process has held, in MB."""
-    if _STATUS.exists():  # counted from the start of the program, not of the process
-        told = dict(row.split(":", 1) for row in _STATUS.read_text().splitlines() if ":" in row)
-        return round(int(told["VmHWM"].split()[0]) * 1024 / 1e6, 1)
-    import resource
-
-    unit = 1 if sys.platform == "darwin" else 1024
-    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6, 1)
 
 
 def line(row: Row) -> str:

@@ -125,8 +125,7 @@ def fit(
 ) -> int:
     """Train the expert of a task and score it; --config FILE holds a recipe, as those of conf/.
 
-    An Atari game's training that was interrupted goes on where it stopped: run it again with the
-    same --out.
+    A training that was interrupted goes on where it stopped: run it again with the same --out.
 
     Args:
         env: task, e.g. Seaquest or Walker2d-v5; with --help it decides which recipe is listed

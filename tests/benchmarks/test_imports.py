@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from benchmarks import imports
+from benchmarks._process import peak_mb
 from benchmarks.import_sources import SOURCES, recorded
 from lrs_lightning.data.importers import import_demonstrations
 from lrs_lightning.errors import DataError, UnknownNameError
@@ -54,4 +55,4 @@ def test_what_fails_and_what_is_not_known(tmp_path, monkeypatch):
         imports.imported(tmp_path / "absent", tmp_path / "s", "npz")
     with pytest.raises(UnknownNameError, match="unknown format 'csvv'"):
         imports.measure(formats=["csvv"])
-    assert imports.peak_mb() > 10
+    assert peak_mb() > 10

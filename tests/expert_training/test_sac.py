@@ -6,27 +6,25 @@ import json
 import signal
 import sys
 from dataclasses import asdict
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from lrs_lightning.errors import ArgumentError, DataError, EnvironmentMismatchError
+from lrs_lightning.errors import (
+    ArgumentError,
+    DataError,
+    EnvironmentMismatchError,
+    NotFiniteError,
+)
 from lrs_lightning.expert_training import sac
-from lrs_lightning.expert_training.sac import EXPERT, actor_layers
+from lrs_lightning.expert_training.sac import EXPERT
+from lrs_lightning.expert_training.sac_actor import actor_layers
 from lrs_lightning.expert_training.sac_config import SACConfig
 from lrs_lightning.experts import load_expert
 from lrs_lightning.stopping import Interrupted
-
-
-def actor(outputs=6):
-    rng = np.random.default_rng(0)
-    sizes = [(17, 8), (8, 8), (8, outputs), (8, outputs)]
-    return {
-        f"Dense_{i}": {"kernel": rng.standard_normal(s), "bias": rng.standard_normal(s[1])}
-        for i, s in enumerate(sizes)
-    }
+from tests.expert_training import fake_sac
+from tests.expert_training.fake_sac import FakeSAC, actor
 
 
 @pytest.mark.parametrize("nested", [False, True])
@@ -49,33 +47,24 @@ def test_another_network_is_told():
         actor_layers({f"Dense_{i}": {} for i in range(2)})
 
 
-class Library:
-    """What is used of sbx and stable-baselines3: a model that learns in its own steps."""
-
-    def __init__(self, seen):
-        self.seen = seen
-
-    def sac(self, policy, envs, **options):
-        self.seen["model"] = (policy, envs, options)
-        self.num_timesteps, self.policy = 0, self
-        self.actor_state = SimpleNamespace(params=actor())
-        return self
-
-    def make_vec_env(self, env_id, **options):
-        self.seen["envs"] = (env_id, options)
-        return "environments"
-
-    def learn(self, steps, **options):
-        self.seen.setdefault("learn", []).append((steps, options["reset_num_timesteps"]))
-        self.seen.setdefault("saved", []).append((self.seen["folder"] / EXPERT).exists())
-        self.num_timesteps += steps
-
-
 @pytest.fixture
 def seen(monkeypatch, tmp_path):
-    seen = {"folder": tmp_path / "new"}
-    library = Library(seen)
-    monkeypatch.setattr(sac, "_library", lambda: (library.sac, library.make_vec_env))
+    seen = {"folder": tmp_path / "new", "learn": []}
+
+    class Library(FakeSAC):
+        def __init__(self, *made, **options):
+            super().__init__(*made, **options)
+            seen["model"] = self
+
+        def learn(self, steps, **options):
+            if cut := seen.get("cut"):
+                cut(self.num_timesteps)
+            seen["learn"].append(steps)
+            super().learn(steps, **options)
+
+    def make_vec_env(env_id, **options):
+        seen["envs"] = (env_id, options)
+        return "environments"
 
     def measured(expert, env_id, episodes):
         seen["score"] = (type(expert).__name__, env_id, episodes)
@@ -85,19 +74,21 @@ def seen(monkeypatch, tmp_path):
         seen["candidates"] = list(candidates)
         return seen.get("best", max(candidates)), {}
 
+    monkeypatch.setattr(sac, "_library", lambda: (Library, make_vec_env))
+    monkeypatch.setitem(sys.modules, "jax", fake_sac.jax)
+    monkeypatch.setitem(sys.modules, "jax.tree_util", fake_sac.jax.tree_util)
     monkeypatch.setattr(sac, "measured", measured)
     monkeypatch.setattr(sac, "best_of", best_of)
     return seen
 
 
-def test_it_is_trained_in_parts_and_saved_after_each(seen):
+def test_it_is_trained_in_parts_and_told_in_a_card(seen):
     path = sac.train_sac(
-        "HalfCheetah-v5", seen["folder"], SACConfig(steps=120_000, seed=5), episodes=4
+        "HalfCheetah-v5", seen["folder"], SACConfig(steps=50_000, seed=5), episodes=4
     )
-    assert seen["learn"] == [(50_000, False), (50_000, False), (20_000, False)]
-    assert seen["saved"] == [False, True, True]
+    assert seen["learn"] == [20_000, 20_000, 10_000]
     assert seen["envs"] == ("HalfCheetah-v5", {"n_envs": 8, "seed": 5})
-    policy, envs, options = seen["model"]
+    policy, envs, options = seen["model"].made
     assert (policy, envs, options["seed"]) == ("MlpPolicy", "environments", 5)
     assert options["tensorboard_log"] == str(seen["folder"])
     # Eight environments, four steps of each between sixteen updates: one for every two steps.
@@ -110,55 +101,68 @@ def test_it_is_trained_in_parts_and_saved_after_each(seen):
     assert card.pop("weights_sha256") == hashlib.sha256(path.read_bytes()).hexdigest()
     assert len(card.pop("sha256")) == 64
     assert card == {
-        "env": "HalfCheetah-v5", "algorithm": "SAC", "seed": 5, "environment_steps": 120_000,
+        "env": "HalfCheetah-v5", "algorithm": "SAC", "seed": 5, "environment_steps": 50_000,
         "recipe": "python -m lrs_lightning expert fit --env HalfCheetah-v5",
-        "config": asdict(SACConfig(steps=120_000, seed=5)),
+        "config": asdict(SACConfig(steps=50_000, seed=5)),
         "evaluation": {"return_mean": 3.0},
     }  # fmt: skip
     told = load_expert(path, "HalfCheetah-v5").card
-    assert (told["steps"], told["algorithm"]) == ("120000", "SAC")
+    assert (told["steps"], told["algorithm"]) == ("50000", "SAC")
 
 
 def test_by_default_seed_0_and_twenty_episodes(seen):
-    sac.train_sac("HalfCheetah-v5", seen["folder"], SACConfig(steps=10))
-    assert (
-        seen["score"][2] == 20 and seen["envs"][1]["seed"] == 0 and seen["learn"] == [(10, False)]
-    )
+    sac.train_sac("HalfCheetah-v5", seen["folder"], SACConfig(steps=16))
+    assert seen["score"][2] == 20 and seen["envs"][1]["seed"] == 0 and seen["learn"] == [16]
 
 
-def test_an_expert_that_is_there_is_not_overwritten(seen):
+def test_the_best_of_the_last_five_becomes_the_expert(seen):
+    seen["best"] = 80_000
+    path = sac.train_sac("HalfCheetah-v5", seen["folder"], SACConfig(steps=140_000))
+    assert seen["candidates"] == [60_000, 80_000, 100_000, 120_000, 140_000]
+    assert load_expert(path, "HalfCheetah-v5").card["steps"] == "80000"
+    assert json.loads(path.with_suffix(".json").read_text())["environment_steps"] == 80_000
+
+
+def test_an_expert_without_its_training_is_not_overwritten(seen):
     seen["folder"].mkdir()
     (seen["folder"] / EXPERT).write_bytes(b"mine")
-    with pytest.raises(ArgumentError, match="exists, and this training cannot go on from it"):
-        sac.train_sac("HalfCheetah-v5", seen["folder"], SACConfig(steps=10))
+    with pytest.raises(ArgumentError, match="exists without last.ckpt, and no training can go on"):
+        sac.train_sac("HalfCheetah-v5", seen["folder"], SACConfig(steps=16))
     assert (seen["folder"] / EXPERT).read_bytes() == b"mine" and "model" not in seen
 
 
-@pytest.mark.parametrize(
-    ("steps", "told"),
-    [(10, "nothing is saved, the same command begins anew"), (80_000, "the actor of 50,000 steps")],
-)
-def test_a_signal_is_told_what_is_left(seen, monkeypatch, steps, told):
-    learn = Library.learn
-
-    def cut(self, count, **options):
-        if count < 50_000:
+@pytest.mark.parametrize(("after", "told"), [(0, "0 environment steps"), (40_000, "40,000 env")])
+def test_a_signal_is_told_what_is_saved(seen, after, told):
+    def cut(steps):
+        if steps == after:
             raise Interrupted(signal.SIGTERM)
-        learn(self, count, **options)
 
-    monkeypatch.setattr(Library, "learn", cut)
-    with pytest.raises(Interrupted, match=told):
-        sac.train_sac("HalfCheetah-v5", seen["folder"], SACConfig(steps=steps))
+    seen["cut"] = cut
+    with pytest.raises(Interrupted, match=f"{told}.* saved, the same command goes on"):
+        sac.train_sac("HalfCheetah-v5", seen["folder"], SACConfig(steps=50_000))
+    assert (seen["folder"] / EXPERT).exists() is (after > 0)
     assert not (seen["folder"] / EXPERT).with_suffix(".json").exists()
 
 
-def test_a_full_disk_of_the_librarys_events_is_named(seen, monkeypatch):
-    def full(self, *_, **__):
+def test_a_full_disk_of_the_librarys_events_is_named(seen):
+    def full(steps):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(Library, "learn", full)
+    seen["cut"] = full
     with pytest.raises(DataError, match=f"cannot write {seen['folder']} .No space left on device"):
-        sac.train_sac("HalfCheetah-v5", seen["folder"], SACConfig(steps=10))
+        sac.train_sac("HalfCheetah-v5", seen["folder"], SACConfig(steps=16))
+
+
+def test_a_training_that_has_diverged_is_told_and_keeps_what_was(seen):
+    def diverge(steps):
+        if steps == 20_000:
+            seen["model"].policy.actor_state.params["Dense_1"]["bias"][0] = np.inf
+
+    seen["cut"] = diverge
+    with pytest.raises(NotFiniteError, match="after 40,000 steps the actor's weights are not fin"):
+        sac.train_sac("HalfCheetah-v5", seen["folder"], SACConfig(steps=50_000))
+    assert load_expert(seen["folder"] / EXPERT, "HalfCheetah-v5").card["steps"] == "20000"
+    assert sac.load_state(seen["model"], seen["folder"], "HalfCheetah-v5", SACConfig()) == 20_000
 
 
 def test_a_task_of_another_kind_is_told(seen):

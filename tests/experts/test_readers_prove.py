@@ -16,7 +16,7 @@ import torch
 from safetensors.torch import save_file as save_torch
 
 from lrs_lightning.errors import DataError, EnvironmentMismatchError, LrsError
-from lrs_lightning.expert_training.sac import actor_activation, actor_layers
+from lrs_lightning.expert_training.sac_actor import actor_activation, actor_layers
 from lrs_lightning.experts import build_q_network, load_expert, save_pixel_expert
 from lrs_lightning.experts.onnx_policy import OnnxPolicy
 from tests.experts.test_files import ENV, WEIGHTS, X, save
