@@ -30,6 +30,7 @@ RANK, SPARSITY = 8, 0.5
 
 Shape = tuple[int, int, int, int]
 """B, T, I, H"""
+SMOKE_ROUNDS = 5
 
 SHAPES = [
     (32, 32, 128, 64),
@@ -175,11 +176,12 @@ def run(*, threads: PositiveInt = 1, rounds: PositiveInt = 25, smoke: bool = Fal
     torch.manual_seed(0)
     print(f"{device_name()}, torch {torch.__version__}, {threads} thread(s)")
     built = construct()
-    kinds = imported(5 if smoke else rounds)
+    rounds = SMOKE_ROUNDS if smoke else rounds
+    kinds = imported(rounds)
     rows = []
     for shape in SHAPES[:1] if smoke else SHAPES:
         for cell in CELLS:
-            rows.append(row(cell, shape, measure(cell, shape, 5 if smoke else rounds)))
+            rows.append(row(cell, shape, measure(cell, shape, rounds)))
             print("  ".join(f"{name} {value}" for name, value in rows[-1].items()), flush=True)
     if not smoke:
         write_csv(RESULTS / f"layers_{threads}_threads.csv", rows)

@@ -40,11 +40,13 @@ class Word:
 
 def words() -> list[Word]:
     """Everything in backticks outside of fenced blocks, once for each document."""
-    found = []
-    for document in DOCUMENTS:
-        prose = _FENCED.sub("", document.read_text(encoding="utf-8"))
-        found += [Word(document, text) for text in dict.fromkeys(_INLINE.findall(prose))]
-    return found
+    return [word for document in DOCUMENTS for word in words_of(document)]
+
+
+def words_of(document: Path) -> list[Word]:
+    """Those of one document."""
+    prose = _FENCED.sub("", document.read_text(encoding="utf-8"))
+    return [Word(document, text) for text in dict.fromkeys(_INLINE.findall(prose))]
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,18 @@ from benchmarks.__main__ import SECTIONS
 from benchmarks.__main__ import main as benchmarks
 from lrs_lightning.cli import VERBS, main
 from lrs_lightning.options.shipped import with_paths
-from tests.reading import ROOT, Command, Word, commands, defined, tracked, vocabulary, words
+from tests.reading import (
+    DOCUMENTS,
+    ROOT,
+    Command,
+    Word,
+    commands,
+    defined,
+    tracked,
+    vocabulary,
+    words,
+    words_of,
+)
 
 # What a run, an expert's training or a store writes: it is nowhere in the repository.
 WRITTEN = {
@@ -34,6 +45,7 @@ WRITTEN = {
         "references.jsonl",
         "offline.json",
         "policy.npz",
+        "replay/",
         "lrs_policy.py",
         "export/",
         "tools/faults/results.md",
@@ -187,9 +199,10 @@ def trainer_parsers() -> dict[str, argparse.ArgumentParser]:
     return next(a for a in parser._actions if isinstance(a, argparse._SubParsersAction)).choices
 
 
-@pytest.mark.parametrize("word", words(), ids=str)
-def test_what_stands_in_backticks_exists(word):
-    assert reason_to_doubt(word) is None
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_what_stands_in_backticks_exists(document):
+    doubts = {str(word): reason_to_doubt(word) for word in words_of(document)}
+    assert [f"{word}: {reason}" for word, reason in doubts.items() if reason] == []
 
 
 @pytest.mark.parametrize(

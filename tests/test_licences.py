@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 import tomllib
 from importlib.metadata import PackageNotFoundError, distributions, metadata
 from pathlib import Path
@@ -74,13 +72,3 @@ def test_no_copyleft_comes_unnamed():
     copyleft = {name for name in installed if "GPL" in families(declared(name))}
     assert copyleft <= {canonical(word) for word in re.findall(r"`([\w.-]+)`", PAGE)}
     assert "ale-py" in copyleft or "ale-py" not in installed
-
-
-@pytest.mark.slow
-def test_nothing_of_the_emulator_is_imported_unasked():
-    """A MuJoCo task and all that `fit` is made of, in a process of its own."""
-    asked = "import sys, lrs_lightning.training.trainer_cli, lrs_lightning.evaluation.evaluate\n"
-    asked += "from lrs_lightning import envs\n"
-    asked += "envs.make('HalfCheetah-v5', 1).close(); print('ale_py' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", asked], cwd=ROOT, capture_output=True, text=True)
-    assert done.stdout == "False\n", done.stderr

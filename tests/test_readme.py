@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from lrs_kernels.cache import cache_folder
 from lrs_lightning.cli import main
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -37,6 +38,9 @@ def desk(tmp_path_factory):
     """A folder with the checkout's conf/, as a newcomer would stand in, and a cache of its own."""
     folder = tmp_path_factory.mktemp("desk")
     (folder / "conf").symlink_to(ROOT / "conf")
+    # Compiled code is the same everywhere, and how it is made anew is tested elsewhere.
+    (folder / "cache").mkdir()
+    (folder / "cache" / "lrs_kernels").symlink_to(cache_folder("lrs_kernels"))
     return folder
 
 

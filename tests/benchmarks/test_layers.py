@@ -11,6 +11,7 @@ from benchmarks import layers
 def test_smoke(monkeypatch, capsys, tmp_path):
     monkeypatch.setattr(layers, "SHAPES", [(2, 3, 4, 16)])
     monkeypatch.setattr(layers, "RESULTS", tmp_path)
+    monkeypatch.setattr(layers, "SMOKE_ROUNDS", 1)
     layers.main(["--smoke"])
     shown = capsys.readouterr().out
     assert all(f"cell {cell}" in shown for cell in layers.CELLS)

@@ -12,6 +12,7 @@ import pytest
 from lrs_lightning.data import DemonstrationStore, Origin, append_episodes, write_store
 from lrs_lightning.errors import DataError
 from tests.data.toys import DISCRETE, FORK, TASK, episode, together, writer_of
+from tests.selection import long_only
 
 
 @pytest.fixture
@@ -175,7 +176,7 @@ def killed_at(call: int, action) -> bool:
     return process.exitcode == 9
 
 
-@pytest.mark.parametrize("what", ["first write", "replacement", "append"])
+@pytest.mark.parametrize("what", ["first write", long_only("replacement"), "append"])
 def test_a_writer_killed_anywhere_loses_nothing(tmp_path, what):
     new = [episode(6, seed=2)]
     for call in range(100):

@@ -72,7 +72,7 @@ def seen(monkeypatch, tmp_path):
 
     def best_of(candidates, env_id):
         seen["candidates"] = list(candidates)
-        return seen.get("best", max(candidates)), {}
+        return seen.get("best", max(candidates)), seen.get("told", {})
 
     monkeypatch.setattr(sac, "_library", lambda: (Library, make_vec_env))
     monkeypatch.setitem(sys.modules, "jax", fake_sac.jax)
@@ -116,11 +116,12 @@ def test_by_default_seed_0_and_twenty_episodes(seen):
 
 
 def test_the_best_of_the_last_five_becomes_the_expert(seen):
-    seen["best"] = 80_000
+    seen |= {"best": 80_000, "told": {"selection": {"seeds": [30_000, 30_009]}}}
     path = sac.train_sac("HalfCheetah-v5", seen["folder"], SACConfig(steps=140_000))
     assert seen["candidates"] == [60_000, 80_000, 100_000, 120_000, 140_000]
     assert load_expert(path, "HalfCheetah-v5").card["steps"] == "80000"
-    assert json.loads(path.with_suffix(".json").read_text())["environment_steps"] == 80_000
+    card = json.loads(path.with_suffix(".json").read_text())
+    assert (card["environment_steps"], card["selection"]["seeds"][0]) == (80_000, 30_000)
 
 
 def test_an_expert_without_its_training_is_not_overwritten(seen):

@@ -15,12 +15,11 @@ pytest.importorskip("ale_py")
 
 from lrs_lightning.checkpoints import write_checkpoint
 from lrs_lightning.errors import DataError
-from lrs_lightning.expert_training import pqn_export, sac, selection
+from lrs_lightning.expert_training import pqn_export, selection
 from lrs_lightning.expert_training.pqn_candidates import FOLDER, candidates, keep_candidate
 from lrs_lightning.expert_training.pqn_config import PQNConfig
 from lrs_lightning.expert_training.pqn_export import export_expert
 from lrs_lightning.expert_training.pqn_run import CHECKPOINT, save_checkpoint
-from lrs_lightning.expert_training.sac_config import SACConfig
 from lrs_lightning.expert_training.selection import EPISODES, FIRST_SEED, KEPT, best_of
 from lrs_lightning.experts import build_q_network, load_expert
 
@@ -168,20 +167,3 @@ def test_a_choice_that_fails_leaves_what_was_there(tmp_path, played, monkeypatch
     with pytest.raises(DataError, match="every episode failed"):
         export_expert(tmp_path, path)
     assert path.read_bytes() == b"before" and path.with_suffix(".json").read_text() == "{}"
-
-
-def test_of_the_actors_of_sac_the_best_is_taken(tmp_path, monkeypatch):
-    """Whose file holds the last one until then."""
-    actors = [sac._Actor(steps, b"%d" % steps, f"player {steps}") for steps in (1, 2, 3)]  # type: ignore[arg-type]
-    seen: dict[str, Any] = {}
-
-    def best(players: Any, env_id: str) -> Any:
-        seen.update(players)
-        return 2, {"selection": {"seeds": []}}
-
-    monkeypatch.setattr(sac, "best_of", best)
-    monkeypatch.setattr(sac, "measured", lambda player, *_: {"evaluation": player})
-    path = sac._export(actors, "HalfCheetah-v5", tmp_path, SACConfig(), 3)
-    assert path.read_bytes() == b"2" and seen == {k: f"player {k}" for k in (1, 2, 3)}
-    card = path.with_suffix(".json").read_text()
-    assert '"environment_steps": 2' in card and '"player 2"' in card and '"selection"' in card

@@ -104,10 +104,10 @@ def assert_cut_and_same(folder: Path, result: dict, name: str) -> int:
 def cut_runs(tmp_path_factory, fit_words):
     folder = tmp_path_factory.mktemp("cut")
     words = [*fit_words, *DROPOUT]
-    return folder, run_chains(folder, words, {"SIGKILL": 1, "SIGTERM": 1, "SIGINT": 1}, 1)
+    return folder, run_chains(folder, words, {"SIGKILL": 1, "SIGTERM": 1}, 1)
 
 
-@pytest.mark.parametrize("name", CODES)
+@pytest.mark.parametrize("name", ["SIGKILL", "SIGTERM"])
 def test_a_run_that_is_cut_ends_as_if_it_had_not_been(cut_runs, name):
     folder, result = cut_runs
     assert assert_cut_and_same(folder, result, name) >= 1

@@ -13,6 +13,7 @@ import pytest
 from lrs_kernels import dispatch, find_cell
 from lrs_kernels.native import build
 from lrs_kernels.native.seal import is_whole
+from tests.selection import long_only
 
 ROOT = Path(__file__).resolve().parents[3]
 CFC = find_cell("cfc")
@@ -139,7 +140,7 @@ def test_what_stood_in_the_way_is_said_once(cache, tmp_path, monkeypatch, caplog
     assert "run without compiled C" in warnings[0] and f"{build.DISABLED}=0 silences" in warnings[0]
 
 
-@pytest.mark.parametrize("kind", ["file in the way", "read-only", "nowhere"])
+@pytest.mark.parametrize("kind", ["read-only", *map(long_only, ["file in the way", "nowhere"])])
 def test_a_cache_that_cannot_be_used_is_named_with_a_way_out(tmp_path, kind):
     """In a process of its own, which prints what a user sees."""
     place = tmp_path / "home" / ".cache"

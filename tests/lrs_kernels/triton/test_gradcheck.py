@@ -43,8 +43,8 @@ def rnn(x: Tensor, w1: Tensor, w2: Tensor, h0: Tensor, extra: Tensor, **options:
 @pytest.mark.parametrize(
     ("scan", "gates", "masked"),
     [
-        *((cfc, 3, True), (lstm, 4, True), (gru, 3, False), (rnn, 1, True)),
-        *map(long_only, [(cfc, 3, False), (cfc, 4, True), (gru, 3, True)]),
+        *((cfc, 3, True), (gru, 3, False), (rnn, 1, True)),
+        *map(long_only, [(lstm, 4, True), (cfc, 3, False), (cfc, 4, True), (gru, 3, True)]),
         *map(long_only, [(no_gate, 3, False), (no_gate, 4, True)]),
     ],
 )
