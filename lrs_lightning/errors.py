@@ -62,6 +62,12 @@ class EnvironmentMismatchError(LrsError):
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """`": did you mean 'x'?"` for the nearest known name, `"."` where none is near."""
+    near = nearest(name, known)
+    return "." if near is None else f": did you mean {near!r}?"
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that is most like one that is not known; None where none is near."""
     by_lower = {k.lower(): k for k in known}
     near = get_close_matches(name.lower(), by_lower, n=1, cutoff=0.5)
-    return f": did you mean {by_lower[near[0]]!r}?" if near else "."
+    return by_lower[near[0]] if near else None

@@ -8,7 +8,7 @@ from typing import Literal
 from jsonargparse.typing import NonNegativeInt, PositiveInt
 
 from lrs_lightning.commands import PROGRAM
-from lrs_lightning.errors import ArgumentError, did_you_mean
+from lrs_lightning.errors import ArgumentError, nearest
 from lrs_lightning.options.call import call
 
 THEORY = "theory"
@@ -64,7 +64,7 @@ def analyze(
     from lrs_lightning.commands.analyze_runs import Request, run_all
 
     for run in runs:
-        if not Path(run).exists() and did_you_mean(run, [THEORY]) != ".":
+        if not Path(run).exists() and nearest(run, [THEORY]) is not None:
             raise ArgumentError(f"no run at {run}: did you mean `analyze {THEORY}`?")
     request = Request(
         shift, trajectory, episodes, steps, expert, seed, threads,

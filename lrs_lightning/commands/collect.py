@@ -30,7 +30,7 @@ def collect(
     expert: str = "shipped",
     statistics: Path | None = None,
     episodes: PositiveInt = 20,
-    noise: str = "0:0.4",
+    noise: str = "auto",
     seed: int = 0,
     dry_run: bool = False,
     quiet: bool = False,
@@ -48,13 +48,14 @@ def collect(
         expert: 'shipped', a path (also a zip, run folder, onnx), module:function, or a hub name
         statistics: VecNormalize pickle of a .zip, or 'none'; else the one beside it
         episodes: number of episodes
-        noise: deviation of the action noise: a schedule over the episodes, or one value
+        noise: deviation of the action noise: a schedule over the episodes such as 0:0.4, or one
+            value; auto is 0:0.4, and 0:0.1 where actions are discrete (a share of random ones)
         seed: data seed: which episodes
         dry_run: say what would be played, and where it would be kept; write nothing
         quiet: print no line for each episode
     """
     from lrs_lightning.data.collect import collect as collect_store
-    from lrs_lightning.data.noise_schedule import noise_schedule
+    from lrs_lightning.data.noise_schedule import noise_schedule, schedule_for
     from lrs_lightning.data.writing import refuse_other_content
     from lrs_lightning.env_variant import variant_text
     from lrs_lightning.envs import describe
@@ -65,6 +66,7 @@ def collect(
     info = describe(variant_text(env, env_kwargs, wrappers))
     env = info.env_id
     policy = demonstrator(expert, env, load_candidate, statistics)
+    noise = schedule_for(env, noise)
     sigmas = noise_schedule(noise, episodes)
     Exploration(sigmas, episodes, info.action_space, 1)  # whether this is noise of such actions
     check_folder(out)

@@ -46,7 +46,7 @@ def main(verb: str, arguments: list[str]) -> int:
     if "--help" in words:
         # The meaning of a dataclass's fields stands below them; to read it takes time.
         set_parsing_settings(docstring_parse_attribute_docstrings=True)
-    _quieten()
+    quieten()
     return _run(verb, words, asks)
 
 
@@ -110,7 +110,7 @@ def _tell_of_stopped(members: Mapping[str, str]) -> int:
     return STOPPED if members else 0
 
 
-def _quieten() -> None:
+def quieten() -> None:
     """Leave out what the libraries print on every run and what needs no action."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     modules = ("pytorch.utilities.rank_zero", "fabric.utilities.rank_zero", "fabric.utilities.seed")

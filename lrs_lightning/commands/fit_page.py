@@ -48,6 +48,8 @@ TEXTS = {
     "model.policy.core": "CfC, LSTM, GRU, RNN, MLP, Stack; its options: --model.policy.core.help",
     "model.policy.encoder": "Vector; for images Small, Nature, Ncps, Impala",
     "seed_everything": "seed of weights and training",
+    "data.noise": "of executed actions: a deviation such as 0.3, or a schedule; auto: 0:0.4, where "
+    "actions are discrete 0:0.1",
     "ckpt_path": "a run folder or checkpoint: to go on from in fit, else to judge",
 }
 GENERAL = {

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from jsonargparse.typing import NonNegativeFloat, PositiveInt
 
 from lrs_lightning.commands import PROGRAM
-from lrs_lightning.errors import ArgumentError
+from lrs_lightning.errors import ArgumentError, LrsError
 from lrs_lightning.files import whole_file
 from lrs_lightning.locking import alone_in
 from lrs_lightning.options.call import call
@@ -19,7 +19,7 @@ from lrs_lightning.training.sweep.launchers.needs import Needs
 
 if TYPE_CHECKING:
     from lrs_lightning.training.sweep.launchers.launcher import Launcher
-    from lrs_lightning.training.sweep.plan import Point
+    from lrs_lightning.training.sweep.plan import Point, Run
 
 
 def main(verb: str, arguments: list[str]) -> int:
@@ -56,7 +56,7 @@ def sweep(
         arms: named lists of keys and values, each crossed with the grid
         seeds: key and its values, crossed with each other and with all the rest
         members: at most so many are trained side by side
-        plan: say what would be trained, and end
+        plan: check all configurations, say what would be trained, and end
         search: let Optuna choose points of the grid, whose values may also be ranges
         trials: how many points a search tries
         storage: address of a search's study; a file in --out by default
@@ -81,6 +81,7 @@ def sweep(
 
     points = points_of(grid or {}, arms or [], seeds or {})
     runs = runs_of(points, base, members)
+    _check(runs)
     if plan:
         for run in runs:
             print(f"run {run.name}: {', '.join(point.name for point in run.points)}")
@@ -99,6 +100,23 @@ def sweep(
     if study.finished():
         _gather(out, study.finished(), keys)
     return code
+
+
+def _check(runs: Sequence[Run]) -> None:
+    """Refuse a run that `fit` would refuse, before the first is trained.
+
+    Raises:
+        ArgumentError: names the run, and what its configuration gets wrong.
+    """
+    from lrs_lightning.commands.fit import quieten
+    from lrs_lightning.training.dry_run import check_configuration
+
+    quieten()
+    for run in runs:
+        try:
+            check_configuration(run.configuration)
+        except LrsError as error:
+            raise ArgumentError(f"run {run.name} ({run.points[0].name}, ...): {error}") from error
 
 
 def _search(

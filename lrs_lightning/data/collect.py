@@ -10,7 +10,7 @@ import numpy as np
 
 from lrs_lightning.data.demonstration import Demonstration, Ending, Origin
 from lrs_lightning.data.frames import PackedFrames
-from lrs_lightning.data.noise_schedule import noise_schedule
+from lrs_lightning.data.noise_schedule import AUTO, noise_schedule, schedule_for
 from lrs_lightning.data.store import DemonstrationStore
 from lrs_lightning.data.task import Task
 from lrs_lightning.data.writing import write_store
@@ -30,7 +30,7 @@ def collect(
     out: str | Path,
     expert: str | Path = "shipped",
     episodes: int = 20,
-    noise: str | float = "0:0.4",
+    noise: str | float = AUTO,
     seed: int = 0,
     on_episode: Callable[[Episode], None] | None = None,
     policy: Policy | None = None,
@@ -44,8 +44,9 @@ def collect(
         expert: `"shipped"`, or the path of an expert.
         episodes: number of episodes.
         noise: standard deviation of the Gaussian noise on executed actions, in units of the action:
-            a schedule `"0:0.4"` (the default: why, see `data/noise_schedule.py`), one value, or
-            `"0"`. Of discrete actions it is the probability of a random one.
+            a schedule `"0:0.4"` (why, see `data/noise_schedule.py`), one value, or `"0"`. Of
+            discrete actions it is the probability of a random one. By default `"0:0.4"`, and
+            `"0:0.1"` where actions are discrete.
         seed: data seed; episode k starts from `DEMONSTRATION_SEED + seed * 10_000 + k`.
         on_episode: called with each episode as it ends.
         policy: who demonstrates, where it was loaded already; `expert` is then only its name.
@@ -56,7 +57,7 @@ def collect(
     """
     info = describe(env)
     policy = load_expert(expert, info.env_id, statistics) if policy is None else policy
-    sigmas = noise_schedule(noise, episodes)
+    sigmas = noise_schedule(schedule_for(info.env_id, noise), episodes)
     seeds = [DEMONSTRATION_SEED + seed * 10_000 + k for k in range(episodes)]
     task = Task.of(info.env_id, info.observation_space, info.action_space)
     demonstrations: dict[int, Demonstration] = {}

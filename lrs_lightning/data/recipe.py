@@ -13,6 +13,7 @@ from typing import Any
 
 from lrs_kernels.cache import cache_folder
 from lrs_lightning.data.manifest import MANIFEST
+from lrs_lightning.data.noise_schedule import AUTO, schedule_for
 from lrs_lightning.data.store import DemonstrationStore
 from lrs_lightning.envs import domain_of
 from lrs_lightning.errors import DataError
@@ -28,7 +29,7 @@ class Recipe:
         env: environment id.
         expert: `"shipped"`, the path of an expert or a run folder, or `module:function`.
         episodes: how many.
-        noise: on executed actions, see `noise_schedule`.
+        noise: on executed actions, see `noise_schedule` and `schedule_for`.
         seed: data seed.
         statistics: of a Stable-Baselines3 expert, see `load_expert`.
     """
@@ -36,7 +37,7 @@ class Recipe:
     env: str
     expert: str = "shipped"
     episodes: int = 20
-    noise: str = "0:0.4"
+    noise: str = AUTO
     seed: int = 0
     statistics: str | None = None
 
@@ -46,7 +47,7 @@ class Recipe:
         decides = {
             "expert": _fingerprint(self.expert),
             "episodes": self.episodes,
-            "noise": self.noise,
+            "noise": schedule_for(self.env, self.noise),
             "seed": self.seed,
             "simulator": version(domain_of(self.env).simulator),
         }

@@ -19,6 +19,7 @@ from gymnasium.envs.mujoco import MujocoEnv
 from lrs_lightning.env_variant import Part
 from lrs_lightning.envs.ant import Ant
 from lrs_lightning.envs.arguments import unknown_argument
+from lrs_lightning.envs.atari_names import canonical_id
 from lrs_lightning.envs.clones import clone
 from lrs_lightning.envs.contract import EpisodicVectorEnv, Model
 from lrs_lightning.envs.domains import Domain
@@ -219,11 +220,17 @@ def _check_registered(env_id: str) -> None:
         raise ArgumentError("there is no simulator of this task (none): nothing can be played")
     if env_id in gym.registry:
         return
-    near: list[str] = get_close_matches(env_id, gym.registry, n=4, cutoff=0.4)
+    near = map(_of_today, get_close_matches(env_id, gym.registry, n=4, cutoff=0.4))
     own = with_module(env_id)
     if own is not None:
         raise UnknownNameError("environment", env_id, {own, *TASKS})
     raise UnknownNameError("environment", env_id, {*near, *TASKS})
+
+
+def _of_today(env_id: str) -> str:
+    """A registered id; in place of a game's ids of old (`Seaquest-v4`) the one in use."""
+    is_game = str(gym.registry[env_id].entry_point).startswith("ale_py")
+    return canonical_id(env_id) if is_game else env_id
 
 
 def _velocity_channels(env: Any) -> tuple[int, ...]:

@@ -30,6 +30,7 @@ from lrs_lightning.data import (
     split_numbers,
 )
 from lrs_lightning.data.manifest import MANIFEST, read_manifest, task_of
+from lrs_lightning.data.noise_schedule import AUTO, as_text
 from lrs_lightning.data.recipe import Recipe, find_or_collect
 from lrs_lightning.data.timespans import time_unit_of
 from lrs_lightning.env_variant import variant_text
@@ -54,7 +55,7 @@ class ExpertTrajectories(pl.LightningDataModule):
         expert: who demonstrates, if they must be collected: whatever `evaluate --policy` takes.
         episodes: how many episodes to collect.
         noise: standard deviation of the noise on executed actions: a schedule over the episodes
-            such as `"0:0.4"`, or one value.
+            such as `"0:0.4"`, or one value; `"auto"`: `"0:0.4"`, of discrete actions `"0:0.1"`.
         window: steps of a window T.
         burn_in: steps at the start of a window that are not learned.
         batch_size: windows in a batch B.
@@ -75,7 +76,7 @@ class ExpertTrajectories(pl.LightningDataModule):
         path: str | None = None,
         expert: str = "shipped",
         episodes: int = 20,
-        noise: str = "0:0.4",
+        noise: str | float = AUTO,
         window: int = 32,
         burn_in: int = 8,
         batch_size: int = 32,
@@ -98,7 +99,7 @@ class ExpertTrajectories(pl.LightningDataModule):
             if number < 1:
                 raise ArgumentError(f"{name} is {number}, expected at least 1")
         self.env, self.path = env_of(env, path, env_kwargs, wrappers), path
-        self.recipe = Recipe(self.env, expert, episodes, noise, seed, statistics)
+        self.recipe = Recipe(self.env, expert, episodes, as_text(noise), seed, statistics)
         self.window, self.burn_in = window, burn_in
         self.batch_size, self.batches = batch_size, batches
         self.start_share, self.val_fraction, self.seed = start_share, val_fraction, seed

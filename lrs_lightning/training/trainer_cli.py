@@ -12,6 +12,7 @@ from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.callbacks import ProgressBar
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 
+from lrs_lightning.data.noise_schedule import schedule_for
 from lrs_lightning.errors import ArgumentError, DataError, LrsError
 from lrs_lightning.files import file_name, naming
 from lrs_lightning.options.parser import Parser
@@ -143,6 +144,9 @@ class TrainerCLI(LightningCLI):
             raise needs_a_policy(str(self.subcommand))
         if config.quiet:
             config.trainer.enable_progress_bar = False
+        if config.data.get("path") is None and "noise" in config.data:
+            # What it means here stands in the saved configuration, where another run may be told.
+            config.data.noise = schedule_for(_env(config), config.data.noise)
         settings = getattr(config.trainer.logger, "init_args", None)
         if settings is not None and getattr(settings, "name", "") is None:
             usual = (settings.get("save_dir"), settings.get("version")) == (RUNS, None)
@@ -163,6 +167,19 @@ class TrainerCLI(LightningCLI):
         elif self.config[self.subcommand].get("dagger") is not None:
             self.datamodule = GrowingTrajectories(**self.config[self.subcommand].data.as_dict())
 
+    def with_sections(self, callbacks: list[Callback]) -> list[Callback]:
+        """What `population` and `dagger` declare is made; the callbacks that it needs."""
+        run = self.config[self.subcommand]
+        if self.subcommand == "fit" and run.population is not None:
+            plain = yaml.safe_load(self._parser("fit").dump(run, skip_none=False))
+            self.population = assemble(plain, self.model, callbacks)
+            callbacks = self.population.callbacks
+        if self.subcommand == "fit" and run.dagger is not None:
+            section = DAgger(**run.dagger.as_dict())
+            section.check()
+            callbacks = [*callbacks, DAggerRounds(section)]
+        return callbacks
+
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Lightning's trainer with our files and a loop that ends what it began."""
         settings = self._get(self.config_init, "trainer")
@@ -182,15 +199,7 @@ class TrainerCLI(LightningCLI):
             isinstance(callback, ProgressBar) for callback in given
         ):
             callbacks = [*callbacks, RunProgress()]
-        run = self.config[self.subcommand]
-        if self.subcommand == "fit" and run.population is not None:
-            plain = yaml.safe_load(self._parser("fit").dump(run, skip_none=False))
-            self.population = assemble(plain, self.model, callbacks)
-            callbacks = self.population.callbacks
-        if self.subcommand == "fit" and run.dagger is not None:
-            section = DAgger(**run.dagger.as_dict())
-            section.check()
-            callbacks = [*callbacks, DAggerRounds(section)]
+        callbacks = self.with_sections(callbacks)
         callbacks = [*callbacks, BackendLine(), Predictions(), Throughput()]
         try:
             return super()._instantiate_trainer(config, callbacks)
@@ -251,9 +260,12 @@ class TrainerCLI(LightningCLI):
 
 
 def _run_name(config: Any) -> str:
+    return file_name(_env(config).replace("/", "_"))
+
+
+def _env(config: Any) -> str:
     data = config.data
-    env = env_of(data.env, data.path, data.get("env_kwargs"), data.get("wrappers"))
-    return file_name(env.replace("/", "_"))
+    return env_of(data.env, data.path, data.get("env_kwargs"), data.get("wrappers"))
 
 
 def _runs(config: Any) -> Path:

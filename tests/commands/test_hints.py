@@ -68,6 +68,7 @@ def test_the_right_word_is_offered(here, words, sentence, capsys):
     ("words", "sentence"),
     [
         (["score", "--env", "Seaquest", "--env_kwargs", "{stiky: 0}"], "did you mean 'sticky'?"),
+        (["score", "--env", "Seaqest"], "did you mean 'ALE/Seaquest-v5'?"),
         (["fit", "--env", "Seaquest", "--device", "gpu"], "device 'gpu' cannot be used: give cpu"),
     ],
 )

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lrs_lightning.errors import ArgumentError
+from lrs_lightning.errors import ArgumentError, did_you_mean
 from lrs_lightning.files import file_name
 
 SHORT = {
@@ -92,7 +92,16 @@ def combinations(grid: Mapping[str, Sequence[Any]], where: str) -> list[Changes]
 
 
 def long_key(key: str) -> str:
-    """The key that a short name stands for."""
+    """The key that a short name stands for; any other has dots.
+
+    Raises:
+        ArgumentError: it is neither.
+    """
+    if key not in SHORT and "." not in key and key not in SHORT.values():
+        raise ArgumentError(
+            f"unknown key {key!r}{did_you_mean(key, SHORT)} Give a key with its dots, such as "
+            f"data.window, or a short name: {', '.join(SHORT)}"
+        )
     return SHORT.get(key, key)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from pathlib import Path
 
 import pytest
@@ -144,6 +145,23 @@ def test_shipped_declarations_are_planned(tmp_path, capsys, file, count):
     out = tmp_path / "out"
     assert main(["sweep", f"--config={CONF / file}", f"--out={out}", "--plan"]) == 0
     assert count in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--grid={rnk: [1, 2]}"], "unknown key 'rnk': did you mean 'rank'?"),
+        (["--grid={data.windw: [8, 16]}"], r"run run-000 \(windw-8, ...\): .*data.window"),
+        (["--arms", "{name: a, rank: 2}", "{name: b, data.noise: '0', rank: 99}"],
+         r"run run-001 \(arm-b, ...\): population: member 'arm-b': rank is 99"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("more", [["--plan"], []])
+def test_what_no_run_would_take_is_told_before_any_is_trained(tmp_path, capsys, words, told, more):
+    out = tmp_path / "out"
+    assert main(["sweep", *words, f"--out={out}", *more]) == 2
+    assert re.search(told, capsys.readouterr().err)
+    assert not out.exists()
 
 
 @pytest.fixture
