@@ -224,7 +224,8 @@ def _check_registered(env_id: str) -> None:
     own = with_module(env_id)
     if own is not None:
         raise UnknownNameError("environment", env_id, {own, *TASKS})
-    raise UnknownNameError("environment", env_id, {*near, *TASKS})
+    mend = f"one that a package registers is named with it: PACKAGE:{env_id}"
+    raise UnknownNameError("environment", env_id, {*near, *TASKS}, mend)
 
 
 def _of_today(env_id: str) -> str:

@@ -66,8 +66,11 @@ def why_not(env_id: str) -> str | None:
         describe(env_id)
     except UnknownNameError:
         word = importable(EnvVariant.parse(env_id))
-        hint = "" if word is None else f"; if it is of your own code, name it --data.env '{word}'"
-        return f"unknown environment {env_id!r}{hint}"
+        if word is None:
+            hint = f"if a package registers it, name both: --data.env PACKAGE:{env_id}"
+        else:
+            hint = f"if it is of your own code, name it --data.env '{word}'"
+        return f"unknown environment {env_id!r}; {hint}"
     except LrsError as error:
         return str(error)
     return None

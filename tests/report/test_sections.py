@@ -243,3 +243,15 @@ def test_every_policy_has_its_colour_wherever_it_is_named(two: Comparison) -> No
         for i, name in enumerate(("good", "weak")):
             shown = re.sub(' class="clamp"', "", made.text)
             assert named(i, name).text in shown, (part.__name__, name)
+
+
+@pytest.mark.parametrize("second", [None, "native", "triton"])
+def test_what_ran_on_several_backends_is_told(second: str | None) -> None:
+    one, other = run("one"), run("other", 0.9)
+    for row in one.rows:
+        row["backend"] = "native"
+    for row in other.rows:
+        row["backend"] = second
+    told = Tables(sections.provenance(gather([one, other]))).text
+    assert ("native: one; triton: other" in told) is (second == "triton")
+    assert ("Episodes were played on different backends" in told) is (second == "triton")
