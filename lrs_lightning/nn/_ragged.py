@@ -118,7 +118,7 @@ def run_padded(layers: Layers, call: Call, lengths: Tensor) -> tuple[Tensor, tup
     elif resets is not None:
         resets = (resets != 0) & valid
     outputs, final = layers.through_layers(x, state, timespans, resets, valid)
-    last = (lengths - 1).view(1, -1, 1)
+    last = (lengths - 1).view(-1, 1)  # (B, 1)
     ends = [y.gather(0, last.expand(1, -1, y.shape[-1])).squeeze(0) for y in outputs]
     y = outputs[-1].masked_fill(padding.unsqueeze(-1), 0)
     return y, (torch.stack(ends), *final[1:])

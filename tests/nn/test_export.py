@@ -194,3 +194,12 @@ def test_without_a_compiler_a_package_is_refused(tmp_path, monkeypatch):
     with pytest.raises(ArgumentError, match="needs a C.. compiler"):
         export_layer(LRSRNN(5, 8), tmp_path / "layer.pt2", "aotinductor", step=True)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_program_takes_further_parts_along(tmp_path):
+    program = torch.export.export(nn.Linear(2, 3), (torch.zeros(4, 2),))
+    export.write_program(program, tmp_path / "a.pt2", {"about": "of a robot"})
+    parts = {"about": ""}
+    read = torch.export.load(tmp_path / "a.pt2", extra_files=parts)
+    assert parts == {"about": "of a robot"}
+    assert torch.equal(read.module()(torch.ones(4, 2)), program.module()(torch.ones(4, 2)))
