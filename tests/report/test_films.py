@@ -10,9 +10,11 @@ from PIL import Image
 
 from lrs_lightning.errors import ArgumentError, EnvironmentMismatchError
 from lrs_lightning.report import mujoco_film
-from lrs_lightning.report.films import choices, film, gif, log_gif, telling
+from lrs_lightning.report.films import choices, film, gif, log_gif, telling, worst_shift
 from lrs_lightning.report.mujoco_film import check_drawing
 from lrs_lightning.shifts import Condition
+from lrs_lightning.statistics.summary import summarize
+from tests.evaluation.fakes import rows
 
 
 def pictures(content):
@@ -174,3 +176,11 @@ def test_drawing_leaves_triton_loadable(drawable):
     code = f"{first}; import triton"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_the_worst_shift_is_that_of_the_summary(tmp_path):
+    assert worst_shift(tmp_path, "p") is None
+    own = rows({"clean": 9.0, "mass@1": 7.0, "wind@2": 1.0}, "p", episodes=3)
+    summarize(own, {"expert": 10.0, "random": 0.0}, {"name": "p"}).write(tmp_path)
+    assert worst_shift(tmp_path, "p") == "wind@2"
+    assert worst_shift(tmp_path, "q") is None

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from lrs_lightning.report import ending_section, method_sections, sections
+from lrs_lightning.report.answer_section import answer
 from lrs_lightning.report.films import gif
 from lrs_lightning.report.html import Markup
 from lrs_lightning.report.page import page
@@ -150,3 +151,8 @@ def test_what_is_folded_of_methods_and_runs(
     text = "".join(map(written, (method_sections.methods(methods), compared, ended, of_runs)))
     kept = r"</?(?:details|summary|table|div|h2|p|th).*"
     check("folded.html", "\n".join(re.findall(kept, by_line(text))) + "\n")
+
+
+def test_the_answer_to_methods_to_runs_and_to_one(methods: Comparison) -> None:
+    some = (methods, gather(methods.runs[:1] + methods.runs[3:4]), gather(methods.runs[:1]))
+    check("answers.html", by_line("".join(written(answer(each)) for each in some)))
