@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import io
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -68,8 +69,10 @@ def write_numpy(policy: RecurrentPolicy, interface: Interface, path: Path) -> No
         "knows_time": knows_time(policy),
     }
     text = np.array(interface.to_json(network=about))
-    with path.open("wb") as file:
-        np.savez(file, allow_pickle=False, **{"about": text, **network.arrays})
+    # In memory first: where the disk is full, an archive of old cannot be closed quietly.
+    content = io.BytesIO()
+    np.savez(content, allow_pickle=False, **{"about": text, **network.arrays})
+    path.write_bytes(content.getvalue())
 
 
 def _encoder(encoder: nn.Module, network: Network) -> list[int] | None:

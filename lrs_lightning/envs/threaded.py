@@ -112,9 +112,8 @@ class ThreadedVectorEnv(VectorEnv[Array, Array, Any]):
             errors = {}
             for i in queue:
                 try:
-                    # A copy: how NumPy sums may depend on where in memory the row of an array lies.
                     seen, reward[i], terminated[i], truncated[i], info = self.envs[i].step(
-                        actions[i].copy()
+                        actions[i]
                     )
                     self._observations[i] = self._checked(seen)
                     if (success := success_of(info)) is not None:

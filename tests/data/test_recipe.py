@@ -56,7 +56,7 @@ def test_places_outlast_the_process(monkeypatch, tmp_path):
     monkeypatch.setattr(recipes, "version", lambda name: asked.append(name) or "1.0")
     folder = tmp_path / "cache" / "lrs_lightning" / "demonstrations"
     assert Recipe("Pendulum-v1").folder == folder / "Pendulum-v1-2d47cd238042"
-    game = Recipe("ALE/Breakout-v5", episodes=3).folder
+    game = Recipe("ALE/Breakout-v5", episodes=3, noise="0:0.4").folder
     assert game == folder / "ALE_Breakout-v5-fc7ee8990443"
     assert asked == ["gymnasium", "ale-py"]
 
@@ -74,7 +74,7 @@ def test_where_nothing_is_said_the_collector_of_this_package_is_asked(monkeypatc
     assert writer_of(find_or_collect(RECIPE, say=list)) == 3
     assert asked == {
         **{"out": RECIPE.folder, "env": "Pendulum-v1", "expert": "shipped"},
-        **{"episodes": 2, "noise": "0:0.4", "seed": 0},
+        **{"episodes": 2, "noise": "auto", "seed": 0},
     }
 
 

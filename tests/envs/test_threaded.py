@@ -84,7 +84,7 @@ def test_every_bit_agrees_with_gymnasium(env_id, kwargs):
     for t in range(120):
         actions = np.array([ours.single_action_space.sample() for _ in range(3)])
         got = ours.step(actions)
-        want = [env.step(row.copy())[:4] for env, row in zip(theirs, actions, strict=True)]
+        want = [env.step(action)[:4] for env, action in zip(theirs, actions, strict=True)]
         for mine, other in zip(got[:4], zip(*want, strict=True), strict=True):
             np.testing.assert_array_equal(mine, np.array(other))
         over = got[2] | got[3]
