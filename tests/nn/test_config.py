@@ -149,3 +149,16 @@ def test_every_encoder_has_options_of_its_own():
     for encoder in ENCODERS.classes():
         with pytest.raises(ArgumentError, match="features is 0"):
             encoder(features=0)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("hidden_size", 0), ("num_layers", 0), ("init", "x"), ("rank", 9), ("sparsity", 1.0),
+        ("mask_seed", -1), ("dropout", 1.5), ("backend", "x"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("core", [cores.CfC, cores.LSTM, cores.GRU, cores.RNN])
+def test_a_wrong_option_of_a_core_is_named(core, key, value):
+    with pytest.raises(ArgumentError, match=rf"\b{key}\b"):
+        core(**{"hidden_size": 8, key: value})

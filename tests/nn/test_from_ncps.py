@@ -8,9 +8,11 @@ import ncps.torch
 import pytest
 import torch
 from ncps.wirings import NCP, AutoNCP, FullyConnected, Random
+from torch import nn
 
 from lrs_lightning.errors import ArgumentError
 from lrs_lightning.nn import LRSCfC, from_ncps
+from lrs_lightning.nn.backbone import LeCunTanh, activation_of
 from lrs_lightning.nn.posthoc import dense_layer
 
 BARE = {"backbone_layers": 0, "backbone_units": 0}
@@ -267,3 +269,30 @@ def test_what_is_no_cfc_is_refused(make, message):
     with pytest.raises(ArgumentError, match=message) as caught:
         from_ncps(make())
     assert "\n" not in str(caught.value)
+
+
+IMPORTED = {
+    "backbone": lambda: ncps.torch.CfC(5, 8, backbone_units=7),
+    "wired": lambda: ncps.torch.CfC(5, AutoNCP(12, 3)),
+    "mixed": lambda: ncps.torch.CfC(5, 8, mixed_memory=True, backbone_units=7),
+}
+
+
+@pytest.mark.parametrize("kind", IMPORTED)
+def test_nothing_of_ncps_is_left_in_what_was_imported(kind):
+    """So that a checkpoint of it is read where ncps is not installed."""
+    ours = from_ncps(IMPORTED[kind]())
+    assert not [m for m in ours.modules() if type(m).__module__.startswith("ncps")]
+    states = ours.initial_state(4, torch.zeros(1, dtype=torch.float64))
+    units = 12 if kind == "wired" else 8
+    assert [state.shape for state in states] == (1 + (kind == "mixed")) * [(1, 4, units)]
+    assert all(state.dtype == torch.float64 and not state.any() for state in states)
+
+
+@pytest.mark.parametrize("kind", [nn.SiLU, nn.ReLU, nn.Tanh, nn.GELU])
+def test_activations_of_pytorch_stay_and_that_of_ncps_becomes_ours(kind):
+    assert type(activation_of(kind())) is kind
+    theirs = ncps.torch.CfC(5, 8, backbone_units=7, activation="lecun_tanh").rnn_cell.backbone[1]
+    assert type(activation_of(theirs)) is LeCunTanh
+    x = torch.linspace(-3, 3, 20)
+    torch.testing.assert_close(activation_of(theirs)(x), theirs(x))
