@@ -46,7 +46,7 @@ def actor_layers(params: Mapping[str, Any]) -> dict[str, NDArray[np.float32]]:
         DataError: the parameters are those of another network.
     """
     params = params.get("params", params)
-    count = max(3, sum(name.startswith("Dense_") for name in params) - 1)
+    count = max(2, sum(name.startswith("Dense_") for name in params) - 1)
     try:
         found = [params[f"Dense_{i}"] for i in range(count)]
     except KeyError as error:

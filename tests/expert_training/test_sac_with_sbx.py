@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 
 from lrs_lightning.checkpoints import read_checkpoint
 from lrs_lightning.expert_training import sac
+from lrs_lightning.expert_training.sac_actor import actor_content
 from lrs_lightning.expert_training.sac_config import SACConfig
 from lrs_lightning.expert_training.sac_state import CHECKPOINT, PREVIOUS
+from lrs_lightning.experts import load_expert
 from tests.expert_training.test_sac_state import content
 
 
@@ -31,3 +34,21 @@ def test_a_training_that_goes_on_ends_as_the_uninterrupted_one(tmp_path, monkeyp
         assert all(torch.equal(*keys) for keys in zip(*(s["keys"] for s in states), strict=True))
         del whole[path], cut[path]
     assert whole == cut
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("activation", ["relu", "tanh", "elu", "silu"])
+@pytest.mark.parametrize("hidden", [[8], [16, 4], [8, 8, 8]])
+def test_the_actor_acts_here_as_it_does_there(tmp_path, activation, hidden):
+    sbx = pytest.importorskip("sbx", reason="the extra `expert` is not installed")
+    import jax
+
+    how = {"net_arch": hidden, "activation_fn": getattr(jax.nn, activation)}
+    model = sbx.SAC("MlpPolicy", "Hopper-v5", policy_kwargs=how, seed=3)
+    path = tmp_path / "actor.safetensors"
+    path.write_bytes(actor_content(model, "Hopper-v5"))
+    seen = 3 * np.random.default_rng(0).normal(size=(50, 11)).astype(np.float32)
+    theirs, _ = model.predict(seen, deterministic=True)
+    ours, _ = load_expert(path, "Hopper-v5").step(seen)
+    assert np.abs(theirs).max() > 0.1
+    np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-5)
