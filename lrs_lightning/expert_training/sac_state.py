@@ -29,7 +29,10 @@ PREVIOUS = "previous.ckpt"
 REPLAY = "replay"
 
 _REMEMBERED = ("observations", "next_observations", "actions", "rewards", "dones", "timeouts")
-_KEYS = {"env", "config", "steps", "updates", "episodes", "learnt", "keys"}
+_PARTS = {
+    **{"env": str, "config": dict, "learnt": dict, "keys": list},
+    **{"steps": int, "updates": int, "episodes": int},
+}
 _MEND = "train anew in another folder"
 
 
@@ -144,8 +147,10 @@ def _read_good(folder: Path) -> dict[str, Any]:
 
 def _read(path: Path) -> dict[str, Any]:
     state = read_checkpoint(path)
-    if not state.keys() >= _KEYS:
-        lacking = ", ".join(sorted(_KEYS - state.keys()))
+    wrong = [key for key, kind in _PARTS.items() if not isinstance(state.get(key), kind)]
+    tensors = [] if wrong else [*state["learnt"].values(), *state["keys"]]
+    if wrong or not all(isinstance(tensor, Tensor) for tensor in tensors):
+        lacking = ", ".join(wrong) or "tensors"
         raise DataError(f"{path} is not of a SAC training: it lacks {lacking}")
     return state
 

@@ -161,6 +161,11 @@ def test_a_checkpoint_of_something_else_is_named(tmp_path, train):
     torch.save({**state, "learnt": {"0": torch.zeros(2)}}, path)
     with pytest.raises(DataError, match="holds another network than its recipe's"):
         train(tmp_path)
-    torch.save({"state_dict": {}}, path)
-    with pytest.raises(DataError, match="is not of a SAC training: it lacks config, env"):
-        train(tmp_path)
+    for wrong, lacking in (
+        ({"state_dict": {}}, "env, config, learnt, keys, steps"),
+        ({**state, "steps": "600", "config": None}, "config, steps"),
+        ({**state, "keys": [1, 2]}, "tensors"),
+    ):
+        torch.save(wrong, path)
+        with pytest.raises(DataError, match=f"is not of a SAC training: it lacks {lacking}"):
+            train(tmp_path)
