@@ -61,5 +61,8 @@ def _there(part: Any) -> bool:
 
 def _spread(part: Tensor, axis: int | None, size: int, populated: bool) -> Tensor:
     """The mapped axis in front, or in front of P and merged with it."""
-    part = part.expand(size, *part.shape) if axis is None else part.movedim(axis, 0)
+    if axis is None:
+        part = part.expand(size, *part.shape)
+    elif axis:  # a move to where it is costs a node of the graph all the same
+        part = part.movedim(axis, 0)
     return part.flatten(0, 1) if populated else part
