@@ -28,7 +28,7 @@ test-lowest: .venv/lowest/installed  ## the tests with the oldest versions that 
 test-newest: .venv/newest/installed  ## the tests with the newest; another Python: make clean, PYTHON=python3.13
 	OMP_NUM_THREADS=1 .venv/newest/bin/python -m pytest $(ARGS)
 
-test-long: .venv/installed-dev  ## minutes: runs that are killed again and again
+test-long: .venv/installed-dev  ## over half an hour: runs that are killed again and again, every combination
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m long $(ARGS)
 
 check: .venv/installed-dev

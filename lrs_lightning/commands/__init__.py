@@ -12,7 +12,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "sweep": ("sweep", "a grid of policies and seeds, trained side by side, as one table"),
     "validate": ("fit", "loss on the held-out episodes, and closed-loop return"),
     "test": ("fit", "closed-loop return of a checkpoint under the whole suite"),
-    "predict": ("fit", "actions of a checkpoint for the windows of a data set"),
+    "predict": ("fit", "actions of a checkpoint for the windows of the held-out episodes"),
     "collect": ("collect", "roll an expert out and store what it saw and did"),
     "import": ("import_", "turn somebody else's demonstrations into a store"),
     "data": ("data", "what a store of demonstrations holds, and what looks wrong about it"),

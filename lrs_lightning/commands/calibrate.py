@@ -45,7 +45,7 @@ def calibrate(
         policy: who is to keep them: 'shipped' (the expert), or whatever `evaluate` takes
         shift: names of shifts; else all of suite full that change something in this task
         episodes: of each strength
-        rounds: of halving the strengths on either side
+        rounds: after the first, each with strengths between those that keep more and less
         seed: where episodes start; others than those of evaluations
         out: folder; else one under runs/calibrate
         threads: threads of the environments; else all

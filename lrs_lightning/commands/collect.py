@@ -46,7 +46,7 @@ def collect(
         wrappers: put around it, the last outermost, e.g. TimeAwareObservation
             'FrameStackObservation(stack_size=4)' module:Class
         expert: 'shipped', a path (also a zip, run folder, onnx), module:function, or a hub name
-        statistics: VecNormalize pickle of a .zip, or 'none'; else the one beside it
+        statistics: of a .zip: the pickle of its VecNormalize, or 'none'; else the one beside it
         episodes: number of episodes
         noise: deviation of the action noise: a schedule over the episodes such as 0:0.4, or one
             value; auto is 0:0.4, and 0:0.1 where actions are discrete (a share of random ones)

@@ -65,7 +65,7 @@ def evaluate(
         env_kwargs: arguments of the environment, e.g. '{g: 5.0}'; else as the policy was trained,
             and games with sticky 0.25
         wrappers: put around it, the last outermost: a name of gymnasium.wrappers or module:Class
-        statistics: VecNormalize pickle of a .zip, or 'none'; else the one beside it
+        statistics: of a .zip: the pickle of its VecNormalize, or 'none'; else the one beside it
         seed: evaluation seed: where episodes start
         out: folder; else one under runs/evaluate
         group: NAME=POLICY POLICY ... NAME=POLICY ...: which of the policies are training seeds of

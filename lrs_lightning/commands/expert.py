@@ -66,7 +66,7 @@ def score(
         env_kwargs: its arguments, e.g. '{sticky: 0}'; else games with sticky 0.25
         wrappers: put around it, the last outermost: a name of gymnasium.wrappers or module:Class
         expert: 'shipped', a path (also a zip, run folder, onnx), module:function, or a hub name
-        statistics: VecNormalize pickle of a .zip, or 'none'; else the one beside it
+        statistics: of a .zip: the pickle of its VecNormalize, or 'none'; else the one beside it
         episodes: number of episodes
         card: put what came out into the card beside the weights (.safetensors); of a game also
             without sticky actions

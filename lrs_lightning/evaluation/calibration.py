@@ -1,8 +1,8 @@
 """How strong a shift must be: the strengths at which a policy keeps given shares of its return.
 
-For each shift and each share a strength is searched for by halving: all are played side by side, on
-the same seeds, a round at a time. What was played is in the folder, so that a search that was ended
-goes on where it stopped.
+For each shift and each share a strength is searched for between the two that keep more and less, by
+a straight line: all are played side by side, on the same seeds, a round at a time. What was played
+is in the folder, so that a search that was ended goes on where it stopped.
 """
 
 from __future__ import annotations
@@ -189,7 +189,7 @@ def calibrate(
         out: folder that keeps what was played.
         context: the unit of sensor noise; see `evaluate`.
         shares: sought, falling.
-        rounds: of halving, after one over the shifts' own strengths.
+        rounds: of strengths in between, after one over the shifts' own strengths.
         threads: of the environments.
         on_progress: see `evaluate`.
         on_round: called before each round with its number and that of its conditions.

@@ -1,6 +1,6 @@
 """Train a MuJoCo expert with SAC (in JAX, by sbx) and keep its actor as safetensors.
 
-Eight environments, one gradient step for every two environment steps, batch 128: about 350
+Eight environments, one gradient step for every two environment steps, batch 128: about 300
 environment steps a second on 2 CPU cores, 1.35 million steps for the HalfCheetah that ships with
 the package.
 """

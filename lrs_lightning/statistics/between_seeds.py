@@ -12,7 +12,7 @@ means spread beyond the rest is the second (Searle, Casella and McCulloch, "Vari
 only how it differs between them is left; where both were trained with the same seeds, so does that
 of a seed, and the differences are a table of their own.
 
-Why no percentile bootstrap: of three seeds it covers 75 of 100 truths and of five 86, this 95
+Why no percentile bootstrap: of three seeds it covers 76 of 100 truths and of five 84, this 95
 (`tests/statistics/test_between_seeds.py`).
 
 Letters: S training seeds, E episodes (starts).

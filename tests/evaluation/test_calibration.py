@@ -1,4 +1,4 @@
-"""Strengths that take a known share of a return, found by halving."""
+"""Strengths that take a known share of a return, found between their neighbours."""
 
 from __future__ import annotations
 
