@@ -79,7 +79,8 @@ def _encoder(encoder: nn.Module, network: Network) -> list[int] | None:
     """Add what comes before the core; the channels that are seen."""
     if type(encoder) is VectorEncoder:
         plain = PlainVector.of(encoder)
-        network.add_arrays("see", mean=plain.mean)
+        if plain.mean is not None:
+            network.add_arrays("see", mean=plain.mean)
         network.add_stage({"op": "dense", "frames": 1}, weight=plain.weight, bias=plain.bias)
         return None if plain.seen is None else plain.seen.tolist()
     if type(encoder) is PixelEncoder:

@@ -7,14 +7,17 @@
 Observations are raw, as the task shows them: normalisation is inside. `Policy.step` is the same as
 a pure function of observation and state. `Policy("policy.npz", batch=4)` acts for four at once.
 
-Everything is a column of a matrix: a stage keeps its input, its memory and a one for the bias in
-one array, so that one product serves them all. Letters: I inputs, H hidden size, N rows of a batch.
+A call of NumPy costs more than what a small policy computes in it: a step is a list of as few calls
+as can be, prepared when the file is read. All inputs lie in one line, each before a one for a bias,
+`[x, 1, x', 1, ...]`; a dense stage reads `[x, 1]`, a recurrent one `[x, 1, h]`, its h being x'.
+Letters: H hidden size, G gates, N rows of a batch, the last axis of whatever is inside.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial, reduce
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
+Calls = Iterator[tuple[Any, ...]]  # functions and their arguments, the last of which is written
 Read = Callable[[str], Array]  # from the name of an array of a stage to the array, as float32
 
 NO_ACTION = -(1 << 31)  # the discrete action where logits are not finite; in no task's space
@@ -45,23 +49,22 @@ class Policy:
         with np.load(path, allow_pickle=False) as file:
             arrays = dict(file)
         self.about: dict[str, Any] = json.loads(str(arrays["about"]))
-        network = self.about["network"]
-        self._rows = () if batch is None else (batch,)
-        self._shape = (*self._rows, *self.about["task"]["observation_shape"])
+        network, rows = self.about["network"], () if batch is None else (batch,)
+        self._shape = (*rows, *self.about["task"]["observation_shape"])
         self._timed: bool = network["knows_time"]
-        chosen, layers, read = network["channels"], network["layers"], _reader(arrays, "see")
-        channels = None if chosen is None else np.array(chosen, np.intp)
-        self._see = _Vector(channels, read) if layers is None else _Pixels(channels, read, layers)
-        self._stages: list[_Dense | _Cell] = []
-        for i, about in enumerate(network["stages"]):
-            make = _Dense if about["op"] == "dense" else _Cell
-            self._stages.append(make(about, _reader(arrays, f"stages.{i}"), self._rows))
-        following = [stage.input for stage in self._stages[1:]]
-        self._chain = list(zip(self._stages[:-1], following, strict=True))
-        self._first, self._last = self._stages[0].input.T, self._stages[-1]
-        self._memory = [stage.memory for stage in self._stages if stage.memory]
-        self._start: int | None = network["action_start"]
-        self._bounded: bool = network["bounded"]
+        self._read, self._layers = _reader(arrays, "see"), network["layers"]
+        chosen, self._axis = network["channels"], -1 if self._layers is None else -3
+        self._channels = None if chosen is None else np.array(chosen, np.intp)
+        stages = _stages(network["stages"], arrays, rows)
+        self._mean = self._read("mean") if "see.mean" in arrays else None  # else in the first bias
+        self._dt = np.ones(rows, np.float32)
+        self._calls, self._calls_with_dt = (
+            [partial(*call) for stage in stages for call in stage.calls(dt)]
+            for dt in (None, self._dt)
+        )
+        self._memory = [stage for stage in stages if stage.memory]
+        self._input, self._outputs = stages[0].x.T, stages[-1].product.T
+        self._start, self._bounded = network["action_start"], network["bounded"]
         self._reach, self._middle = (arrays.get(f"head.{name}") for name in ("reach", "middle"))
 
     def __call__(
@@ -86,13 +89,21 @@ class Policy:
         if dt is not None:
             if not self._timed:
                 raise ValueError("dt was given to a policy that knows no time: leave it out")
-            dt = np.asarray(dt, np.float32)
+            self._dt[...] = dt
         if reset is not False:
             self.reset(reset)
-        self._see(observation, self._first)
-        for stage, following in self._chain:
-            stage(following, dt)
-        return self._decide(self._last.multiply().T)
+        if self._channels is not None:
+            observation = observation.take(self._channels, self._axis)
+        if self._layers is not None:
+            x = observation.reshape(-1, *observation.shape[-3:]).astype(np.float32)
+            observation = _through(self._layers, self._read, x * np.float32(1 / 255))
+            observation = observation.reshape(self._input.shape)
+        self._input[...] = observation
+        if self._mean is not None:
+            np.subtract(self._input, self._mean, self._input)
+        for call in self._calls if dt is None else self._calls_with_dt:
+            call()
+        return self._decide(self._outputs)
 
     def step(
         self,
@@ -110,18 +121,16 @@ class Policy:
         if self._start is not None:
             finite = np.isfinite(outputs).all(-1)
             return np.where(finite, outputs.argmax(-1) + self._start, NO_ACTION)
-        if not self._bounded:
-            return outputs.copy()
-        action = np.tanh(outputs)
+        action = np.tanh(outputs) if self._bounded else outputs.copy()
         if self._reach is not None:
-            np.multiply(action, self._reach, out=action)
+            np.multiply(action, self._reach, action)
         if self._middle is not None:
-            np.add(action, self._middle, out=action)
+            np.add(action, self._middle, action)
         return action
 
     def reset(self, rows: Array | bool = True) -> None:
         """Forget everything, or all of those rows of a batch that are true in `rows (N,)`."""
-        for stage in self._stages:
+        for stage in self._memory:
             for part in stage.memory:
                 part[..., rows] = 0
 
@@ -132,217 +141,210 @@ class Policy:
     @property
     def logits(self) -> Array:
         """Those of the last call, where actions are discrete, `(A,)` or `(N, A)`."""
-        return self._last.product.T.copy()
+        return self._outputs.copy()
 
     @property
     def state(self) -> tuple[Array, ...]:
         """What is remembered: h, and c of an LSTM, each `(layers, H)`, or `(layers, N, H)`."""
-        return tuple(
-            np.stack([part.T for part in parts]) for parts in zip(*self._memory, strict=True)
-        )
+        parts = zip(*([p.T / s.scale for p in s.memory] for s in self._memory), strict=True)
+        return tuple(np.stack(layers) for layers in parts)
 
     @state.setter
     def state(self, state: tuple[Array, ...]) -> None:
-        for parts, given in zip(zip(*self._memory, strict=True), state, strict=True):
-            for part, values in zip(parts, given, strict=True):
+        for stage, *given in zip(self._memory, *state, strict=True):
+            for part, values in zip(stage.memory, given, strict=True):
                 if part.T.shape != values.shape:
                     raise ValueError(f"state has shape {values.shape}, expected {part.T.shape}")
-                part.T[...] = values
+                np.multiply(values, stage.scale, part.T)
 
 
 def _reader(arrays: Mapping[str, Array], prefix: str) -> Read:
     return lambda name: np.ascontiguousarray(arrays[f"{prefix}.{name}"], np.float32)
 
 
+def _stages(abouts: list[Any], arrays: Mapping[str, Array], rows: tuple[int, ...]) -> list[_Stage]:
+    """All stages, along one line."""
+    reads = [_reader(arrays, f"stages.{i}") for i in range(len(abouts))]
+    kinds = [_Dense if about["op"] == "dense" else _Cell for about in abouts]
+    sizes = [len(read(kind.weight).T) for read, kind in zip(reads, kinds, strict=True)]
+    line = np.zeros((sum(sizes) + len(sizes), *rows), np.float32)
+    stages, scale = list[_Stage](), 1
+    for size, kind, about, read in zip(sizes, kinds, abouts, reads, strict=True):
+        if stages and stages[-1].size != (new := size // about.get("frames", 1)):
+            raise ValueError(f"a stage gives {stages[-1].size} numbers, and the next reads {new}")
+        line[size] = 1
+        stages.append(kind(about, read, line, scale))
+        line, scale = line[size + 1 :], stages[-1].scale
+    return stages
+
+
 class _Stage:
-    """A column [..., 1], and its product with a matrix."""
+    """The product of a matrix with the beginning of a line: from `x` to `h`, the next input."""
 
+    weight = "weight"  # whose columns are the inputs
     memory: tuple[Array, ...] = ()
+    scale = 1  # how many times h is kept
 
-    def __init__(self, matrix: Array, rows: tuple[int, ...]) -> None:
-        self._matrix = np.ascontiguousarray(matrix)
-        self._column = np.zeros((matrix.shape[1], *rows), np.float32)
-        self._column[-1] = 1
-        self.product: Array = np.zeros((len(matrix), *rows), np.float32)
-
-    def multiply(self) -> Array:
-        """The product, which the next call overwrites."""
-        np.dot(self._matrix, self._column, out=self.product)
-        return self.product
+    def __init__(self, matrix: Array, line: Array, inputs: int, size: int) -> None:
+        self.size, self.x, self.h = size, line[:inputs], line[inputs + 1 :][:size]
+        self.product: Array = np.zeros((len(matrix), *line.shape[1:]), np.float32)
+        dot = np.asfortranarray(matrix).dot  # by columns: so BLAS is quickest
+        self.multiply = dot, line[: matrix.shape[1]], self.product
 
 
 class _Dense(_Stage):
     """A dense layer with ReLU, which the last goes without; a stack remembers old inputs."""
 
-    def __init__(self, about: Mapping[str, Any], read: Read, rows: tuple[int, ...]) -> None:
-        weight, bias = read("weight"), read("bias")
-        super().__init__(np.concatenate([weight, bias[:, None]], axis=1), rows)
-        self._size = weight.shape[1] // about["frames"]
-        self.input = self._column[-1 - self._size : -1]
-        if about["frames"] > 1:
-            self.memory = (self._column[: -1 - self._size],)
+    def __init__(self, about: Mapping[str, Any], read: Read, line: Array, scale: int) -> None:
+        weight, bias, frames = read("weight") / scale, read("bias")[:, None], about["frames"]
+        inputs, new = weight.shape[1], weight.shape[1] // frames
+        weight = np.roll(weight, new, axis=1)  # in the file the present is last
+        super().__init__(np.concatenate([weight, bias], axis=1), line, inputs, len(weight))
+        self.x, self.memory = line[:new], (line[new:inputs],) if frames > 1 else ()
 
-    def __call__(self, out: Array, dt: Array | None) -> None:
-        np.maximum(self.multiply(), _ZERO, out=out)
+    def calls(self, dt: Array | None) -> Calls:
+        """The product, and what follows from it."""
+        yield self.multiply
+        if len(self.h):
+            yield _relu, self.product, self.h
         for old in self.memory:  # the present is the newest of what was
-            old[...] = self._column[self._size : -1].copy()
+            yield np.positive, old[len(self.x) :], old[: -len(self.x)]
+            yield np.positive, self.x, old[-len(self.x) :]
 
 
 class _Cell(_Stage):
-    """A recurrent layer: the column [x, h, 1], and one product `z (G, H, N)` for all gates."""
+    """A recurrent layer: one product `z (G, H, N)` for all gates."""
 
-    def __init__(self, about: Mapping[str, Any], read: Read, rows: tuple[int, ...]) -> None:
-        self._advance, sigmoids = CELLS[about["op"]]
-        before, recurrent, bias = read("weight_ih"), read("weight_hh"), read("bias")
+    weight = "weight_ih"
+
+    def __init__(self, about: Mapping[str, Any], read: Read, line: Array, scale: int) -> None:
+        self._equations, sigmoids, self.scale = CELLS[about["op"]]
+        before, recurrent = read("weight_ih") / scale, read("weight_hh") / self.scale
+        columns = [before, read("bias")[:, None], recurrent]
         inputs, hidden = before.shape[1], recurrent.shape[1]
-        matrix = np.concatenate([before, recurrent, bias[:, None]], axis=1)
-        gates = matrix.reshape(-1, hidden, inputs + hidden + 1)
+        gates = np.concatenate(columns, axis=1).reshape(-1, hidden, inputs + 1 + hidden)
         # sigmoid(z) = (1 + tanh(z / 2)) / 2: with halved rows one tanh serves all gates.
         gates[[gate for gate in sigmoids if gate < len(gates)]] *= _HALF
         if about["op"] == "gru.standard":  # r stands between the two parts of n
             inner, outer = gates[2].copy(), gates[2].copy()
-            inner[:, :inputs], inner[:, -1] = 0, read("bias_n")
-            outer[:, inputs:-1] = 0
+            inner[:, :inputs], inner[:, inputs] = 0, read("bias_n")
+            outer[:, inputs + 1 :] = 0
             gates = np.stack([*gates[:2], inner, outer])
-        super().__init__(gates.reshape(-1, inputs + hidden + 1), rows)
-        self.input, self.h = self._column[:inputs], self._column[inputs:-1]
-        self.c, self.z = np.zeros_like(self.h), self.product.reshape(-1, hidden, *rows)
+        super().__init__(gates.reshape(-1, gates.shape[2]), line, inputs, hidden)
+        self.c, self.z = np.zeros_like(self.h), self.product.reshape(-1, *self.h.shape)
         self.memory = (self.h, self.c) if about["op"] == "lstm.standard" else (self.h,)
-        self._timed: bool = about["timed"]
-        if about["op"] == "cfc.pure":
-            constants = (read(name) for name in ("w_tau", "amplitude"))
-            self.rate, self.amplitude = (c.reshape(-1, *[1] * len(rows)) for c in constants)
+        self._timed, self.read = about["timed"], read
 
-    def __call__(self, out: Array, dt: Array | None) -> None:
-        self.multiply()
-        self._advance(self, dt if self._timed else None)
-        out[...] = self.h
+    def calls(self, dt: Array | None) -> Calls:
+        """The product, and from it the state, which is the input of the next stage."""
+        yield self.multiply
+        yield from self._equations(self, dt if self._timed else None)
 
 
-def _sigmoid(tanh: Array) -> None:
+def _relu(z: Array, out: Array) -> None:
+    np.maximum(z, _ZERO, out=out)
+
+
+def _sigmoid(tanh: Array) -> Calls:
     """From `tanh(z / 2)`."""
-    np.add(tanh, _ONE, out=tanh)
-    np.multiply(tanh, _HALF, out=tanh)
+    yield np.add, tanh, _ONE, tanh
+    yield np.multiply, tanh, _HALF, tanh
 
 
-def _gates_of_cfc(cell: _Cell, dt: Array | None) -> Array:
-    """g, h~ and `f = sigmoid(dt z_F)`, of four matrices `sigmoid(dt z_A + z_B)`."""
+def _gates_of_cfc(z: Array, dt: Array | None) -> Calls:
+    """`tanh` of z_G, z_H and half of `dt z_F`, or with four matrices of `dt z_A + z_B`."""
     if dt is not None:
-        np.multiply(cell.z[2], dt, out=cell.z[2])
-    if len(cell.z) == 4:
-        np.add(cell.z[2], cell.z[3], out=cell.z[2])
-    gates = cell.z[:3]
-    np.tanh(gates, out=gates)
-    _sigmoid(gates[2])
-    return gates
+        yield np.multiply, z[2], dt, z[2]
+    if len(z) == 4:
+        yield np.add, z[2], z[3], z[2]
+    yield np.tanh, z[:3], z[:3]
 
 
-def _cfc(cell: _Cell, dt: Array | None) -> None:
-    """`h = g (1 - f) + h~ f`."""
-    g, h, f = _gates_of_cfc(cell, dt)
-    np.subtract(h, g, out=h)
-    np.multiply(h, f, out=h)
-    np.add(g, h, out=cell.h)
+def _cfc(cell: _Cell, dt: Array | None) -> Calls:
+    """`h = g (1 - f) + h~ f`; with `f = (1 + t) / 2` it is `2 h = g + h~ + (h~ - g) t`."""
+    g, new, t, *_ = cell.z
+    yield from _gates_of_cfc(cell.z, dt)
+    yield np.add, g, new, cell.h
+    yield np.subtract, new, g, new
+    yield np.multiply, new, t, new
+    yield np.add, cell.h, new, cell.h
 
 
-def _cfc_no_gate(cell: _Cell, dt: Array | None) -> None:
+def _cfc_no_gate(cell: _Cell, dt: Array | None) -> Calls:
     """`h = g + h~ f`."""
-    g, h, f = _gates_of_cfc(cell, dt)
-    np.multiply(h, f, out=h)
-    np.add(g, h, out=cell.h)
+    g, new, f, *_ = cell.z
+    yield from _gates_of_cfc(cell.z, dt)
+    yield from _sigmoid(f)
+    yield np.multiply, new, f, new
+    yield np.add, g, new, cell.h
 
 
-def _cfc_pure(cell: _Cell, dt: Array | None) -> None:
+def _cfc_pure(cell: _Cell, dt: Array | None) -> Calls:
     """`h = A - A exp(-dt (|w_tau| + |z|)) z`."""
-    (z,) = cell.z
-    rate = np.abs(cell.rate) + np.abs(z)
-    decay = np.exp(-rate if dt is None else -dt * rate)
-    np.subtract(cell.amplitude, cell.amplitude * decay * z, out=cell.h)
+    (z,), rows, elapsed = cell.z, [1] * (cell.h.ndim - 1), _ONE if dt is None else dt
+    w, a = (cell.read(name).reshape(-1, *rows) for name in ("w_tau", "amplitude"))
+    yield (lambda: np.subtract(a, a * np.exp(-elapsed * (np.abs(w) + np.abs(z))) * z, cell.h),)
 
 
-def _lstm(cell: _Cell, dt: Array | None) -> None:
+def _lstm(cell: _Cell, dt: Array | None) -> Calls:
     """`c = f c + i g, h = o tanh(c)`."""
-    np.tanh(cell.z, out=cell.z)
     i, f, g, o = cell.z
-    _sigmoid(cell.z[:2])
-    _sigmoid(o)
-    np.multiply(i, g, out=i)
-    np.multiply(f, cell.c, out=f)
-    np.add(i, f, out=cell.c)
-    np.tanh(cell.c, out=g)
-    np.multiply(o, g, out=cell.h)
+    yield np.tanh, cell.z, cell.z
+    yield from _sigmoid(cell.z[:2])
+    yield from _sigmoid(o)
+    yield np.multiply, i, g, i
+    yield np.multiply, f, cell.c, f
+    yield np.add, i, f, cell.c
+    yield np.tanh, cell.c, g
+    yield np.multiply, o, g, cell.h
 
 
-def _gru(cell: _Cell, dt: Array | None) -> None:
+def _gru(cell: _Cell, dt: Array | None) -> Calls:
     """`n = tanh(x_n + r (W_n h + b_n)), h = (1 - z) n + z h`."""
     r, z, inner, n = cell.z
-    np.tanh(cell.z[:2], out=cell.z[:2])
-    _sigmoid(cell.z[:2])
-    np.multiply(r, inner, out=inner)
-    np.add(n, inner, out=n)
-    np.tanh(n, out=n)
-    np.subtract(cell.h, n, out=inner)
-    np.multiply(inner, z, out=inner)
-    np.add(n, inner, out=cell.h)
+    yield np.tanh, cell.z[:2], cell.z[:2]
+    yield from _sigmoid(cell.z[:2])
+    yield np.multiply, r, inner, inner
+    yield np.add, n, inner, n
+    yield np.tanh, n, n
+    yield np.subtract, cell.h, n, inner
+    yield np.multiply, inner, z, inner
+    yield np.add, n, inner, cell.h
 
 
-# What a cell does, and which of its gates, in the order of the file, have a sigmoid.
-CELLS: dict[str, tuple[Callable[[_Cell, Array | None], Any], tuple[int, ...]]] = {
-    "cfc.paper": (_cfc, (2,)),
-    "cfc.default": (_cfc, (2, 3)),
-    "cfc.no_gate": (_cfc_no_gate, (2, 3)),
-    "cfc.pure": (_cfc_pure, ()),
-    "lstm.standard": (_lstm, (0, 1, 3)),
-    "gru.standard": (_gru, (0, 1)),
-    "rnn.tanh": (lambda cell, dt: np.tanh(cell.z[0], out=cell.h), ()),
-    "rnn.relu": (lambda cell, dt: np.maximum(cell.z[0], _ZERO, out=cell.h), ()),
+# What a cell does; which of its gates, in the order of the file, have a sigmoid; and how many times
+# its state it keeps, which saves a call: what reads it is divided by that, a power of two.
+CELLS: dict[str, tuple[Callable[[_Cell, Array | None], Calls], tuple[int, ...], int]] = {
+    "cfc.paper": (_cfc, (2,), 2),
+    "cfc.default": (_cfc, (2, 3), 2),
+    "cfc.no_gate": (_cfc_no_gate, (2, 3), 1),
+    "cfc.pure": (_cfc_pure, (), 1),
+    "lstm.standard": (_lstm, (0, 1, 3), 1),
+    "gru.standard": (_gru, (0, 1), 1),
+    "rnn.tanh": (lambda cell, dt: iter([(np.tanh, cell.z[0], cell.h)]), (), 1),
+    "rnn.relu": (lambda cell, dt: iter([(_relu, cell.z[0], cell.h)]), (), 1),
 }
 
 
-class _Vector:
-    """Choice of channels, and normalisation; the deviation is part of the first weights."""
-
-    def __init__(self, channels: Array | None, read: Read) -> None:
-        self._channels, self._mean = channels, read("mean")
-
-    def __call__(self, observation: Array, out: Array) -> None:
-        seen = observation.astype(np.float32, copy=False)
-        if self._channels is not None:
-            seen = seen.take(self._channels, -1)
-        np.subtract(seen, self._mean, out=out)
+def _through(layers: list[dict[str, Any]], read: Read, x: Array) -> Array:
+    """What layers make of pictures `(N, C, H, W)`."""
+    return reduce(lambda x, layer: _apply(layer, read, x), layers, x)
 
 
-class _Pixels:
-    """Choice of frames, and the layers before the first dense one."""
-
-    def __init__(self, channels: Array | None, read: Read, layers: list[dict[str, Any]]) -> None:
-        self._channels, self._read, self._layers = channels, read, layers
-
-    def __call__(self, observation: Array, out: Array) -> None:
-        x = observation.reshape(-1, *observation.shape[-3:])  # (N, C, H, W)
-        x = x if self._channels is None else x.take(self._channels, 1)
-        y = self._through(self._layers, x.astype(np.float32) * np.float32(1 / 255))
-        out[...] = y.reshape(out.shape)
-
-    def _through(self, layers: list[dict[str, Any]], x: Array) -> Array:
-        for layer in layers:
-            x = self._apply(layer, x)
-        return x
-
-    def _apply(self, layer: dict[str, Any], x: Array) -> Array:
-        if layer["op"] == "relu":
-            return np.maximum(x, _ZERO)
-        if layer["op"] == "average":
-            return np.asarray(x.mean((2, 3), keepdims=True))
-        if layer["op"] == "residual":
-            return x + self._through(layer["layers"], x)
-        (kernel, stride, padding), pooled = layer["window"], layer["op"] == "maxpool"
-        ends = ((0, 0), (0, 0), (padding, padding), (padding, padding))
-        x = np.pad(x, ends, constant_values=-np.inf if pooled else 0) if padding else x
-        windows = np.lib.stride_tricks.sliding_window_view(x, (kernel, kernel), axis=(2, 3))
-        windows = windows[:, :, ::stride, ::stride]  # (N, C, H', W', kernel, kernel)
-        if pooled:
-            return np.asarray(windows.max((4, 5)))
-        weight, bias = self._read(f"{layer['name']}.weight"), self._read(f"{layer['name']}.bias")
-        y = np.tensordot(windows, weight, ((1, 4, 5), (1, 2, 3))) + bias  # (N, H', W', O)
-        return np.ascontiguousarray(y.transpose(0, 3, 1, 2))
+def _apply(layer: dict[str, Any], read: Read, x: Array) -> Array:
+    if layer["op"] == "relu":
+        return np.maximum(x, _ZERO)
+    if layer["op"] == "average":
+        return np.asarray(x.mean((2, 3), keepdims=True))
+    if layer["op"] == "residual":
+        return x + _through(layer["layers"], read, x)
+    (kernel, stride, padding), pooled = layer["window"], layer["op"] == "maxpool"
+    ends = ((0, 0), (0, 0), (padding, padding), (padding, padding))
+    x = np.pad(x, ends, constant_values=-np.inf if pooled else 0) if padding else x
+    windows = np.lib.stride_tricks.sliding_window_view(x, (kernel, kernel), axis=(2, 3))
+    windows = windows[:, :, ::stride, ::stride]  # (N, C, H', W', kernel, kernel)
+    if pooled:
+        return np.asarray(windows.max((4, 5)))
+    weight, bias = read(f"{layer['name']}.weight"), read(f"{layer['name']}.bias")
+    y = np.tensordot(windows, weight, ((1, 4, 5), (1, 2, 3))) + bias  # (N, H', W', O)
+    return np.ascontiguousarray(y.transpose(0, 3, 1, 2))

@@ -1,7 +1,8 @@
 """What a policy computes in one step, as plain weights: what is written into every format.
 
 `W1 W2 ⊙ M` is formed once, cuts of evaluation mode included; a gate that is held or removed is a
-constant in the bias; deviations are divided into the first weights.
+constant in the bias; deviations are divided into the first weights, and means go into the first
+bias where that costs no digits.
 """
 
 from __future__ import annotations
@@ -92,13 +93,13 @@ class PlainVector:
     """The encoder of vectors: `relu(weight (x - mean)[seen] + bias)`.
 
     Args:
-        mean: of the channels that are seen.
+        mean: of the channels that are seen; None where it is part of the bias.
         seen: their indices; None for all.
         weight: divided by the deviations.
-        bias: as it was.
+        bias: without what the means contribute, if they are part of it.
     """
 
-    mean: Tensor
+    mean: Tensor | None
     seen: Tensor | None
     weight: Tensor
     bias: Tensor
@@ -112,7 +113,20 @@ class PlainVector:
             seen = seen.clone()
             mean, std = mean[seen], std[seen]
         weight, bias = (part.detach().clone() for part in encoder.dense.parameters())
-        return cls(mean, seen, weight / std, bias)
+        if not _may_join(weight, mean / std):
+            return cls(mean, seen, weight / std, bias)
+        joined = bias.double() - weight.double() @ (mean.double() / std.double())
+        return cls(None, seen, weight / std, joined.to(bias.dtype))
+
+
+def _may_join(weight: Tensor, mean: Tensor) -> bool:
+    """Whether the means, in deviations, may go into the bias.
+
+    Rounding is as large as the numbers that are summed. Normal observations are about one
+    deviation large; means that add no more to the sums than they do cost a bit at most.
+    """
+    size = weight.abs()
+    return bool((size @ mean.abs()).max() <= size.sum(1).max())
 
 
 @dataclass(frozen=True)

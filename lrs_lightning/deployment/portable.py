@@ -112,6 +112,7 @@ class _Vector(nn.Module):
     """The encoder of vectors."""
 
     seen: Tensor | None
+    mean: Tensor | None
 
     def __init__(self, plain: PlainVector) -> None:
         super().__init__()
@@ -121,7 +122,8 @@ class _Vector(nn.Module):
     def forward(self, observation: Tensor) -> Tensor:
         """`(N, O)` -> `(N, features)`."""
         x = observation if self.seen is None else observation.index_select(-1, self.seen)
-        return torch.relu(functional.linear(x - self.mean, self.weight, self.bias))  # type: ignore[arg-type,operator]
+        x = x if self.mean is None else x - self.mean
+        return torch.relu(functional.linear(x, self.weight, self.bias))  # type: ignore[arg-type]
 
 
 class _Cells(nn.Module):
