@@ -25,6 +25,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
+Times = Array | float | None
+Flags = Array | bool
 Calls = Iterator[tuple[Any, ...]]  # functions and their arguments, the last of which is written
 Read = Callable[[str], Array]  # from the name of an array of a stage to the array, as float32
 
@@ -67,9 +69,7 @@ class Policy:
         self._start, self._bounded = network["action_start"], network["bounded"]
         self._reach, self._middle = (arrays.get(f"head.{name}") for name in ("reach", "middle"))
 
-    def __call__(
-        self, observation: Array, dt: Array | float | None = None, reset: Array | bool = False
-    ) -> Array:
+    def __call__(self, observation: Array, dt: Times = None, reset: Flags = False) -> Array:
         """Act, and remember.
 
         Args:
@@ -106,11 +106,7 @@ class Policy:
         return self._decide(self._outputs)
 
     def step(
-        self,
-        observation: Array,
-        state: tuple[Array, ...],
-        dt: Array | float | None = None,
-        reset: Array | bool = False,
+        self, observation: Array, state: tuple[Array, ...], dt: Times = None, reset: Flags = False
     ) -> tuple[Array, tuple[Array, ...]]:
         """The same as a function of the state that the last step returned, or `initial_state()`."""
         self.state = state
@@ -128,7 +124,7 @@ class Policy:
             np.add(action, self._middle, action)
         return action
 
-    def reset(self, rows: Array | bool = True) -> None:
+    def reset(self, rows: Flags = True) -> None:
         """Forget everything, or all of those rows of a batch that are true in `rows (N,)`."""
         for stage in self._memory:
             for part in stage.memory:
@@ -162,13 +158,16 @@ def _reader(arrays: Mapping[str, Array], prefix: str) -> Read:
     return lambda name: np.ascontiguousarray(arrays[f"{prefix}.{name}"], np.float32)
 
 
-def _stages(abouts: list[Any], arrays: Mapping[str, Array], rows: tuple[int, ...]) -> list[_Stage]:
+def _stages(
+    abouts: list[Any], arrays: Mapping[str, Array], rows: tuple[int, ...]
+) -> list[_Dense | _Cell]:
     """All stages, along one line."""
     reads = [_reader(arrays, f"stages.{i}") for i in range(len(abouts))]
-    kinds = [_Dense if about["op"] == "dense" else _Cell for about in abouts]
+    ops = {"dense": _Dense, **dict.fromkeys(CELLS, _Cell)}
+    kinds = [ops[about["op"]] for about in abouts]
     sizes = [len(read(kind.weight).T) for read, kind in zip(reads, kinds, strict=True)]
     line = np.zeros((sum(sizes) + len(sizes), *rows), np.float32)
-    stages, scale = list[_Stage](), 1
+    stages, scale = list[_Dense | _Cell](), 1
     for size, kind, about, read in zip(sizes, kinds, abouts, reads, strict=True):
         if stages and stages[-1].size != (new := size // about.get("frames", 1)):
             raise ValueError(f"a stage gives {stages[-1].size} numbers, and the next reads {new}")
