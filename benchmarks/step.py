@@ -32,7 +32,7 @@ from lrs_kernels.graph_step import GraphedStep
 from lrs_lightning.data import Task
 from lrs_lightning.deployment import export_policy
 from lrs_lightning.deployment.numpy_policy import Policy as NumpyPolicy
-from lrs_lightning.experts.onnx_policy import open_session
+from lrs_lightning.deployment.onnx_loop import OnnxLoop
 from lrs_lightning.nn import RecurrentPolicy, build_policy
 from lrs_lightning.options.call import call
 
@@ -81,22 +81,8 @@ def graph(policy: RecurrentPolicy) -> Act:
 
 def onnx(policy: RecurrentPolicy, task: Task, folder: Path) -> Act:
     """The exported file in onnxruntime."""
-    exported = export_policy(policy, task, folder, "onnx")
-    session = open_session(exported.path)
-    names = list(exported.interface.outputs)
-    feeds = {
-        name: np.zeros((layers, 1, size), np.float32)
-        for name, (layers, size) in exported.interface.states.items()
-    }
-    states, feeds["reset"] = list(feeds), np.zeros(1, bool)
-
-    def act(observation: Array) -> Array:
-        feeds["observation"] = observation[None]
-        action, *after = session.run(names, feeds)
-        feeds.update(zip(states, after, strict=True))
-        return np.asarray(action[0])
-
-    return act
+    loop = OnnxLoop(export_policy(policy, task, folder, "onnx").path)
+    return lambda observation: np.asarray(loop(observation[None])[0])
 
 
 def numpy(policy: RecurrentPolicy, task: Task, folder: Path) -> Act:

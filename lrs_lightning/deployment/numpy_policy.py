@@ -61,7 +61,7 @@ class Policy:
         self._mean = self._read("mean") if "see.mean" in arrays else None  # else in the first bias
         self._dt = np.ones(rows, np.float32)
         self._calls, self._calls_with_dt = (
-            [partial(*call) for stage in stages for call in stage.calls(dt)]
+            [partial(call, *args) for stage in stages for call, *args in stage.calls(dt)]
             for dt in (None, self._dt)
         )
         self._memory = [stage for stage in stages if stage.memory]
@@ -163,7 +163,7 @@ def _stages(
 ) -> list[_Dense | _Cell]:
     """All stages, along one line."""
     reads = [_reader(arrays, f"stages.{i}") for i in range(len(abouts))]
-    ops = {"dense": _Dense, **dict.fromkeys(CELLS, _Cell)}
+    ops: dict[str, type[_Dense | _Cell]] = {"dense": _Dense, **dict.fromkeys(CELLS, _Cell)}
     kinds = [ops[about["op"]] for about in abouts]
     sizes = [len(read(kind.weight).T) for read, kind in zip(reads, kinds, strict=True)]
     line = np.zeros((sum(sizes) + len(sizes), *rows), np.float32)

@@ -8,6 +8,7 @@ import torch
 
 from lrs_lightning.deployment import export_policy
 from lrs_lightning.deployment.numpy_policy import NO_ACTION, Policy
+from lrs_lightning.deployment.plain import PlainVector
 from lrs_lightning.errors import ArgumentError
 from lrs_lightning.nn import encoders
 from tests.deployment.policies import BOX, CHANNELS, CORES, DISCRETE, FRAMES, OPEN, UNIT, policy
@@ -49,6 +50,23 @@ def test_every_encoder_of_pictures(encoder, tmp_path, monkeypatch):
             part.running_var.uniform_(0.5, 2)
     found = export_policy(made, FRAMES, tmp_path, "numpy").agreement
     assert found.difference < 2e-6 and found.steps == 10
+
+
+def test_means_are_in_the_bias_only_where_that_costs_no_digits(tmp_path):
+    made = policy("cfc", BOX)
+    assert PlainVector.of(made.encoder).mean is not None  # up to thousands of deviations
+    made.encoder.set_statistics(np.linspace(-0.9, 0.9, CHANNELS), np.linspace(1, 3, CHANNELS))
+    plain = PlainVector.of(made.encoder)
+    assert plain.mean is None
+    seen = torch.from_numpy(np.random.default_rng(0).normal(size=(50, CHANNELS)))
+    dense = made.encoder.dense
+    inner = (seen - made.encoder.mean.double()) / made.encoder.std.double()
+    exact = inner @ dense.weight.double().T + dense.bias.double()
+    folded = seen.float() @ plain.weight.T + plain.bias
+    assert float((folded - exact).abs().max()) < 1e-6
+    export_policy(made, BOX, tmp_path, "numpy")
+    with np.load(tmp_path / "policy.npz") as file:
+        assert "see.mean" not in file
 
 
 def test_channels_that_are_not_seen_may_be_anything(tmp_path):

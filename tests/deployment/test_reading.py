@@ -16,6 +16,7 @@ import pytest
 from lrs_lightning.data import Task
 from lrs_lightning.deployment import export_policy
 from lrs_lightning.deployment.interface import KEY
+from lrs_lightning.deployment.onnx_loop import OnnxLoop
 from lrs_lightning.envs import describe
 from lrs_lightning.errors import ArgumentError, DataError, EnvironmentMismatchError, LrsError
 from lrs_lightning.evaluation import evaluate
@@ -95,6 +96,22 @@ def test_rows_forget_alone_and_show_what_they_remember(kind, files, made, task):
         np.testing.assert_allclose(recorded[name], part, atol=1e-5)
 
 
+@pytest.mark.parametrize("rows", [1, 3])
+def test_a_loop_of_bound_arrays_is_the_same(rows, files, made, task):
+    (found,) = candidates(files["onnx"])
+    loop, draw = OnnxLoop(files["onnx"], rows), np.random.default_rng(0)
+    state = found.policy.initial_state(rows)
+    for step in range(20):
+        seen, starts = draw.normal(size=(rows, 4)), np.arange(rows) == step % 7
+        wanted, state = found.policy.step(seen, state, starts)
+        action = loop(seen, reset=starts) if starts.any() else loop(seen)
+        np.testing.assert_allclose(action, wanted, rtol=0, atol=1e-6)
+    with pytest.raises(ValueError, match=r"observation has shape \(4,\), expected \("):
+        loop(np.zeros(4))
+    with pytest.raises(KeyError, match="dt"):
+        loop(np.zeros((rows, 4)), dt=1.0)
+
+
 def test_a_file_of_another_task_is_refused(files):
     with pytest.raises(EnvironmentMismatchError, match="was made for InvertedPendulum-v5"):
         candidates(files["numpy"], env="HalfCheetah-v5")
@@ -129,6 +146,10 @@ HOSTILE = {
     ),
     "nothing": (lambda a: {}, "KeyError"),
     "no array": (lambda a: {k: v for k, v in a.items() if k != "stages.1.bias"}, "stages.1.bias"),
+    "sizes": (
+        lambda a: a | {f"stages.0.{k}": a[f"stages.0.{k}"][:-1] for k in ("weight", "bias")},
+        "a stage gives 127 numbers, and the next reads 128",
+    ),
     "shape": (lambda a: a | {"stages.0.weight": np.zeros((3, 3))}, "ValueError"),
     "size": (lambda a: a | {"stages.1.weight_hh": np.zeros((64, 15))}, "ValueError|states"),
     "network": (lambda a: told(a, network={}), "KeyError"),
