@@ -52,6 +52,7 @@ def test_every_encoder_of_pictures(encoder, tmp_path, monkeypatch):
     assert found.difference < 2e-6 and found.steps == 10
 
 
+@torch.no_grad()
 def test_means_are_in_the_bias_only_where_that_costs_no_digits(tmp_path):
     made = policy("cfc", BOX)
     assert PlainVector.of(made.encoder).mean is not None  # up to thousands of deviations
