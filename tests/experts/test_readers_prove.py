@@ -133,7 +133,8 @@ WIDE = {"kernel": np.ones((8, 9)), "bias": np.ones(9)}
     ("params", "sentence"),
     [
         ({**actor([17, 8, 8, 6]), "LayerNorm_0": {}}, "has or lacks 'LayerNorm_0'"),
-        ({k: v for k, v in actor([17, 8, 8, 6]).items() if k != "Dense_3"}, "or lacks 'Dense_3'"),
+        ({k: v for k, v in actor([17, 8, 8, 6]).items() if k != "Dense_3"}, "not SAC's network"),
+        ({k: v for k, v in actor([17, 8, 8, 6]).items() if k != "Dense_2"}, "or lacks 'Dense_2'"),
         ({**actor([17, 8, 8, 6]), "Dense_1": {**WIDE, "scale": 1}}, "Dense_1 .* kernel and bias"),
         ({**actor([17, 8, 8, 6]), "Dense_1": {"kernel": np.ones((8, 8))}}, "Dense_1 .* kernel and"),
         ({**actor([17, 8, 8, 6]), "Dense_1": WIDE}, "not SAC's network"),
