@@ -19,11 +19,16 @@ def merge_results(paths: Iterable[str | Path], out: str | Path) -> int:
         How many rows were written, in the order of the files.
     """
     seen: set[bytes] = set()
+    digest = hashlib.blake2b
     with whole_file(out) as unfinished, unfinished.open("wb", buffering=1 << 20) as file:
         for path in paths:
             for row, content, line in stream_lines(path):
-                known = hashlib.blake2b(content, digest_size=16).digest()
+                known = digest(content, digest_size=16).digest()
                 if known not in seen:
                     seen.add(known)
-                    file.write(line_of(row) if line is None else line.rstrip(b"\r\n") + b"\n")
+                    if line is None:
+                        line = line_of(row)
+                    elif not line.endswith(b"}\n"):  # the last one, or written elsewhere
+                        line = line.rstrip() + b"\n"
+                    file.write(line)
     return len(seen)

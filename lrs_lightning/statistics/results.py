@@ -35,7 +35,6 @@ COLUMNS = (
     "policy", "env", "shift", "severity", "episode", "seed", "return", "length", "status"
 )  # fmt: skip
 _TORN = "%s ends in a torn line: its %d whole episodes are kept"
-_REQUIRED = frozenset(COLUMNS)
 _CONTENT = msgspec.json.Encoder(order="deterministic")  # whatever the order of columns
 ENDINGS = ("terminated", "outcome", "success", "fell_at")
 """Further columns, each where it is known, in no file of old; see `rollout.Episode`."""
@@ -321,9 +320,6 @@ def _checked(row: Row, where: Callable[[], str], tasks: set[str]) -> bytes:
             f"{where()} has schema {str(schema)[:40]} and this version reads {SCHEMA}: "
             "install the version of lrs_lightning that wrote it"
         )
-    if not row.keys() >= _REQUIRED:
-        missing = [name for name in COLUMNS if name not in row]
-        raise DataError(f"{where()} lacks {', '.join(missing)}: it is no line of a results file")
     told = row.pop(CHECKSUM, None)
     content = _CONTENT.encode(row)
     if told is not None and told != _checksum(content):
@@ -334,6 +330,9 @@ def _checked(row: Row, where: Callable[[], str], tasks: set[str]) -> bytes:
     try:
         columns = msgspec.convert(row, _Columns)
     except msgspec.ValidationError as error:
+        if missing := [name for name in COLUMNS if name not in row]:
+            lacking = ", ".join(missing)
+            raise DataError(f"{where()} lacks {lacking}: it is no line of a results file") from None
         reason = str(error).replace("`", "")
         raise DataError(f"{where()}: {reason}: delete it, the others can stay") from None
     if columns.env not in tasks:
