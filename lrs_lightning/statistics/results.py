@@ -36,6 +36,7 @@ COLUMNS = (
 )  # fmt: skip
 _TORN = "%s ends in a torn line: its %d whole episodes are kept"
 _CONTENT = msgspec.json.Encoder(order="deterministic")  # whatever the order of columns
+_DECODER = msgspec.json.Decoder()  # made once: the function of this name makes one for each line
 ENDINGS = ("terminated", "outcome", "success", "fell_at")
 """Further columns, each where it is known, in no file of old; see `rollout.Episode`."""
 
@@ -300,7 +301,7 @@ def _checksum(content: bytes) -> str:
 
 def _parse(line: bytes) -> Row | None:
     try:
-        row = msgspec.json.decode(line)
+        row = _DECODER.decode(line)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     return row if isinstance(row, dict) else None
