@@ -7,6 +7,7 @@ the package.
 
 from __future__ import annotations
 
+import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -54,7 +55,7 @@ def train_sac(
         folder: of the training.
         config: the recipe.
         episodes: whole episodes that the expert is scored on.
-        progress: show a bar.
+        progress: print a line after each part.
 
     Raises:
         ArgumentError: the extra `expert` is not installed, or the folder holds an expert without
@@ -91,17 +92,28 @@ def _train(model: Any, env_id: str, folder: Path, config: SACConfig, progress: b
     try:
         while saved < config.steps:
             begin_part(model, config.seed)
+            begun = time.perf_counter()
             model.learn(
-                min(PART, config.steps - saved), reset_num_timesteps=False, progress_bar=progress
+                min(PART, config.steps - saved), reset_num_timesteps=False, progress_bar=False
             )
+            seconds = time.perf_counter() - begun
             content = actor_content(model, env_id)
             _keep_candidate(folder, content, int(model.num_timesteps))
             save_state(model, folder, env_id, config, saved)
-            saved = int(model.num_timesteps)
+            before, saved = saved, int(model.num_timesteps)
             write_whole(folder / EXPERT, content)
+            if progress:
+                print(_line(model, config, (saved - before) / seconds), flush=True)
     except Interrupted as stop:
         stop.add_note(f"{saved:,} environment steps are saved, the same command goes on")
         raise
+
+
+def _line(model: Any, config: SACConfig, rate: float) -> str:
+    """What a part came to; in training actions are noisy, and those of the expert are not."""
+    returns = [float(episode["r"]) for episode in model.ep_info_buffer or ()]
+    mean = f", mean return {sum(returns) / len(returns):.1f} with noise" if returns else ""
+    return f"{int(model.num_timesteps):,} of {config.steps:,} steps{mean}, {rate:.0f} steps/s"
 
 
 def _keep_candidate(folder: Path, content: bytes, steps: int) -> None:

@@ -63,6 +63,7 @@ class FakeSAC:
     def learn(self, steps: int, **options: Any) -> None:
         assert options["reset_num_timesteps"] is False and self._last_obs is None
         self._last_obs = "mid-episode"
+        self.ep_info_buffer = [{"r": 1.0}, {"r": 2.0}] if steps > 100 else []
         for _ in range(-(-steps // self.n_envs)):
             self.replay_buffer.add(self._rng.normal())
             self.num_timesteps += self.n_envs

@@ -115,6 +115,15 @@ def test_by_default_seed_0_and_twenty_episodes(seen):
     assert seen["score"][2] == 20 and seen["envs"][1]["seed"] == 0 and seen["learn"] == [16]
 
 
+def test_each_part_is_a_line(seen, capsys):
+    sac.train_sac("HalfCheetah-v5", seen["folder"], SACConfig(steps=20_016))
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.startswith("20,000 of 20,016 steps, mean return 1.5 with noise, ")
+    assert second.startswith("20,016 of 20,016 steps, ") and second.endswith(" steps/s")
+    sac.train_sac("HalfCheetah-v5", seen["folder"], SACConfig(steps=20_032), progress=False)
+    assert capsys.readouterr().out == ""
+
+
 def test_the_best_of_the_last_five_becomes_the_expert(seen):
     seen |= {"best": 80_000, "told": {"selection": {"seeds": [30_000, 30_009]}}}
     path = sac.train_sac("HalfCheetah-v5", seen["folder"], SACConfig(steps=140_000))
