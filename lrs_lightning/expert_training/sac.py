@@ -7,13 +7,15 @@ the package.
 
 from __future__ import annotations
 
+import sys
 import time
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from lrs_lightning.envs import domain_of
-from lrs_lightning.errors import ArgumentError, EnvironmentMismatchError
+from lrs_lightning.errors import ArgumentError, DataError, EnvironmentMismatchError
 from lrs_lightning.expert_training.card import measured, write_card
 from lrs_lightning.expert_training.sac_actor import actor_activation, actor_content
 from lrs_lightning.expert_training.sac_config import SACConfig
@@ -28,6 +30,7 @@ from lrs_lightning.expert_training.selection import KEPT, best_of
 from lrs_lightning.experts import load_expert
 from lrs_lightning.files import make_folder, naming, write_whole
 from lrs_lightning.locking import alone_in
+from lrs_lightning.rollout import Policy
 from lrs_lightning.stopping import Interrupted
 
 EXPERT = "expert.safetensors"
@@ -74,7 +77,11 @@ def train_sac(
         model = sac("MlpPolicy", envs, tensorboard_log=str(folder), **_arguments(config))
         actor_activation(model.policy)  # told before hours are spent
         _train(model, env_id, folder, config, progress)
-    return _export(env_id, folder, config, episodes)
+        try:
+            return _export(env_id, folder, config, episodes)
+        except Interrupted as stop:
+            stop.add_note("the training has ended and is saved, the same command scores it")
+            raise
 
 
 def _refuse_foreign(folder: Path) -> None:
@@ -101,7 +108,7 @@ def _train(model: Any, env_id: str, folder: Path, config: SACConfig, progress: b
             _keep_candidate(folder, content, int(model.num_timesteps))
             save_state(model, folder, env_id, config, saved)
             before, saved = saved, int(model.num_timesteps)
-            write_whole(folder / EXPERT, content)
+            _put_expert(folder, content)
             if progress:
                 print(_line(model, config, (saved - before) / seconds), flush=True)
     except Interrupted as stop:
@@ -114,6 +121,13 @@ def _line(model: Any, config: SACConfig, rate: float) -> str:
     returns = [float(episode["r"]) for episode in model.ep_info_buffer or ()]
     mean = f", mean return {sum(returns) / len(returns):.1f} with noise" if returns else ""
     return f"{int(model.num_timesteps):,} of {config.steps:,} steps{mean}, {rate:.0f} steps/s"
+
+
+def _put_expert(folder: Path, content: bytes) -> Path:
+    """Write the expert, without the card of another one that may lie beside it."""
+    path = folder / EXPERT
+    path.with_suffix(".json").unlink(missing_ok=True)
+    return write_whole(path, content)
 
 
 def _keep_candidate(folder: Path, content: bytes, steps: int) -> None:
@@ -143,10 +157,9 @@ def _arguments(config: SACConfig) -> dict[str, Any]:
 
 def _export(env_id: str, folder: Path, config: SACConfig, episodes: int) -> Path:
     """Put the best of the last actors into the place of the last one, with its card."""
-    path, files = folder / EXPERT, _candidates(folder)
-    players = {age: load_expert(file, env_id) for age, file in files.items()}
-    best, selection = best_of(players, env_id)
-    write_whole(path, files[best].read_bytes())
+    files = _candidates(folder)
+    best, selection = best_of(_players(files, env_id), env_id)
+    path = _put_expert(folder, files[best].read_bytes())
     card = {
         "env": env_id,
         "algorithm": "SAC",
@@ -155,10 +168,27 @@ def _export(env_id: str, folder: Path, config: SACConfig, episodes: int) -> Path
         "config": asdict(config),
         "seed": config.seed,
         **selection,
-        **measured(players[best], env_id, episodes),
+        **measured(load_expert(path, env_id), env_id, episodes),
     }
     write_card(path, card)
     return path
+
+
+def _players(files: Mapping[int, Path], env_id: str) -> dict[int, Policy]:
+    """The actors that can be read; a damaged one is left out, which is said.
+
+    Raises:
+        DataError: none can.
+    """
+    found: dict[int, Policy] = {}
+    for age, file in files.items():
+        try:
+            found[age] = load_expert(file, env_id)
+        except DataError as error:
+            if age == max(files) and not found:
+                raise
+            print(f"note: {error}; it is left out of the choice", file=sys.stderr)
+    return found
 
 
 def _library() -> tuple[Any, Any]:

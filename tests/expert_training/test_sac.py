@@ -133,6 +133,29 @@ def test_the_best_of_the_last_five_becomes_the_expert(seen):
     assert (card["environment_steps"], card["selection"]["seeds"][0]) == (80_000, 30_000)
 
 
+def test_a_damaged_actor_is_left_out_of_the_choice(seen, capsys):
+    sac.train_sac("HalfCheetah-v5", seen["folder"], SACConfig(steps=60_000))
+    damaged = seen["folder"] / sac.CANDIDATES / "40000.safetensors"
+    damaged.write_bytes(damaged.read_bytes()[:50])
+    sac.train_sac("HalfCheetah-v5", seen["folder"], SACConfig(steps=60_000))
+    assert seen["candidates"] == [20_000, 60_000]
+    told = capsys.readouterr().err
+    assert str(damaged) in told and "left out of the choice" in told
+    for file in damaged.parent.iterdir():
+        file.write_bytes(b"")
+    with pytest.raises(DataError, match="60000.safetensors"):
+        sac.train_sac("HalfCheetah-v5", seen["folder"], SACConfig(steps=60_000))
+
+
+def test_a_signal_while_it_is_scored_is_told_too(seen, monkeypatch):
+    def cut(*_):
+        raise Interrupted(signal.SIGTERM)
+
+    monkeypatch.setattr(sac, "measured", cut)
+    with pytest.raises(Interrupted, match="is saved, the same command scores it"):
+        sac.train_sac("HalfCheetah-v5", seen["folder"], SACConfig(steps=16))
+
+
 def test_an_expert_without_its_training_is_not_overwritten(seen):
     seen["folder"].mkdir()
     (seen["folder"] / EXPERT).write_bytes(b"mine")

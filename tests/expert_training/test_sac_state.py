@@ -17,6 +17,7 @@ from lrs_lightning.errors import ArgumentError, DataError
 from lrs_lightning.expert_training import sac
 from lrs_lightning.expert_training.sac_config import SACConfig
 from lrs_lightning.expert_training.sac_state import CHECKPOINT, PREVIOUS, REPLAY
+from lrs_lightning.experts import load_expert
 from lrs_lightning.stopping import Interrupted
 from tests.expert_training import fake_sac
 from tests.expert_training.fake_sac import FakeSAC
@@ -92,6 +93,9 @@ def test_it_ends_as_the_uninterrupted_one(tmp_path, train, cuts):
 
 def test_a_finished_training_can_be_made_longer(tmp_path, train):
     train(tmp_path / "short", SACConfig(steps=400, buffer_size=640))
+    train(tmp_path / "short", until=600)
+    # In between it is an expert without a card: the old one is not its own.
+    assert load_expert(tmp_path / "short" / sac.EXPERT, TASK).card["steps"] == "600"
     train(tmp_path / "short")
     train(tmp_path / "long")
     at_the_end = (f"{folder}/{CHECKPOINT}" for folder in ("short", "long"))
