@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from lrs_lightning.evaluation.policies import Candidate
     from lrs_lightning.evaluation.suites import Suite
     from lrs_lightning.statistics import Summary
-    from lrs_lightning.statistics.results import Row
+    from lrs_lightning.statistics.result_line import Row
 
 FAILED = 3  # exit code where episodes failed and the rest went on
 

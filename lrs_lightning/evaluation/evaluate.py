@@ -22,7 +22,8 @@ from lrs_lightning.rollout import Policy, Progress
 from lrs_lightning.shifts import ShiftContext
 from lrs_lightning.statistics.backends import mixed_backends
 from lrs_lightning.statistics.methods import group
-from lrs_lightning.statistics.results import ResultsWriter, Row
+from lrs_lightning.statistics.result_line import Row
+from lrs_lightning.statistics.results import ResultsWriter
 from lrs_lightning.statistics.summary import Summary, summarize_all
 from lrs_lightning.stopping import Interrupted
 

@@ -18,9 +18,9 @@ from lrs_lightning.evaluation.played_on import backend_column
 from lrs_lightning.evaluation.settings import in_words
 from lrs_lightning.rollout import Policy, Progress, rollout
 from lrs_lightning.shifts import Condition, ShiftContext
+from lrs_lightning.statistics.result_line import Row
 from lrs_lightning.statistics.results import (
     ResultsWriter,
-    Row,
     condition_name,
     episode_row,
     latest,

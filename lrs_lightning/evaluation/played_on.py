@@ -9,7 +9,7 @@ from torch import nn
 
 from lrs_lightning.nn.backends import backends, in_words
 from lrs_lightning.rollout import Policy
-from lrs_lightning.statistics.results import Row
+from lrs_lightning.statistics.result_line import Row
 
 
 def backend_column(policy: Policy) -> dict[str, str]:

@@ -22,7 +22,8 @@ from lrs_lightning.evaluation.settings import in_words, judged_with
 from lrs_lightning.experts import SHIPPED, load_expert
 from lrs_lightning.rollout import Policy, RandomPolicy, rollout
 from lrs_lightning.shifts import CLEAN
-from lrs_lightning.statistics.results import ResultsWriter, Row, episode_row, latest, read_results
+from lrs_lightning.statistics.result_line import Row
+from lrs_lightning.statistics.results import ResultsWriter, episode_row, latest, read_results
 
 FILE = "references.jsonl"
 EXPERT, RANDOM = "expert", "random"

@@ -22,7 +22,7 @@ from lrs_lightning.files import file_name
 from lrs_lightning.report.mujoco_film import check_drawing, drawn
 from lrs_lightning.rollout import Policy, rollout
 from lrs_lightning.shifts import Condition, ShiftContext
-from lrs_lightning.statistics.results import Row
+from lrs_lightning.statistics.result_line import Row
 from lrs_lightning.statistics.summary import Summary
 
 Frames = NDArray[np.uint8]

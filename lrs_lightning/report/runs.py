@@ -17,7 +17,8 @@ from lrs_lightning.statistics.endings import Survival, survival
 from lrs_lightning.statistics.method_comparison import MethodDifference, compare_methods
 from lrs_lightning.statistics.method_summary import MethodSummary, summarize_method
 from lrs_lightning.statistics.methods import Method, group
-from lrs_lightning.statistics.results import Row, condition_name, latest, read_results
+from lrs_lightning.statistics.result_line import Row
+from lrs_lightning.statistics.results import condition_name, latest, read_results
 from lrs_lightning.statistics.returns import CLEAN, Returns
 from lrs_lightning.statistics.summary import Summary, summarize, summarize_each
 

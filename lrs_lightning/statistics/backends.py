@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from lrs_lightning.statistics.results import Row
+from lrs_lightning.statistics.result_line import Row
 
 
 def mixed_backends(rows: Iterable[Row]) -> str | None:

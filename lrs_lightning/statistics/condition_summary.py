@@ -13,7 +13,7 @@ from lrs_lightning.statistics.comparison import paired_retention, plain
 from lrs_lightning.statistics.endings import Endings, endings
 from lrs_lightning.statistics.estimates import Array
 from lrs_lightning.statistics.headline import Ends
-from lrs_lightning.statistics.results import Row
+from lrs_lightning.statistics.result_line import Row
 from lrs_lightning.statistics.returns import CLEAN, Column, Places, finite
 from lrs_lightning.statistics.scale import Interval, Scale, is_yardstick
 

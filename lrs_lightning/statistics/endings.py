@@ -16,7 +16,7 @@ import numpy as np
 from lrs_lightning.statistics.chances import rate_interval
 from lrs_lightning.statistics.estimates import Array
 from lrs_lightning.statistics.headline import Ends, Number
-from lrs_lightning.statistics.results import Row
+from lrs_lightning.statistics.result_line import Row
 from lrs_lightning.statistics.returns import outcome
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from lrs_lightning.files import whole_file
-from lrs_lightning.statistics.results import line_of, stream_lines
+from lrs_lightning.statistics.results import stream_lines
 
 
 def merge_results(paths: Iterable[str | Path], out: str | Path) -> int:
@@ -19,16 +19,11 @@ def merge_results(paths: Iterable[str | Path], out: str | Path) -> int:
         How many rows were written, in the order of the files.
     """
     seen: set[bytes] = set()
-    digest = hashlib.blake2b
     with whole_file(out) as unfinished, unfinished.open("wb", buffering=1 << 20) as file:
         for path in paths:
-            for row, content, line in stream_lines(path):
-                known = digest(content, digest_size=16).digest()
+            for line in stream_lines(path):
+                known = hashlib.blake2b(line, digest_size=16).digest()
                 if known not in seen:
                     seen.add(known)
-                    if line is None:
-                        line = line_of(row)
-                    elif not line.endswith(b"}\n"):  # the last one, or written elsewhere
-                        line = line.rstrip() + b"\n"
                     file.write(line)
     return len(seen)

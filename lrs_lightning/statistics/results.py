@@ -3,25 +3,20 @@
 A line is written in one go and ends in a newline, so that a killed evaluation leaves whole lines
 and at most one torn one at the end. Reading drops that one; the writer cuts it off and goes on. A
 line is flat and complete in itself: `pandas.read_json(path, lines=True)` or
-`polars.read_ndjson(path)` give a tidy table, and files are merged by concatenation. It carries a
-checksum of its content, so that a flipped byte is told from a result.
+`polars.read_ndjson(path)` give a tidy table, and files are merged by concatenation. What a line
+holds, and how it is checked, is in `result_line.py`.
 """
 
 from __future__ import annotations
 
-import json
 import logging
 import math
 import os
-import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import nullcontext, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Annotated, Any, Literal, Self
-
-import msgspec
-from msgspec import Meta, Struct, field
+from typing import Any, Self
 
 from lrs_lightning.errors import DataError, LrsError
 from lrs_lightning.files import append_whole, cannot_write, make_folder, write_whole
@@ -29,46 +24,23 @@ from lrs_lightning.foreign_id import check_foreign_id
 from lrs_lightning.near import did_you_mean_path, such_as
 from lrs_lightning.rollout import Episode
 from lrs_lightning.shifts import Condition
+from lrs_lightning.statistics.result_line import (
+    COLUMNS,
+    SCHEMA,
+    LineError,
+    Row,
+    checked,
+    decoded,
+    line_of,
+    row_of,
+    verified,
+)
 
-SCHEMA = 1
-COLUMNS = (
-    "policy", "env", "shift", "severity", "episode", "seed", "return", "length", "status"
-)  # fmt: skip
-_TORN = "%s ends in a torn line: its %d whole episodes are kept"
-_CONTENT = msgspec.json.Encoder(order="deterministic")  # whatever the order of columns
-_DECODER = msgspec.json.Decoder()  # made once: the function of this name makes one for each line
 ENDINGS = ("terminated", "outcome", "success", "fell_at")
 """Further columns, each where it is known, in no file of old; see `rollout.Episode`."""
 
-CHECKSUM = "crc32"
-"""Column with the checksum of the others; a line without it is read unchecked."""
-
-Row = dict[str, Any]
+_TORN = "%s ends in a torn line: its %d whole episodes are kept"
 log = logging.getLogger(__name__)
-
-_Name = Annotated[str, Meta(min_length=1, max_length=4096)]
-_Count = Annotated[int, Meta(ge=0, le=(1 << 63) - 1)]
-_Number = Annotated[float, Meta(ge=-1e100, le=1e100)]
-
-
-class _Columns(Struct):
-    """The types of the columns that every line has; further ones are kept as they are."""
-
-    policy: _Name
-    env: _Name
-    shift: _Name
-    severity: _Count
-    episode: _Count
-    seed: _Count
-    return_: _Number | None = field(name="return")
-    length: _Count
-    status: Literal["ok", "failed"]
-    condition: _Name | None = None
-    step: _Count | None = None
-    outcome: str | None = None
-    terminated: bool | None = None
-    success: bool | None = None
-    fell_at: _Count | None = None
 
 
 def episode_row(episode: Episode, **columns: Any) -> Row:
@@ -222,7 +194,7 @@ class ResultsWriter:
         if not content or content.endswith(b"\n"):
             return
         whole = content.rfind(b"\n") + 1
-        if _parse(content[whole:]) is not None:  # whole, only its newline is missing
+        if decoded(content[whole:]) is not None:  # whole, only its newline is missing
             os.write(self._handle, b"\n")
             return
         os.ftruncate(self._handle, whole)
@@ -243,34 +215,32 @@ def stream_results(path: str | Path) -> Iterator[Row]:
     Raises:
         DataError: as `read_results` does, when the stream comes to that line.
     """
-    return (row for row, _, _ in stream_lines(path))
+    return map(row_of, stream_lines(path))
 
 
-def stream_lines(path: str | Path) -> Iterator[tuple[Row, bytes, bytes | None]]:
-    """Rows with their content as it is summed, and their line where a checksum vouches for it."""
+def stream_lines(path: str | Path) -> Iterator[bytes]:
+    """The same as lines, not decoded: each as `line_of` would write it, whoever wrote it."""
     path = Path(path)
     path = path / "results.jsonl" if path.is_dir() else path
     _refuse_link(path)
     whole, number, tasks = 0, 0, set[str]()
-
-    def where() -> str:
-        return f"line {number} of {path}"
-
     try:
         with path.open("rb", buffering=1 << 20) as file:
             for line in file:
                 number += 1
-                row = _parse(line)
-                if row is not None:
-                    vouched, content = CHECKSUM in row, _checked(row, where, tasks)
+                right = verified(line)
+                if right is not None:
+                    env = checked(right).env
+                    if env not in tasks:
+                        tasks.add(check_foreign_id(env, f"line {number} of {path}"))
                     whole += 1
-                    yield row, content, line if vouched else None
+                    yield right
                 elif line.strip() and line.endswith(b"\n"):
-                    raise DataError(
-                        f"{where()} is not a JSON object: delete it, the others can stay"
-                    )
+                    raise LineError("is not a JSON object: delete it, the others can stay")
                 elif line.strip():
                     log.warning(_TORN, path, whole)
+    except LineError as error:
+        raise DataError(f"line {number} of {path} {error}") from None
     except OSError as error:
         reason = f"({error.strerror}){did_you_mean_path(path)}"
         wanted = f"a results.jsonl or a run folder{such_as(path.parent, path.name)}"
@@ -286,58 +256,3 @@ def _refuse_link(path: Path) -> None:
 def rewrite_results(path: str | Path, rows: Iterable[Row]) -> Path:
     """Write rows in place of whatever the file has, whole or not at all."""
     return write_whole(path, b"".join(map(line_of, rows)))
-
-
-def line_of(row: Row) -> bytes:
-    """The line of a row, with its checksum."""
-    content = _CONTENT.encode({name: value for name, value in row.items() if name != CHECKSUM})
-    marked = {**row, CHECKSUM: _checksum(content)}
-    return json.dumps(marked, allow_nan=False).encode() + b"\n"
-
-
-def _checksum(content: bytes) -> str:
-    return f"{zlib.crc32(content):08x}"
-
-
-def _parse(line: bytes) -> Row | None:
-    try:
-        row = _DECODER.decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None
-    return row if isinstance(row, dict) else None
-
-
-def _checked(row: Row, where: Callable[[], str], tasks: set[str]) -> bytes:
-    """Take the checksum out of a row, refuse what is none, and return its content.
-
-    Args:
-        row: a line.
-        where: what sentences begin with; not made for each of a million lines.
-        tasks: names that were looked at before.
-    """
-    schema = row.get("schema", SCHEMA)
-    if schema != SCHEMA:
-        raise DataError(
-            f"{where()} has schema {str(schema)[:40]} and this version reads {SCHEMA}: "
-            "install the version of lrs_lightning that wrote it"
-        )
-    told = row.pop(CHECKSUM, None)
-    content = _CONTENT.encode(row)
-    if told is not None and told != _checksum(content):
-        raise DataError(
-            f"{where()} was altered (its {CHECKSUM} is not that of its content): delete it, and "
-            "the episode is played again"
-        )
-    try:
-        columns = msgspec.convert(row, _Columns)
-    except msgspec.ValidationError as error:
-        if missing := [name for name in COLUMNS if name not in row]:
-            lacking = ", ".join(missing)
-            raise DataError(f"{where()} lacks {lacking}: it is no line of a results file") from None
-        reason = str(error).replace("`", "")
-        raise DataError(f"{where()}: {reason}: delete it, the others can stay") from None
-    if columns.env not in tasks:
-        tasks.add(check_foreign_id(columns.env, where()))
-    if columns.status == "ok" and columns.return_ is None:
-        raise DataError(f"{where()} is ok and has no return: delete it, the others can stay")
-    return content

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lrs_lightning.statistics.estimates import Array
-from lrs_lightning.statistics.results import Row, condition_name, latest
+from lrs_lightning.statistics.result_line import Row
+from lrs_lightning.statistics.results import condition_name, latest
 
 CLEAN = "clean"
 Places: TypeAlias = NDArray[np.int64]

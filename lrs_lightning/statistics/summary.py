@@ -25,7 +25,8 @@ from lrs_lightning.statistics.headline import headline
 from lrs_lightning.statistics.method_comparison import compare_methods
 from lrs_lightning.statistics.method_summary import summarize_method
 from lrs_lightning.statistics.methods import group
-from lrs_lightning.statistics.results import SCHEMA, Row, latest
+from lrs_lightning.statistics.result_line import SCHEMA, Row
+from lrs_lightning.statistics.results import latest
 from lrs_lightning.statistics.returns import (
     CLEAN,
     Column,

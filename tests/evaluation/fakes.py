@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from lrs_lightning.rollout import Episode
-from lrs_lightning.statistics.results import Row, episode_row
+from lrs_lightning.statistics.result_line import Row
+from lrs_lightning.statistics.results import episode_row
 
 
 def fake_episode(**changes: Any) -> Episode:

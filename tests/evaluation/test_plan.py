@@ -13,7 +13,8 @@ from lrs_lightning.evaluation.plan import Plan
 from lrs_lightning.evaluation.provenance import row_columns
 from lrs_lightning.rollout import Policy
 from lrs_lightning.shifts import Condition, ShiftContext
-from lrs_lightning.statistics.results import ResultsWriter, Row
+from lrs_lightning.statistics.result_line import Row
+from lrs_lightning.statistics.results import ResultsWriter
 from lrs_lightning.versions import versions
 from tests.evaluation.fakes import fake_episode
 from tests.evaluation.toys import ENV_ID, Constant

@@ -24,7 +24,8 @@ from lrs_lightning.evaluation.suites import Suite
 from lrs_lightning.expert_training.card import write_card
 from lrs_lightning.experts import load_expert
 from lrs_lightning.report.runs import gather, read_run
-from lrs_lightning.statistics.results import ResultsWriter, line_of
+from lrs_lightning.statistics.result_line import line_of
+from lrs_lightning.statistics.results import ResultsWriter
 from lrs_lightning.statistics.summary import summarize_all
 from lrs_lightning.training import load_policy
 from tests.evaluation.fakes import rows

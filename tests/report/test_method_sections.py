@@ -18,7 +18,8 @@ from lrs_lightning.report.sections import cards, differences
 from lrs_lightning.report.table import closing
 from lrs_lightning.report.wording import between, between_shares, number, p_value, share
 from lrs_lightning.statistics.methods import ONE_SEED
-from lrs_lightning.statistics.results import ResultsWriter, Row
+from lrs_lightning.statistics.result_line import Row
+from lrs_lightning.statistics.results import ResultsWriter
 from lrs_lightning.statistics.summary import summarize, summarize_all
 from tests.evaluation.fakes import rows
 from tests.report.test_sections import Tables

@@ -18,7 +18,7 @@ from lrs_lightning.report.films import gif
 from lrs_lightning.report.html import Markup
 from lrs_lightning.report.page import page
 from lrs_lightning.report.runs import Comparison, Run, gather
-from lrs_lightning.statistics.results import Row
+from lrs_lightning.statistics.result_line import Row
 from lrs_lightning.statistics.summary import summarize_each
 from tests.evaluation.fakes import rows
 from tests.report.approved import check

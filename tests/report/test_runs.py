@@ -9,7 +9,8 @@ import pytest
 
 from lrs_lightning.errors import ArgumentError, EnvironmentMismatchError
 from lrs_lightning.report.runs import Run, gather, read_run
-from lrs_lightning.statistics.results import ResultsWriter, Row, episode_row
+from lrs_lightning.statistics.result_line import Row
+from lrs_lightning.statistics.results import ResultsWriter, episode_row
 from lrs_lightning.statistics.summary import summarize
 from tests.evaluation.fakes import fake_episode, rows
 

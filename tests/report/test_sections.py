@@ -19,7 +19,7 @@ from lrs_lightning.report.runs import Comparison, Run, gather
 from lrs_lightning.report.severity_section import severities
 from lrs_lightning.report.wording import between, between_shares, number, p_value, share
 from lrs_lightning.statistics.comparison import mean_ranks
-from lrs_lightning.statistics.results import Row
+from lrs_lightning.statistics.result_line import Row
 from lrs_lightning.statistics.summary import summarize
 from tests.evaluation.fakes import rows
 

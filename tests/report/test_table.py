@@ -11,7 +11,8 @@ from rich.table import Table
 from lrs_lightning.report import table as tables
 from lrs_lightning.report.table import closing, differences, table
 from lrs_lightning.report.wording import between, headline_sentence, number, share
-from lrs_lightning.statistics.results import Row, episode_row
+from lrs_lightning.statistics.result_line import Row
+from lrs_lightning.statistics.results import episode_row
 from lrs_lightning.statistics.summary import Summary, summarize, summarize_all
 from tests.evaluation.fakes import fake_episode, rows
 from tests.report.approved import check

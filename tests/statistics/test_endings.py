@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from lrs_lightning.statistics.endings import endings, has_fallen, survival, time_to_fall
-from lrs_lightning.statistics.results import Row, episode_row
+from lrs_lightning.statistics.result_line import Row
+from lrs_lightning.statistics.results import episode_row
 from lrs_lightning.statistics.summary import summarize
 from tests.evaluation.fakes import fake_episode
 

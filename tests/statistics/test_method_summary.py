@@ -14,7 +14,7 @@ import pytest
 from lrs_lightning.statistics.method_comparison import compare_methods
 from lrs_lightning.statistics.method_summary import MethodSummary, summarize_method
 from lrs_lightning.statistics.methods import Method, group
-from lrs_lightning.statistics.results import Row
+from lrs_lightning.statistics.result_line import Row
 from lrs_lightning.statistics.returns import Returns
 from lrs_lightning.statistics.summary import Summary, summarize_all
 from tests.evaluation.fakes import rows

@@ -12,8 +12,8 @@ import pytest
 
 from lrs_lightning.errors import DataError
 from lrs_lightning.statistics.merging import merge_results
+from lrs_lightning.statistics.result_line import COLUMNS
 from lrs_lightning.statistics.results import (
-    COLUMNS,
     ResultsWriter,
     episode_row,
     latest,

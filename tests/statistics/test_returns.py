@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from lrs_lightning.statistics.comparison import compare
-from lrs_lightning.statistics.results import Row, episode_row
+from lrs_lightning.statistics.result_line import Row
+from lrs_lightning.statistics.results import episode_row
 from lrs_lightning.statistics.returns import Column, Returns, finite, outcome
 from lrs_lightning.statistics.summary import summarize
 from tests.evaluation.fakes import fake_episode, rows

@@ -13,7 +13,8 @@ from lrs_lightning.errors import ArgumentError, EnvironmentMismatchError
 from lrs_lightning.files import write_whole
 from lrs_lightning.report.films import Choice, choices, encoded, film, log_gif, worst_shift
 from lrs_lightning.shifts import CLEAN, Condition
-from lrs_lightning.statistics.results import Row, read_results
+from lrs_lightning.statistics.result_line import Row
+from lrs_lightning.statistics.results import read_results
 from lrs_lightning.training.playable import playable
 from lrs_lightning.training.run_folder import folder_of
 

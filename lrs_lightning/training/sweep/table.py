@@ -21,7 +21,8 @@ import numpy as np
 
 from lrs_lightning.files import whole_file, write_whole
 from lrs_lightning.statistics.between_seeds import mean_over_seeds
-from lrs_lightning.statistics.results import Row, condition_name, read_results
+from lrs_lightning.statistics.result_line import Row
+from lrs_lightning.statistics.results import condition_name, read_results
 from lrs_lightning.statistics.returns import CLEAN
 from lrs_lightning.statistics.summary import Summary
 from lrs_lightning.training.sweep.plan import Point
