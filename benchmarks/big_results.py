@@ -9,9 +9,7 @@ rows; 20 s and a page of 5 MB for 20 methods under 29 shifts of 5 severities.
 
 from __future__ import annotations
 
-import json
 import tempfile
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -19,7 +17,7 @@ from typing import Any, Literal
 import numpy as np
 from jsonargparse.typing import PositiveInt
 
-from benchmarks._process import Row, in_a_process, peak_mb
+from benchmarks._process import Row, in_a_process
 from benchmarks._provenance import RESULTS, write_csv
 from lrs_lightning.options.call import call
 from lrs_lightning.rollout import Episode
@@ -37,7 +35,7 @@ _COLUMNS: dict[str, Any] = {
     "gymnasium 1.4.0, mujoco 4.0.0, ale-py 0.12.1, numpy 2.4.6",
     "policy_id": "b62a941ee942c54e", "condition_id": "4f53cda18c2b", "step": 4000,
 }  # fmt: skip
-_CHILD = "import sys; from benchmarks.big_results import child; child(*sys.argv[1:])"
+_CHILD = "import sys; from benchmarks._big_results import child; child(*sys.argv[1:])"
 
 Measure = Literal["read", "merge", "report"]
 
@@ -90,24 +88,6 @@ def measure(
         write_csv(
             out or RESULTS / "results.csv", [{k: row.get(k, "") for k in keys} for row in found]
         )
-
-
-def child(which: str, out: str, *paths: str) -> None:
-    """Do it, and print what it took; runs in the process that is measured."""
-    from lrs_lightning.report import write_report
-    from lrs_lightning.statistics.merging import merge_results
-    from lrs_lightning.statistics.results import stream_results
-
-    begin = time.perf_counter()
-    told: Row = {}
-    if which == "report":
-        told["mb"] = round(write_report(paths, f"{out}.html").stat().st_size / 1e6, 2)
-    elif which == "merge":
-        told["rows"] = merge_results(paths, f"{out}.jsonl")
-    else:
-        told["rows"] = sum(1 for path in paths for _ in stream_results(path))
-    took = round(time.perf_counter() - begin, 3)
-    print(json.dumps({"own_seconds": took, "peak_mb": peak_mb(), **told}))
 
 
 def written_runs(folder: Path, methods: int, seeds: int, episodes: int) -> list[str]:

@@ -23,6 +23,14 @@ def test_help_imports_neither_torch_nor_lightning():
     assert subprocess.run([sys.executable, "-c", code], capture_output=True).returncode == 0
 
 
+def test_results_and_their_report_import_neither_torch_nor_lightning():
+    code = (
+        "import sys, lrs_lightning.statistics, lrs_lightning.report; "
+        "sys.exit(bool({'torch', 'lightning', 'matplotlib'} & set(sys.modules)))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True).returncode == 0
+
+
 def test_version(capsys):
     assert main(["--version"]) == 0
     assert capsys.readouterr().out == f"lrs_lightning {__version__}\n"

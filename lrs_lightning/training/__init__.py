@@ -4,8 +4,9 @@ Names are imported when they are first asked for: to load a policy needs no Ligh
 takes three seconds.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from lrs_lightning.on_demand import on_demand
 
 if TYPE_CHECKING:
     from lrs_lightning.training.checkpoint_files import find_checkpoint
@@ -21,16 +22,13 @@ __all__ = [
     "load_policy",
 ]
 
-_HOMES = {
-    "ExpertTrajectories": "datamodule",
-    "ImitationModule": "module",
-    "TrainedPolicy": "loading",
-    "find_checkpoint": "checkpoint_files",
-    "load_policy": "loading",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+__getattr__ = on_demand(
+    __name__,
+    {
+        "ExpertTrajectories": "datamodule",
+        "ImitationModule": "module",
+        "TrainedPolicy": "loading",
+        "find_checkpoint": "checkpoint_files",
+        "load_policy": "loading",
+    },
+)

@@ -8,7 +8,7 @@ from contextlib import redirect_stdout
 
 import pytest
 
-from benchmarks import big_results
+from benchmarks import _big_results, big_results
 from lrs_lightning.statistics.methods import group
 from lrs_lightning.statistics.results import read_results
 from lrs_lightning.statistics.summary import Summary
@@ -18,7 +18,7 @@ from lrs_lightning.statistics.summary import Summary
 def in_this_process(monkeypatch):
     def here(what, code, which, *words):
         with redirect_stdout(io.StringIO()) as told:
-            big_results.child(which, *words)
+            _big_results.child(which, *words)
         return {"seconds": 1.0, **json.loads(told.getvalue())}
 
     monkeypatch.setattr(big_results, "in_a_process", here)
@@ -50,7 +50,7 @@ def test_each_measure_is_told_and_smoke_writes_nothing(tmp_path, capsys, in_this
 
 def test_what_is_measured_of_a_report_is_its_page(tmp_path, capsys):
     runs = big_results.written_runs(tmp_path / "runs", methods=2, seeds=1, episodes=1)
-    big_results.child("report", str(tmp_path / "page"), *runs)
+    _big_results.child("report", str(tmp_path / "page"), *runs)
     told = json.loads(capsys.readouterr().out)
     page = tmp_path / "page.html"
     assert told["mb"] == pytest.approx(page.stat().st_size / 1e6, abs=0.01)
