@@ -75,7 +75,7 @@ class Sweep:
         Raises:
             LrsError: the launcher can train no run any more.
         """
-        missing = {run.name: run for run in self.runs if not self.is_finished(run)}
+        missing = {run.name: run for run in unfinished(self.out, self.runs)}
         pace = Pace(_count(self.runs), _count(missing.values()), self.launcher.slots)
         self.say(pace.begin(len(self.runs), len(missing)))
         for run in missing.values():
@@ -100,7 +100,7 @@ class Sweep:
 
     def finished(self) -> list[tuple[Point, Path]]:
         """The points of all runs that have ended well, and the run folder of each."""
-        done = [run for run in self.runs if self.is_finished(run)]
+        done = [run for run in self.runs if not unfinished(self.out, [run])]
         return [(point, self.member(run, point)) for run in done for point in run.points]
 
     def _has_begun(self) -> bool:
@@ -126,10 +126,6 @@ class Sweep:
         self.say(f"sweep: the process of run {run.name} has died ({ended.reason}): {then}")
         return again
 
-    def is_finished(self, run: Run) -> bool:
-        """Whether a run and its evaluation have ended."""
-        return (self.folder(run) / FINISHED).is_file()
-
     def folder(self, run: Run) -> Path:
         """Its run folder, that of a population."""
         return self.out / RUNS / run.name
@@ -152,6 +148,11 @@ class Sweep:
             *([f"--ckpt_path={folder}"] if begun else []),
         ]
         return Job(run.name, words, folder)
+
+
+def unfinished(out: Path, runs: Iterable[Run]) -> list[Run]:
+    """The runs of a sweep whose training or evaluation has not ended."""
+    return [run for run in runs if not (out / RUNS / run.name / FINISHED).is_file()]
 
 
 def _count(runs: Iterable[Run]) -> int:

@@ -15,7 +15,7 @@ from lrs_lightning.report import write_report
 from lrs_lightning.stopping import Interrupted
 from lrs_lightning.training.sweep.launchers.local import LocalLauncher
 from lrs_lightning.training.sweep.plan import points_of, runs_of
-from lrs_lightning.training.sweep.running import Sweep
+from lrs_lightning.training.sweep.running import FINISHED, Sweep, unfinished
 from lrs_lightning.training.sweep.table import WORST, cell_lines
 
 CONF = Path(__file__).parents[3] / "conf"
@@ -98,7 +98,7 @@ def test_a_run_that_fails_gives_the_exit_code_and_stopped_members_do_not(tmp_pat
     codes = iter([3, 2, 0])
     study = Sweep(tmp_path, runs, LocalLauncher(lambda words: next(codes)), lambda line: None)
     assert study.train() == 2
-    assert [study.is_finished(run) for run in runs] == [True, False]
+    assert unfinished(tmp_path, runs) == runs[1:]
     assert study.train() == 0
 
 
@@ -162,6 +162,20 @@ def test_what_no_run_would_take_is_told_before_any_is_trained(tmp_path, capsys, 
     assert main(["sweep", *words, f"--out={out}", *more]) == 2
     assert re.search(told, capsys.readouterr().err)
     assert not out.exists()
+
+
+def test_what_is_finished_is_not_checked_again(tmp_path, monkeypatch, capsys):
+    checked = []
+    monkeypatch.setattr("lrs_lightning.training.dry_run.check_configuration", checked.append)
+    monkeypatch.setattr("lrs_lightning.commands.sweep._fit", lambda words: 2)
+    finished = tmp_path / "runs" / "run-000" / FINISHED
+    finished.parent.mkdir(parents=True)
+    finished.write_text("exit code 0\n")
+    words = ["sweep", "--grid={rank: [1, 2]}", "--members=1", f"--out={tmp_path}"]
+    assert main([*words, "--plan"]) == 0 and len(checked) == 2
+    checked.clear()
+    main(words)
+    assert len(checked) == 1 and "1 of them finished" in capsys.readouterr().out
 
 
 @pytest.fixture
