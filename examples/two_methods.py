@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -23,7 +24,7 @@ def main(
     """Train every seed of both methods side by side, then judge all on the same episodes."""
     here = Path(__file__).parent
     sys.path.insert(0, str(here))
-    sweep = {
+    sweep: dict[str, Any] = {
         "fit": {
             "data": {
                 "env": "own_environment:Docking",
@@ -45,10 +46,14 @@ def main(
     declared.parent.mkdir(parents=True, exist_ok=True)
     declared.write_text(yaml.safe_dump(sweep))
     lrs(f"sweep --config {declared} --out {folder}/trained".split())
-    # Runs of one configuration are seeds of one method; `--group NAME=RUN RUN` says it otherwise.
-    runs = sorted(map(str, Path(folder).glob("trained/**/members/*")))
+    # Runs of one configuration are seeds of one method, unless `--group NAME=RUN RUN` says who is.
+    runs, groups = [], ["--group"]
+    for arm in sweep["arms"]:
+        own = sorted(map(str, Path(folder).glob(f"trained/**/members/arm-{arm['name']},*")))
+        runs += own
+        groups += [f"{arm['name']}={own[0]}", *own[1:]]
     where = f"--episodes {episodes} --out {folder}/judged".split()
-    lrs(["evaluate", "--policy", *runs, "--suite", "smoke", *where, "--quiet"])
+    lrs(["evaluate", "--policy", *runs, "--suite", "smoke", *groups, *where, "--quiet"])
     return Summary.read(f"{folder}/judged")
 
 

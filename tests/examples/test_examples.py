@@ -69,7 +69,8 @@ def test_csv_becomes_a_report(desk, capsys):
 def test_two_methods_are_compared_over_seeds(desk):
     summary = example("two_methods").main("methods", seeds=2, steps=2, episodes=2)
     methods = {method["name"]: method for method in summary.methods}
-    assert len(methods) == 2 and {len(m["policies"]) for m in methods.values()} == {2}
+    assert list(methods) == ["low rank and sparse", "dense"]
+    assert {len(method["policies"]) for method in methods.values()} == {2}
 
 
 def test_an_exported_policy_drives_without_pytorch(run, desk, monkeypatch):
