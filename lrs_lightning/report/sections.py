@@ -33,6 +33,7 @@ from lrs_lightning.report.wording import (
     overall_first,
     p_value,
     share,
+    with_other_seeds,
 )
 from lrs_lightning.report.wording import (
     headline as headline_of,
@@ -54,7 +55,8 @@ Part = Markup | None
 def cards(comparison: Comparison) -> Part:
     """What most readers want to know, for each policy."""
     place = places(comparison)
-    found = [_card(s, place[s.name]) for s in comparison.summaries]
+    told = with_other_seeds(method.policies for method in comparison.methods)
+    found = [_card(s, place[s.name], s.name in told) for s in comparison.summaries]
     kind = "cards" if len(found) > 1 else "cards single"
     shared, played = len(comparison.shared.conditions), len(comparison.returns.conditions)
     note = (
@@ -192,7 +194,7 @@ def provenance(comparison: Comparison) -> Part:
     return section("Provenance", *blocks, note=note)
 
 
-def _card(summary: Summary, index: int) -> Markup:
+def _card(summary: Summary, index: int, other_seeds: bool) -> Markup:
     clean = _find(summary, CLEAN)
     lines = [("clean return", number(None), between([None, None]))]
     if clean:
@@ -211,7 +213,8 @@ def _card(summary: Summary, index: int) -> Markup:
         for name, value, note in lines
     ]
     head = element("h3", named(index, summary.name))
-    notes = [element("p", f"{note}.", class_="note under") for note in caveats(summary)]
+    said = caveats(summary, other_seeds)
+    notes = [element("p", f"{note}.", class_="note under") for note in said]
     return element("article", head, element("p", _what(summary)), element("dl", *facts), *notes)
 
 

@@ -24,6 +24,7 @@ from lrs_lightning.report.wording import (
     p_value,
     share,
     verdicts,
+    with_other_seeds,
 )
 from lrs_lightning.statistics.method_comparison import MethodDifference
 from lrs_lightning.statistics.methods import ONE_SEED
@@ -36,15 +37,21 @@ _SHARES = "mean over shifts and worst are shares of the expert's return"
 
 def closing(summary: Summary) -> list[Table]:
     """What an evaluation ends with: methods first, then each policy, then what compares them."""
-    each = [table(one) for one in summary.all]
+    told = with_other_seeds(m["policies"] for m in summary.methods)
+    each = [table(one, other_seeds=one.name in told) for one in summary.all]
     if summary.methods:
         compared = [method_differences(summary)] if summary.method_differences else []
         return [methods(summary), *compared, *each]
     return [*each, differences(summary)] if summary.differences else each
 
 
-def table(summary: Summary, title: str | None = None) -> Table:
+def table(summary: Summary, title: str | None = None, other_seeds: bool = False) -> Table:
     """Shift, return with its 95 % interval, share of the expert's return and of its own clean one.
+
+    Args:
+        summary: of one policy.
+        title: in place of its name and task.
+        other_seeds: its method is told over several training seeds elsewhere.
 
     Returns:
         A table for `rich.print`, headed by the mean over shifts and the worst shift; `fell`,
@@ -61,7 +68,7 @@ def table(summary: Summary, title: str | None = None) -> Table:
     for i, condition in enumerate(summary.conditions):
         shown.add_row(*_cells(condition), *(cells[i] for cells in more.values()))
     frozen = broken_by_freezing(summary)
-    shown.caption = "; ".join([*([frozen] if frozen else []), *caveats(summary)])
+    shown.caption = "; ".join([*([frozen] if frozen else []), *caveats(summary, other_seeds)])
     shown.caption_justify = "left"
     return shown
 
@@ -83,7 +90,8 @@ def overview(summary: Summary) -> Table:
         )  # fmt: skip
     units = {one.headline["unit"] for one in summary.all if one.headline}
     unit = _SHARES if units and "return" not in units else ""
-    said = Counter(text for one in summary.all for text in caveats(one))
+    seeds = with_other_seeds(m["policies"] for m in summary.methods)
+    said = Counter(text for one in summary.all for text in caveats(one, one.name in seeds))
     every = len(summary.all)
     told = [text if n == every else f"of {n} of {every}: {text}" for text, n in said.most_common()]
     more = [f"and {len(told) - CAVEATS_SHOWN} more"] if len(told) > CAVEATS_SHOWN else []

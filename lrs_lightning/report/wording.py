@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -88,8 +88,18 @@ def headline_sentence(told: Mapping[str, Any]) -> str:
     )
 
 
-def caveats(summary: Summary) -> list[str]:
-    """What must be said beside the numbers of one policy."""
+def with_other_seeds(methods: Iterable[Sequence[str]]) -> set[str]:
+    """Policies whose method has other training seeds too, of the policies of each method."""
+    return {name for policies in methods if len(policies) > 1 for name in policies}
+
+
+def caveats(summary: Summary, other_seeds: bool = False) -> list[str]:
+    """What must be said beside the numbers of one policy.
+
+    Args:
+        summary: of the policy.
+        other_seeds: its method is told over several training seeds elsewhere.
+    """
     found = []
     repeated = [c for c in summary.conditions if c.get("outcomes", c["episodes"]) != c["episodes"]]
     if repeated:
@@ -107,7 +117,9 @@ def caveats(summary: Summary) -> list[str]:
     found += _without_effect(summary)
     if summary.provenance.get("settings"):
         found.append(f"played with {summary.provenance['settings']}")
-    if seeds_of(summary.policy):
+    if other_seeds:
+        found.append("intervals are over episodes of this run, those of its method over seeds")
+    elif seeds_of(summary.policy):
         found.append(f"intervals are over episodes of this run; {ONE_SEED}")
     else:
         found.append("intervals are over episodes of this policy")

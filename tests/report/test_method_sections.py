@@ -137,6 +137,16 @@ def test_one_run_says_nothing_of_its_method(tmp_path: Path) -> None:
     assert "Nothing is said about methods" in Tables(differences(two)).text
 
 
+def test_a_run_beside_other_seeds_of_its_method_does_not_say_that_there_is_one(
+    tmp_path: Path,
+) -> None:
+    folders = [run(tmp_path / name, "lrs", seed) for seed, name in enumerate("ab")]
+    both = gather([read_run(folder) for folder in [*folders, run(tmp_path / "c", "dense1", 0)]])
+    text = Tables(cards(both)).text
+    assert text.count(ONE_SEED) == 1  # of the one that is alone
+    assert text.count("over episodes of this run, those of its method over seeds") == 2
+
+
 def test_the_terminal_says_the_same(tmp_path: Path) -> None:
     some = [
         {**row, "policy": f"{method}{seed}"}
@@ -158,6 +168,7 @@ def test_the_terminal_says_the_same(tmp_path: Path) -> None:
             assert between(condition["return_ci95"]) in text
     for d in summary.method_differences:
         assert number(d["difference"]) in text and p_value(d["p_holm"]) in text
+    assert ONE_SEED not in text
 
 
 def test_how_episodes_ended(tmp_path: Path) -> None:
