@@ -4,7 +4,8 @@ The policies are those of the default `fit` on HalfCheetah (CfC, H 64, 128 featu
 rank and sparsity. Both sides do what training does between two batches: forward, loss, backward,
 clipping, AdamW, and a look at losses and norms, as the guard takes it. They are compared before
 they are timed, and take turns. Lightning's loop, which costs a single `fit` more of its time, is
-left out of both.
+left out of both. On a CPU one large product of as many multiplications stands beside them: at
+that rate nothing but arithmetic is left, and no way of training can be faster in this precision.
 
 On a GPU each side also runs with forward and backward pass as a CUDA graph, as a population does
 with `--population.graph=true`; a single `fit` has no such option, and its graph is here to tell
@@ -13,8 +14,10 @@ what the graph earns from what the population earns.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Literal
 
@@ -37,6 +40,7 @@ from lrs_lightning.training.population.updates import joined, parameter_groups
 SPACES = Box(-1, 1, (17,)), Box(-1, 1, (6,))
 PLANE = [(rank, sparsity) for rank in (1, 2, 4, 8, 32) for sparsity in (0.0, 0.2, 0.5, 0.8, 0.9)]
 WINDOW, LR, DECAY, CLIP = (32, 32), 3e-3, 1e-4, 1.0
+LAYERS = (17, 128), (128, 3 * 64), (64, 3 * 64), (64, 6)  # encoder, cell of three gates, head
 DTYPE = torch.float32
 Update = Callable[[], None]
 
@@ -107,6 +111,30 @@ class Together:
         _look(self.stacks.by_member([loss.detach() for loss in losses]), norms)
         self.stacks.hand_out([True] * count)
         self.optimizer.step()
+
+
+class OneProduct:
+    """As many multiplications as an update of P members has, in one product of shared out rows.
+
+    Each layer multiplies three times: outputs, gradients of weights, gradients of inputs, which the
+    first does without. Factors of weights, activations and the optimiser are left out.
+    """
+
+    def __init__(self, members: int, threads: int, side: int = 1024) -> None:
+        passes = 3 * sum(i * o for i, o in LAYERS) - math.prod(LAYERS[0])
+        depth = round(members * math.prod(WINDOW) * passes / side**2)
+        rows = torch.randn(side, depth).chunk(threads)
+        self._other = torch.randn(depth, side)
+        self._parts = [(own, own.new_empty(len(own), side)) for own in rows]
+        self._pool = ThreadPoolExecutor(threads)
+
+    def __call__(self) -> None:
+        for _ in self._pool.map(self._multiply, self._parts):
+            pass
+
+    def _multiply(self, part: tuple[Tensor, Tensor]) -> None:
+        own, out = part
+        torch.mm(own, self._other, out=out)
 
 
 def _loss(policy: RecurrentPolicy, batch: WindowBatch) -> Tensor:
@@ -183,6 +211,7 @@ def sides(members: int, device: str) -> dict[str, Update]:
     if device == "cpu":
         for threads in (1, 2):
             found[f"population, {threads} threads"] = Together(made(), batch, threads)
+            found[f"its arithmetic, {threads} threads"] = OneProduct(members, threads)
         return found
     found["single loops, graphs"] = Singles(made(), batch, graph=True)
     found["population"] = Together(made(), batch)

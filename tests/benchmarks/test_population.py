@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks import population
 
@@ -22,3 +24,15 @@ def test_another_update_gets_no_number(monkeypatch):
     monkeypatch.setattr(population.MemberStacks, "clip", lambda self, *_: clip(self, 1e-9, "norm"))
     with pytest.raises(AssertionError):
         population.check(2, "cpu")
+
+
+def test_one_product_has_the_multiplications_of_the_layers():
+    """Those of the modules themselves, forward and backward, as PyTorch counts them."""
+    with FlopCounterMode(display=False) as counted:
+        for count, (size, width) in enumerate(population.LAYERS):
+            x = torch.randn(*population.WINDOW, size, requires_grad=count > 0)
+            torch.nn.Linear(size, width)(x).sum().backward()
+    one = population.OneProduct(3, threads=1)
+    with FlopCounterMode(display=False) as product:  # sees the thread that it is in alone
+        one._multiply(*one._parts)
+    assert product.get_total_flops() == pytest.approx(3 * counted.get_total_flops(), rel=1e-2)
