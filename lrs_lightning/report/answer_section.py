@@ -12,7 +12,7 @@ from lrs_lightning.report.dot_plot import Row, dot_plot
 from lrs_lightning.report.html import Cell, Markup, element, folded, named, section
 from lrs_lightning.report.runs import Comparison
 from lrs_lightning.report.subjects import Point, Subject, subjects
-from lrs_lightning.report.wording import between, number, p_value, share, verdicts
+from lrs_lightning.report.wording import between, number, p_value, share, verdicts, with_sign
 from lrs_lightning.statistics.comparison import OVERALL, Difference
 from lrs_lightning.statistics.estimates import Array
 from lrs_lightning.statistics.method_comparison import LEVEL, MethodDifference
@@ -90,7 +90,7 @@ class _Turned(NamedTuple):
         """The line of the plot."""
         clear = bool(self.p_holm < LEVEL)
         kind = ("better" if self.difference > 0 else "worse") if clear else ""
-        sign = element("b", f"{self.difference:+,.1f}", class_=kind)
+        sign = element("b", with_sign(self.difference), class_=kind)
         cells: list[Cell] = [sign, between(self.ci95), p_value(self.p_holm)]
         return Row(label, self.difference, self.ci95, cells, self.dots, self.rings, None, clear)
 

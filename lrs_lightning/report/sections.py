@@ -34,6 +34,7 @@ from lrs_lightning.report.wording import (
     p_value,
     share,
     with_other_seeds,
+    with_sign,
 )
 from lrs_lightning.report.wording import (
     headline as headline_of,
@@ -143,8 +144,7 @@ def differences(comparison: Comparison) -> Part:
 def signed(difference: float, clear: bool) -> Markup:
     """A difference with its sign, coloured where it is clear."""
     kind = ("better" if difference > 0 else "worse") if clear else ""
-    shown = "-" if np.isnan(difference) else f"{difference:+,.1f}"
-    return element("b", shown, class_=kind)
+    return element("b", with_sign(difference), class_=kind)
 
 
 def films(comparison: Comparison) -> Part:

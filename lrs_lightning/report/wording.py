@@ -25,6 +25,12 @@ def number(value: float | None) -> str:
     return f"{value:,.{digits}f}"
 
 
+def with_sign(difference: float | None) -> str:
+    """A difference of returns, with its sign and as many digits as a return has."""
+    shown = number(difference)
+    return shown if shown == UNKNOWN or shown.startswith("-") else f"+{shown}"
+
+
 def between(ends: Sequence[float | None]) -> str:
     """An interval of returns."""
     low, high = map(number, ends)

@@ -12,7 +12,7 @@ from lrs_lightning.report import answer_section
 from lrs_lightning.report.answer_section import answer
 from lrs_lightning.report.dot_plot import Axis
 from lrs_lightning.report.runs import Comparison, gather, read_run
-from lrs_lightning.report.wording import between, p_value
+from lrs_lightning.report.wording import between, p_value, with_sign
 from lrs_lightning.statistics.comparison import OVERALL
 from tests.report.test_method_sections import MEANS, run, study
 from tests.report.test_sections import Tables
@@ -66,7 +66,7 @@ def test_intervals_and_numbers_are_those_of_the_comparison(found: Comparison) ->
     ((_, *body),) = Tables(answer(found)).tables
     for row, d in zip(body, ordered, strict=True):
         assert row[0] == d.condition
-        assert row[2:4] == [f"{d.difference:+,.1f}", between(d.ci95)]
+        assert row[2:4] == [with_sign(d.difference), between(d.ci95)]
         assert row[4].startswith(p_value(d.p_holm))
 
 

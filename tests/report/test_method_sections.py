@@ -16,7 +16,7 @@ from lrs_lightning.report.method_sections import method_differences, methods
 from lrs_lightning.report.runs import Comparison, gather, read_run
 from lrs_lightning.report.sections import cards, differences
 from lrs_lightning.report.table import closing
-from lrs_lightning.report.wording import between, between_shares, number, p_value, share
+from lrs_lightning.report.wording import between, between_shares, number, p_value, share, with_sign
 from lrs_lightning.statistics.methods import ONE_SEED
 from lrs_lightning.statistics.result_line import Row
 from lrs_lightning.statistics.results import ResultsWriter
@@ -89,7 +89,7 @@ def test_the_table_of_differences_cell_by_cell(found: Comparison) -> None:
     ordered = [found.method_differences[-1], *found.method_differences[:-1]]
     for row, d in zip(body, ordered, strict=True):
         assert row == [
-            d.condition, "rank lrs - rank dense", f"{d.difference:+,.1f}", between(d.ci95),
+            d.condition, "rank lrs - rank dense", with_sign(d.difference), between(d.ci95),
             p_value(d.p_holm), number(d.at_equal_clean), between(d.at_equal_clean_ci95),
             share(d.improvement), between_shares(d.improvement_ci95), "5 pairs",
         ]  # fmt: skip

@@ -17,7 +17,7 @@ from lrs_lightning.report.matrix_section import matrix
 from lrs_lightning.report.profile_section import heat_maps
 from lrs_lightning.report.runs import Comparison, Run, gather
 from lrs_lightning.report.severity_section import severities
-from lrs_lightning.report.wording import between, between_shares, number, p_value, share
+from lrs_lightning.report.wording import between, between_shares, number, p_value, share, with_sign
 from lrs_lightning.statistics.comparison import mean_ranks
 from lrs_lightning.statistics.result_line import Row
 from lrs_lightning.statistics.summary import summarize
@@ -182,7 +182,7 @@ def test_differences_are_shown_and_the_clear_ones_coloured(two: Comparison) -> N
     first, *others = two.differences[::-1]
     for row, d in zip(body, [first, *others[::-1]], strict=True):
         assert row == [
-            d.condition, "good - weak", f"{d.difference:+,.1f}", between(d.ci95),
+            d.condition, "good - weak", with_sign(d.difference), between(d.ci95),
             p_value(d.p_holm), share(d.improvement), between_shares(d.improvement_ci95),
             str(d.episodes),
         ]  # fmt: skip

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from lrs_lightning.report import table as tables
 from lrs_lightning.report.table import closing, differences, table
-from lrs_lightning.report.wording import between, headline_sentence, number, share
+from lrs_lightning.report.wording import between, headline_sentence, number, share, with_sign
 from lrs_lightning.statistics.result_line import Row
 from lrs_lightning.statistics.results import episode_row
 from lrs_lightning.statistics.summary import Summary, summarize, summarize_all
@@ -36,6 +36,16 @@ def test_intervals_and_shares() -> None:
     assert between([-5.0, 1234.5]) == "-5.00 to 1,234"
     assert between([None, 1.0]) == between([1.0, None]) == "-"
     assert (share(0.987), share(-1.0), share(None)) == ("0.99", "-1.00", "-")
+
+
+@pytest.mark.parametrize(
+    ("difference", "text"),
+    [(0.016, "+0.02"), (-0.016, "-0.02"), (12.34, "+12.3"), (-1234.5, "-1,234"), (None, "-")],
+)
+def test_a_difference_has_a_sign_and_the_digits_of_a_return(
+    difference: float | None, text: str
+) -> None:
+    assert with_sign(difference) == text
 
 
 def columns(summary: Summary, title: str | None = None) -> dict[str, list[object]]:
