@@ -54,10 +54,15 @@ def probability(name: str, value: float) -> None:
         raise ArgumentError(f"{name} is {value!r}: give a probability from 0 to 1.")
 
 
-def seed(name: str, value: int) -> None:
+def not_negative(name: str, value: int) -> None:
     """Refuse what is no whole number of at least 0."""
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
         raise ArgumentError(f"{name} is {value!r}: give a whole number of at least 0.")
+
+
+def seed(name: str, value: int) -> None:
+    """Refuse what is no seed, a whole number of at least 0."""
+    not_negative(name, value)
 
 
 def projection(proj_size: int, hidden_size: int, layer: str, projects: bool) -> None:

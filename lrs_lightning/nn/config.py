@@ -29,7 +29,7 @@ class PolicyConfig:
     """
 
     encoder: EncoderOptions = field(default_factory=Vector)
-    """What makes features of an observation: Vector; Small, Nature, Ncps, Impala for images."""
+    """What makes features: Vector; for images Small, Nature, Ncps, Impala, Frozen (of a run)."""
 
     core: CoreOptions = field(default_factory=CfC)
     """What remembers: CfC, LSTM, GRU, RNN; without recurrence MLP (memoryless), Stack."""
@@ -100,7 +100,6 @@ class PolicyConfig:
             **core,
             "control": "none" if control is None else control.name,
             **{f"control_{key}": value for key, value in named.items()},
-            "encoder": self.encoder.name,
-            **options_of(self.encoder),
+            **self.encoder.describe(),
             "init_seed": self.init_seed,
         }

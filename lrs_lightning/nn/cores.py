@@ -88,11 +88,11 @@ class MLP(CoreOptions):
     """Width of every layer, H."""
 
     num_layers: int = 1
-    """How many dense layers."""
+    """How many dense layers; 0 for none: the head is then linear in the features."""
 
     def __post_init__(self) -> None:
-        for name in ("hidden_size", "num_layers"):
-            _checks.positive(name, getattr(self, name))
+        _checks.positive("hidden_size", self.hidden_size)
+        _checks.not_negative("num_layers", self.num_layers)
 
     def build(self, input_size: int, action_space: gym.Space[Any]) -> FeedForward:
         """Make the layers."""

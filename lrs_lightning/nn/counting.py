@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
+from lrs_lightning.nn.encoders.base import Encoder
 from lrs_lightning.nn.recurrent import LRSLayer
 
 
@@ -39,6 +40,9 @@ class ParameterCount:
     other: int
     """Everything else: encoder, head, projections."""
 
+    frozen: int = 0
+    """Those of them that are not trained, of a frozen encoder."""
+
     @property
     def total(self) -> int:
         """All numbers stored."""
@@ -47,7 +51,7 @@ class ParameterCount:
     @property
     def total_free(self) -> int:
         """All that training can move."""
-        return self.total - self.recurrent + self.recurrent_free
+        return self.total - self.recurrent + self.recurrent_free - self.frozen
 
 
 def count_parameters(module: nn.Module) -> ParameterCount:
@@ -79,7 +83,16 @@ def count_parameters(module: nn.Module) -> ParameterCount:
             biases += numel(*(layer.part(name, depth) for name in layer.bias_names))
     total = sum(parameter.numel() for parameter in module.parameters())
     other = total - recurrent - inputs - biases
-    return ParameterCount(recurrent, effective, free, inputs, biases, other)
+    encoders = (part for part in module.modules() if isinstance(part, Encoder) and part.frozen)
+    frozen = sum(parameter.numel() for part in encoders for parameter in part.parameters())
+    return ParameterCount(recurrent, effective, free, inputs, biases, other, frozen)
+
+
+def told_of_parameters(policy: nn.Module) -> dict[str, int]:
+    """How many a policy has, for `summary.json`; and how many of them are a frozen encoder's."""
+    count = count_parameters(policy)
+    frozen = {"frozen_parameters": count.frozen} if count.frozen else {}
+    return {"parameters": count.total, **frozen}
 
 
 def _connections(layer: LRSLayer, depth: int) -> int:

@@ -16,12 +16,12 @@ from lrs_lightning.nn.rowwise import Dense
 
 
 class FeedForward(Core):
-    """Two dense layers with ReLU on the features of the present alone.
+    """Dense layers with ReLU on the features of the present alone.
 
     Args:
         input_size: I.
         hidden_size: H, width of both layers.
-        num_layers: how many.
+        num_layers: how many; with 0 the features are handed on, so that the head is linear in them.
 
     Example:
         >>> y, state = FeedForward(8, 16)(torch.randn(5, 2, 8))
@@ -35,20 +35,17 @@ class FeedForward(Core):
 
     def __init__(self, input_size: int, hidden_size: int, num_layers: int = 2) -> None:
         super().__init__()
-        for name, size in (
-            ("input_size", input_size),
-            ("hidden_size", hidden_size),
-            ("num_layers", num_layers),
-        ):
+        for name, size in (("input_size", input_size), ("hidden_size", hidden_size)):
             _checks.positive(name, size)
+        _checks.not_negative("num_layers", num_layers)
         self.input_size, self.hidden_size = input_size, hidden_size
-        self.output_size = hidden_size
         layers: list[nn.Module] = []
         size = input_size * self.frames
         for _ in range(num_layers):
             layers += [Dense(size, hidden_size), nn.ReLU()]
             size = hidden_size
         self.layers = nn.Sequential(*layers)
+        self.output_size = size
 
     @property
     def state_size(self) -> int:

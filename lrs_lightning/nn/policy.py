@@ -56,7 +56,7 @@ class RecurrentPolicy(nn.Module):
     def initial_state(self, batch: int) -> Any:
         """State of N fresh episodes: `(layers, N, H)`, for an LSTM the pair (h, c)."""
         _checks.positive("batch", batch)
-        parameter = next(self.core.parameters())
+        parameter = next(self.head.parameters())  # a core may have none
         parts = self.core.initial_state(batch, parameter)
         return parts[0] if len(parts) == 1 else parts
 
@@ -111,6 +111,42 @@ class RecurrentPolicy(nn.Module):
         self._check(observations, resets, timespans, "(B, T)")
         # Time comes first already here, where the tensors are smallest.
         x = self.encoder(observations.transpose(0, 1))  # (T, B, features)
+        return self._unroll(x, state, resets, timespans, return_states)
+
+    def unroll_features(
+        self,
+        features: Tensor,
+        state: PolicyState | None = None,
+        resets: Tensor | None = None,
+        timespans: Tensor | None = None,
+    ) -> tuple[Tensor, Any]:
+        """Run over whole windows whose features the encoder has computed before.
+
+        Args:
+            features: of a frozen encoder, `(B, T, features)`.
+            state: as for `unroll`.
+            resets: as for `unroll`.
+            timespans: as for `unroll`.
+
+        Returns:
+            Actions or logits `(B, T, A)`, and the state after the last step.
+
+        Raises:
+            ArgumentError: there are other features, or resets or timespans have another shape.
+        """
+        self._check_features(features, resets, timespans, "(B, T)")
+        y, state = self._unroll(features.transpose(0, 1), state, resets, timespans, False)
+        return y, state
+
+    def _unroll(
+        self,
+        x: Tensor,
+        state: PolicyState | None,
+        resets: Tensor | None,
+        timespans: Tensor | None,
+        return_states: bool,
+    ) -> tuple[Any, ...]:
+        """Features `(T, B, I)` to what `unroll` returns."""
         options = {"resets": _time_first(resets), "timespans": _time_first(timespans)}
         if not return_states:
             y, state = self.core(x, state, **options)
@@ -141,9 +177,31 @@ class RecurrentPolicy(nn.Module):
             EnvironmentMismatchError: the observations are those of another task.
         """
         self._check(observations, resets, timespans, "(N,)")
-        x = self.encoder(observations).unsqueeze(0)  # (1, N, features)
+        return self._step(self.encoder(observations), state, resets, timespans)
+
+    def step_features(
+        self,
+        features: Tensor,
+        state: PolicyState | None = None,
+        resets: Tensor | None = None,
+        timespans: Tensor | None = None,
+    ) -> tuple[Tensor, Any]:
+        """Run one step of N episodes whose features `(N, features)` the encoder has computed.
+
+        Other arguments, results and errors are those of `step`.
+        """
+        self._check_features(features, resets, timespans, "(N,)")
+        return self._step(features, state, resets, timespans)
+
+    def _step(
+        self,
+        x: Tensor,
+        state: PolicyState | None,
+        resets: Tensor | None,
+        timespans: Tensor | None,
+    ) -> tuple[Tensor, Any]:
         y, state = self.core(
-            x,
+            x.unsqueeze(0),  # (1, N, features)
             state,
             resets=None if resets is None else resets.unsqueeze(0),
             timespans=None if timespans is None else timespans.unsqueeze(0),
@@ -170,9 +228,31 @@ class RecurrentPolicy(nn.Module):
                 f"observations have shape {tuple(observations.shape)}: expected {leading} and "
                 f"then that of one observation, {tuple(self.encoder.observation_shape)}."
             )
-        for name, part in (("resets", resets), ("timespans", timespans)):
-            if part is not None:
-                _checks.shape(name, part, observations.shape[:axes], leading)
+        _check_leading(observations, resets, timespans, leading)
+
+    def _check_features(
+        self,
+        features: Tensor,
+        resets: Tensor | None,
+        timespans: Tensor | None,
+        leading: Literal["(B, T)", "(N,)"],
+    ) -> None:
+        axes = 2 if leading == "(B, T)" else 1
+        if features.dim() != axes + 1 or features.shape[-1] != self.encoder.features:
+            raise ArgumentError(
+                f"features have shape {tuple(features.shape)}: expected {leading} and then the "
+                f"{self.encoder.features} of the encoder."
+            )
+        _check_leading(features, resets, timespans, leading)
+
+
+def _check_leading(
+    seen: Tensor, resets: Tensor | None, timespans: Tensor | None, leading: str
+) -> None:
+    axes = 2 if leading == "(B, T)" else 1
+    for name, part in (("resets", resets), ("timespans", timespans)):
+        if part is not None:
+            _checks.shape(name, part, seen.shape[:axes], leading)
 
 
 def _time_first(part: Tensor | None) -> Tensor | None:

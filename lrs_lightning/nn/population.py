@@ -15,6 +15,7 @@ from torch.func import functional_call
 from torch.nn import functional
 
 from lrs_lightning.errors import ArgumentError
+from lrs_lightning.nn.encoders.frozen import digest_of
 from lrs_lightning.nn.parameters import LayerParameters
 from lrs_lightning.nn.policy import RecurrentPolicy
 
@@ -30,8 +31,8 @@ class PolicyPopulation(nn.Module):
 
     Each parameter is one leaf tensor `(P, ...)`. Factors of a smaller rank are filled up with
     zeros, whose gradient is zero, so that they stay; where one policy has a mask, the others have
-    one of ones. `run` calls any function of a policy for all of them at once, by `torch.vmap` over
-    an unchanged policy.
+    one of ones. A frozen encoder that is the same in all of them is there once. `run` calls any
+    function of a policy for all of them at once, by `torch.vmap` over an unchanged policy.
 
     Args:
         policies: of equal `architecture`; their weights are copied.
@@ -64,7 +65,12 @@ class PolicyPopulation(nn.Module):
         parts: list[dict[str, Tensor]] = [
             dict([*policy.named_parameters(), *policy.named_buffers()]) for policy in alike
         ]
+        self._shared = _shared_tensors(alike)
         for name, first in parts[0].items():
+            if name in self._shared:
+                own = self._names[name] = name.replace(".", "/")
+                self.register_buffer(own, first.detach(), persistent=name in saved)
+                continue
             stacked = torch.stack([part[name].detach() for part in parts])
             own = self._names[name] = name.replace(".", "/")  # a module's tensors have no dots
             if isinstance(first, nn.Parameter):
@@ -94,10 +100,11 @@ class PolicyPopulation(nn.Module):
         call = _Call(skeleton.train(self.training), function)
 
         def one(tensors: dict[str, Tensor], *own: Any) -> Any:
-            return functional_call(call, tensors, own)
+            return functional_call(call, tensors | shared, own)
 
-        tensors = {f"policy.{name}": getattr(self, own) for name, own in self._names.items()}
-        return torch.vmap(one, in_dims=(0, *axes), randomness="different")(tensors, *inputs)
+        named = {f"policy.{name}": getattr(self, own) for name, own in self._names.items()}
+        shared = {f"policy.{name}": named.pop(f"policy.{name}") for name in self._shared}
+        return torch.vmap(one, in_dims=(0, *axes), randomness="different")(named, *inputs)
 
     def stacked(self) -> dict[str, nn.Parameter]:
         """Name of a policy's parameter -> the stacked one, `(P, ...)`."""
@@ -109,6 +116,9 @@ class PolicyPopulation(nn.Module):
         """Copy one member's parameters and buffers into an ordinary policy, without the padding."""
         for name, own in [*policy.named_parameters(), *policy.named_buffers()]:
             stacked: Tensor = getattr(self, self._names[name])
+            if name in self._shared:
+                own.copy_(stacked)
+                continue
             whole: tuple[Any, ...] = (member, *(slice(size) for size in own.shape))
             own.copy_(stacked[whole])
         return policy
@@ -124,6 +134,16 @@ class _Call(nn.Module):
     def forward(self, *inputs: Any) -> Any:
         """Call it."""
         return self.function(self.policy, *inputs)
+
+
+def _shared_tensors(policies: Sequence[RecurrentPolicy]) -> set[str]:
+    """Names of the tensors of a frozen encoder, if it is one and the same in all policies."""
+    encoders = [policy.encoder for policy in policies]
+    if not all(encoder.frozen for encoder in encoders) or len(set(map(digest_of, encoders))) > 1:
+        return set()
+    first = encoders[0]
+    names = (name for name, _ in [*first.named_parameters(), *first.named_buffers()])
+    return {f"encoder.{name}" for name in names}
 
 
 def architecture(policy: RecurrentPolicy) -> str:

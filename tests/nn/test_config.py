@@ -147,8 +147,9 @@ def test_choices_are_objects_in_python():
 
 def test_every_encoder_has_options_of_its_own():
     for encoder in ENCODERS.classes():
-        with pytest.raises(ArgumentError, match="features is 0"):
-            encoder(features=0)
+        if encoder is not encoders.Frozen:  # those of its run
+            with pytest.raises(ArgumentError, match="features is 0"):
+                encoder(features=0)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Encoders: observations in, features out."""
 
 from lrs_lightning.nn.encoders.base import ENCODERS, Encoder, EncoderOptions, register_encoder
+from lrs_lightning.nn.encoders.frozen import Frozen, digest_of
 from lrs_lightning.nn.encoders.pixels import (
     Impala,
     Nature,
@@ -15,6 +16,7 @@ __all__ = [
     "ENCODERS",
     "Encoder",
     "EncoderOptions",
+    "Frozen",
     "Impala",
     "Nature",
     "Ncps",
@@ -22,6 +24,7 @@ __all__ = [
     "Small",
     "Vector",
     "VectorEncoder",
+    "digest_of",
     "pixel_encoder",
     "register_encoder",
 ]

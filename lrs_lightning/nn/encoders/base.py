@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
 from lrs_lightning.errors import ArgumentError, EnvironmentMismatchError
-from lrs_lightning.nn.choices import Choice, Registry
+from lrs_lightning.nn.choices import Choice, Registry, options_of
 
 if TYPE_CHECKING:
     import gymnasium as gym
@@ -27,6 +27,18 @@ class Encoder(nn.Module):
     features: int
     observation_shape: tuple[int, ...]
     seen: Tensor | None
+    frozen: bool = False
+    """Whether its weights are those of another training and are not trained; see `freeze`."""
+
+    def freeze(self) -> None:
+        """Take no gradients from now on, and stay in evaluation mode."""
+        self.frozen = True
+        self.requires_grad_(False).eval()
+
+    def train(self, mode: bool = True) -> Encoder:
+        """Set training mode; a frozen encoder is evaluated in training too."""
+        super().train(mode and not self.frozen)
+        return self
 
     def choose_channels(self, channels: Sequence[int] | None, size: int) -> int:
         """Keep the indices of the channels that are seen as the buffer `seen`; tell their number.
@@ -76,6 +88,10 @@ class EncoderOptions(Choice, ABC):
     @abstractmethod
     def build(self, observation_space: gym.Space[Any]) -> Encoder:
         """Make the encoder for the observations of one environment."""
+
+    def describe(self) -> dict[str, Any]:
+        """Name and options on one level, for `summary.json` and the report."""
+        return {"encoder": self.name, **options_of(self)}
 
 
 ENCODERS: Registry[EncoderOptions] = Registry("encoder")

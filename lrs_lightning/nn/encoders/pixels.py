@@ -81,13 +81,19 @@ class PixelEncoder(Encoder):
 
     def _scaled(self, x: Tensor) -> Tensor:
         """0 to 255 becomes 0 to 1, channels-last, in the dtype of the weights."""
-        x = x.to(memory_format=torch.channels_last)  # before the conversion: bytes are less to move
+        x = _channels_last(x)  # before the conversion: bytes are less to move
         converted = x.to(self._dtype())
         # In place where the memory is our own: a batch of floats is larger than the cache.
         return converted * (1 / 255) if converted is x else converted.mul_(1 / 255)
 
     def _dtype(self) -> torch.dtype:
         return next(self.parameters()).dtype
+
+
+def _channels_last(x: Tensor) -> Tensor:
+    if torch._C._functorch.is_batchedtensor(x):  # a memory format counts the axis of vmap too
+        return x.movedim(1, -1).contiguous().movedim(-1, 1)
+    return x.to(memory_format=torch.channels_last)
 
 
 def _output_shape(convolutions: nn.Module, shape: tuple[int, ...]) -> tuple[int, int, int]:
