@@ -41,7 +41,7 @@ class Rows(NamedTuple):
 
     def block(self, rows: slice, size: int) -> Rows:
         """Some of the rows, and rows of zeros up to `size`."""
-        return Rows(*(None if part is None else _filled(part[rows], size) for part in self))  # type: ignore[arg-type]
+        return Rows(*(None if part is None else filled(part[rows], size) for part in self))  # type: ignore[arg-type]
 
 
 class Blocks:
@@ -94,7 +94,7 @@ class Blocks:
         return actions
 
 
-def _filled(part: Array, size: int) -> Array:
+def filled(part: Array, size: int) -> Array:
     """`(size, ...)`, rows that are missing zero."""
     if len(part) == size:
         return part

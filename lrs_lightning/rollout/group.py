@@ -3,14 +3,16 @@
 At the sizes of a policy a step costs mostly its calls. Members of a population are therefore
 stacked (`nn.population`) and asked together, each about its own slots. What a member decides is
 what it decides alone, to the last bit: only policies are grouped of which every row is computed
-apart (`nn.rowwise`), and whose stacked weights are formed in the order of the single ones.
+apart (`nn.rowwise`), and whose stacked weights are formed in the order of the single ones. Members
+of one frozen encoder of pictures have it called for the slots of all, in blocks of as many rows as
+it is called with for one of them alone (`rollout.blocks`).
 
-Letters: P members, n slots of a member, K the most that a member has.
+Letters: P members, n slots of a member, K the most that a member has, N all slots, F features.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -20,9 +22,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lrs_lightning.errors import ANY_FAILURE
-from lrs_lightning.nn import RecurrentPolicy
+from lrs_lightning.nn import Encoder, RecurrentPolicy
+from lrs_lightning.nn.encoders import digest_of
 from lrs_lightning.nn.population import PolicyPopulation, architecture
 from lrs_lightning.nn.rowwise import rows_apart
+from lrs_lightning.rollout.blocks import filled, rows_of_a_block
 from lrs_lightning.rollout.checks import check_actions
 from lrs_lightning.rollout.player import Asked, refuse, told
 from lrs_lightning.rollout.policy import Policy
@@ -58,6 +62,8 @@ class Group:
         self.rows = [i for own in self._rows for i in range(own.start, own.stop)]
         """The slots of all members."""
         self._most = max(own.stop - own.start for own in self._rows)
+        encoder = self._first.module.encoder
+        self._encoder: Encoder | None = encoder if self._first.features_apart else None
         self._state: Any = None
         self._fresh, self._has_played = True, False
 
@@ -76,7 +82,7 @@ class Group:
         """
         try:
             with self._limit:
-                actions = self._ask(self._stacked(seen), self._stacked(slots.starts))
+                actions = self._ask(seen, slots)
         except ANY_FAILURE as error:
             if not self._has_played:
                 refuse(self.names[0], error, seen.shape)
@@ -99,24 +105,49 @@ class Group:
         return whole
 
     @torch.inference_mode()
-    def _ask(self, seen: Array, starts: Array) -> Array:
+    def _ask(self, seen: Array, slots: Asked) -> Array:
         """Actions `(P, K, ...)`."""
         if self._fresh:
             one = self._first.initial_state(self._most)
             self._state, self._fresh = _for_all(one, len(self.names)), False
-        first = self._first
-        with torch_threads(first.threads or 1), rows_apart():
+        first, starts = self._first, self._stacked(slots.starts)
+        with torch_threads(first.threads_for(seen)), rows_apart():
+            step: Callable[..., tuple[Tensor, Any]] = _step
+            known = seen
+            if self._encoder is not None:
+                step, known = _step_features, self._features(self._encoder, seen, slots.running)
             out, self._state = self._population.run(
-                _step, first.tensor(seen), self._state, first.tensor(starts),
+                step, first.tensor(self._stacked(known)), self._state, first.tensor(starts),
                 first.timespans(starts), axes=(0, None if self._state is None else 0, 0, 0),
             )  # fmt: skip
             return first.decided(out)
+
+    def _features(self, encoder: Encoder, seen: Array, running: Array) -> Array:
+        """Features `(N, F)` of the slots of the members that are running; zeros elsewhere."""
+        rows = np.array([row for row in self.rows if running[row]])
+        size = rows_of_a_block(self._first, seen)
+        assert size is not None  # an encoder that needs no blocks is stacked like all the rest
+        found: Array | None = None
+        for start in range(0, len(rows), size):
+            block = rows[start : start + size]
+            features = encoder(self._first.tensor(filled(seen[block], size))).numpy()
+            if found is None:
+                found = np.zeros((len(seen), features.shape[1]), features.dtype)
+            found[block] = features[: len(block)]
+        assert found is not None  # nobody is asked where nothing is running
+        return found
 
 
 def _step(
     policy: RecurrentPolicy, seen: Tensor, state: Any, starts: Tensor, options: dict[str, Tensor]
 ) -> tuple[Tensor, Any]:
     return policy.step(seen, state, resets=starts, **options)
+
+
+def _step_features(
+    policy: RecurrentPolicy, known: Tensor, state: Any, starts: Tensor, options: dict[str, Tensor]
+) -> tuple[Tensor, Any]:
+    return policy.step_features(known, state, resets=starts, **options)
 
 
 def _for_all(state: Any, members: int) -> Any:
@@ -129,21 +160,34 @@ def _for_all(state: Any, members: int) -> Any:
 def groups(
     policies: Mapping[str, Policy], of_policy: Mapping[str, slice]
 ) -> list[dict[str, TorchPolicy]]:
-    """Policies that can be asked together, `FEWEST` and more in a group; others are left out."""
+    """Policies that can be asked together, `FEWEST` and more in a group; others are left out.
+
+    Where an encoder of pictures is shared two are enough: it is most of the work, and its blocks
+    are filled by all.
+    """
     found: dict[Any, dict[str, TorchPolicy]] = {}
     for name in of_policy:
         policy = policies[name]
         if type(policy) is TorchPolicy and (key := kind(policy)) is not None:
             found.setdefault(key, {})[name] = policy
-    return [group for group in found.values() if len(group) >= FEWEST]
+    return [group for group in found.values() if len(group) >= _fewest(group)]
+
+
+def _fewest(group: Mapping[str, TorchPolicy]) -> int:
+    return 2 if next(iter(group.values())).features_apart else FEWEST
 
 
 def kind(policy: TorchPolicy) -> Any:
     """What policies of a group have in common; None for one that must be asked alone."""
     module = policy.module
-    if not (type(module) is RecurrentPolicy and policy.rows_apart) or _acts_otherwise(module.core):
+    if type(module) is not RecurrentPolicy or _acts_otherwise(module.core):
         return None
-    return architecture(module), policy.timespan, policy.threads, str(policy.action_space)
+    if not (policy.rows_apart or policy.features_apart):
+        return None
+    encoder = digest_of(module.encoder) if policy.features_apart else None
+    return (
+        architecture(module), encoder, policy.timespan, policy.threads, str(policy.action_space)
+    )  # fmt: skip
 
 
 def _acts_otherwise(core: Any) -> bool:

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from lrs_lightning.nn.policy import RecurrentPolicy
 from lrs_lightning.nn.rowwise import computes_rows_apart, rows_apart
 from lrs_lightning.rollout.states import StateArrays, state_names
 
@@ -25,7 +26,8 @@ class TorchPolicy:
     An episode is the same to the last bit whatever is played beside it, on one processor and
     version of torch: vector policies on the CPU add row by row (`nn.rowwise`), where there is a
     compiler; all others are called with a fixed number of rows, of which each kernel of torch that
-    was looked at treats all alike.
+    was looked at treats all alike. Behind a frozen encoder of pictures, which needs such a fixed
+    number, rows are added one by one again, so that others may share it (`rollout.group`).
 
     Args:
         module: has `initial_state(N)` and `step(obs, state, resets=starts) -> (out, state)`, where
@@ -61,17 +63,28 @@ class TorchPolicy:
         """Whether rows are computed apart from each other, so that any number may be asked."""
         return isinstance(self.module, nn.Module) and computes_rows_apart(self.module)
 
+    @property
+    def features_apart(self) -> bool:
+        """Whether rows are apart from where a frozen encoder has made features of them."""
+        module = self.module
+        if not isinstance(module, RecurrentPolicy) or not module.encoder.frozen:
+            return False
+        return computes_rows_apart(module.core) and computes_rows_apart(module.head)
+
     @torch.inference_mode()
     def initial_state(self, num_envs: int) -> Any:
         """The module's state for N episodes."""
-        self._products = rows_apart if self.rows_apart else nullcontext
+        self._products = rows_apart if self.rows_apart or self.features_apart else nullcontext
         return self.module.initial_state(num_envs)
 
     @torch.inference_mode()
     def step(self, observations: Array, state: Any, starts: NDArray[np.bool_]) -> tuple[Array, Any]:
         """Actions `(N, A)`, or the likeliest of discrete ones `(N,)`."""
-        threads = self.threads or (1 if observations.ndim <= 2 else torch.get_num_threads())
-        with torch_threads(threads), evaluating(self.module), self._products():
+        with (
+            torch_threads(self.threads_for(observations)),
+            evaluating(self.module),
+            self._products(),
+        ):
             out, state = self.module.step(
                 self.tensor(observations),
                 state,
@@ -79,6 +92,10 @@ class TorchPolicy:
                 **self.timespans(starts),
             )
             return self.decided(out), state
+
+    def threads_for(self, observations: Array) -> int:
+        """Threads of torch during a step that sees these."""
+        return self.threads or (1 if observations.ndim <= 2 else torch.get_num_threads())
 
     def decided(self, out: torch.Tensor) -> Array:
         """The actions of the module's outputs `(..., A)`."""

@@ -9,12 +9,16 @@ from gymnasium.spaces import Box, Discrete
 from lrs_lightning.envs.mujoco_task import MujocoTask
 from lrs_lightning.errors import EnvironmentMismatchError
 from lrs_lightning.nn import PolicyConfig, build_policy, controls, cores, encoders
+from lrs_lightning.nn.encoders import digest_of
 from lrs_lightning.rollout import TorchPolicy, rollout
 from lrs_lightning.rollout import decisions as module
 from lrs_lightning.rollout import group as group_module
 from lrs_lightning.rollout.group import Group, groups
+from lrs_lightning.rollout.player import Player
 
 SPACES = Box(-1, 1, (5,)), Box(-1, 1, (3,))
+PICTURES = Box(0, 255, (4, 36, 36), np.uint8), Box(-1, 1, (3,))
+PICTURE = {"name": "small", "features": 7, "channels": [3]}
 CORES = {"cfc": cores.CfC, "lstm": cores.LSTM, "gru": cores.GRU, "rnn": cores.RNN}
 
 
@@ -31,6 +35,15 @@ def policy(core, seed=0, spaces=SPACES, **options):
         encoders.Vector(features=7), core(hidden_size=6, **options), init_seed=seed
     )
     return TorchPolicy(build_policy(config, *spaces))
+
+
+def picture_policy(encoder, seed, core=cores.CfC, **options):
+    """A policy behind a frozen encoder of one frame."""
+    taken = encoders.Frozen("a run", PICTURE, "a task", digest_of(encoder))
+    core = core(hidden_size=6, **options)
+    own = build_policy(PolicyConfig(taken, core, init_seed=seed), *PICTURES)
+    own.encoder.load_state_dict(encoder.state_dict())
+    return TorchPolicy(own)
 
 
 def assert_together_as_alone(members, spaces=SPACES, steps=6):
@@ -80,6 +93,68 @@ def test_members_of_the_default_size_and_logits():
 def policy_without_memory(seed):
     config = PolicyConfig(encoders.Vector(features=7), cores.MLP(hidden_size=6), init_seed=seed)
     return TorchPolicy(build_policy(config, *SPACES))
+
+
+@pytest.fixture(scope="module")
+def picture_encoder():
+    return encoders.ENCODERS.from_dict(PICTURE).build(PICTURES[0])
+
+
+@pytest.mark.parametrize("core", CORES)
+def test_members_behind_one_encoder_decide_as_they_do_alone(core, picture_encoder):
+    """Alone in blocks of rows; together in one pass of the encoder over whoever is running."""
+    kinds = [{"rank": 1}, {"rank": 3, "sparsity": 0.0}, {"rank": 2, "sparsity": 0.8}]
+    members = {
+        str(k): picture_policy(picture_encoder, k, CORES[core], **kind)
+        for k, kind in enumerate(kinds)
+    }
+    sizes, rng = (3, 10, 1), np.random.default_rng(0)
+    ends = np.cumsum(sizes).tolist()
+    rows = {name: slice(e - n, e) for name, n, e in zip(members, sizes, ends, strict=True)}
+    slots = Slots(ends[-1])
+    (found,) = groups(members, rows)
+    group = Group(found, rows)
+    alone = {name: Player(name, one, rows[name]) for name, one in members.items()}
+    together, single = (np.zeros((ends[-1], 3), np.float32) for _ in range(2))
+    for step in range(8):
+        begins = rng.random(ends[-1]) < 0.4
+        ended = slots.running & (rng.random(ends[-1]) < 0.3)
+        slots.starts[:] = (~slots.running & begins) if step else True
+        slots.running[:] = (slots.running & ~ended) | slots.starts
+        seen = rng.integers(0, 256, (ends[-1], 4, 36, 36), dtype=np.uint8)
+        assert group.step(seen, slots, together, "a task") is None
+        for player in (one for one in alone.values() if slots.running[one.rows].any()):
+            assert player.step(seen, slots, single, "a task") is None
+        np.testing.assert_array_equal(together[slots.running], single[slots.running])
+    assert 0 < slots.running.sum() < len(slots.running)
+
+
+def test_an_encoder_that_is_shared_is_called_once_for_all(picture_encoder):
+    members = {str(k): picture_policy(picture_encoder, k, rank=1) for k in range(3)}
+    rows = {str(k): slice(2 * k, 2 * k + 2) for k in range(3)}
+    (found,) = groups(members, rows)
+    group, slots, calls = Group(found, rows), Slots(6), []
+    for one in members.values():
+        one.module.encoder.register_forward_hook(lambda *_: calls.append(1))
+    seen = np.zeros((6, 4, 36, 36), np.uint8)
+    assert group.step(seen, slots, np.zeros((6, 3), np.float32), "a task") is None
+    assert len(calls) == 1, "six rows are one block"
+
+
+def test_who_does_not_share_an_encoder_is_asked_alone(picture_encoder):
+    other = encoders.ENCODERS.from_dict(PICTURE).build(PICTURES[0])
+    trained = build_policy(
+        PolicyConfig(encoders.ENCODERS.from_dict(PICTURE), cores.CfC(rank=1)), *PICTURES
+    )
+    members = {
+        "a": picture_policy(picture_encoder, 0, rank=1),
+        "b": picture_policy(picture_encoder, 1, rank=2),
+        "linear": picture_policy(picture_encoder, 2, cores.MLP, num_layers=0),
+        "of another": picture_policy(other, 0, rank=1),
+        "end to end": TorchPolicy(trained),
+    }
+    found = groups(members, {name: slice(0, 1) for name in members})
+    assert [list(group) for group in found] == [["a", "b"]]
 
 
 def test_who_cannot_be_asked_together_is_left_out(monkeypatch):
