@@ -122,6 +122,7 @@ def quieten() -> None:
         ".*lr_scheduler.step.*",
         ".*args parameter.*",
         ".*dirpath has changed.*",
+        ".*in eval mode at the start of training.*",  # a frozen encoder is meant to be
         ".*sync_dist=True.*",  # metrics are summed over processes before they are logged
         ".*your dataloader is not resumable.*",  # it is: which batch comes follows from its number
     ):

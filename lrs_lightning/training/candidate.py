@@ -7,7 +7,7 @@ from typing import Any
 
 from lrs_lightning.errors import DataError
 from lrs_lightning.evaluation.policies import Candidate
-from lrs_lightning.nn import count_parameters
+from lrs_lightning.nn.counting import told_of_parameters
 from lrs_lightning.statistics.summary import Summary
 from lrs_lightning.statistics.training_seeds import FACTS, seeds_of, with_own_seeds
 from lrs_lightning.training.loading import load_policy
@@ -25,7 +25,7 @@ def load_candidate(path: Path) -> Candidate:
     policy = trained.policy
     run = trained.path.parent.parent
     about = {} if policy.config is None else policy.config.describe()
-    about |= {"parameters": count_parameters(policy).total, "source": str(path)}
+    about |= {**told_of_parameters(policy), "source": str(path)}
     return Candidate(
         run_name(path),
         as_played(policy, trained.task),

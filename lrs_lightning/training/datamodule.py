@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from itertools import chain
@@ -29,6 +29,7 @@ from lrs_lightning.data import (
     oversample,
     split_numbers,
 )
+from lrs_lightning.data.features import encoded_episodes
 from lrs_lightning.data.manifest import MANIFEST, read_manifest, task_of
 from lrs_lightning.data.noise_schedule import AUTO, as_text
 from lrs_lightning.data.recipe import Recipe, find_or_collect
@@ -37,6 +38,7 @@ from lrs_lightning.env_variant import variant_text
 from lrs_lightning.envs import canonical_id, why_not
 from lrs_lightning.errors import ArgumentError
 from lrs_lightning.experts import load_expert
+from lrs_lightning.nn.encoders import Encoder
 from lrs_lightning.rollout import Policy
 
 DEFAULT_ENV = "HalfCheetah-v5"
@@ -103,6 +105,15 @@ class ExpertTrajectories(pl.LightningDataModule):
         self.window, self.burn_in = window, burn_in
         self.batch_size, self.batches = batch_size, batches
         self.start_share, self.val_fraction, self.seed = start_share, val_fraction, seed
+        self._encoder: Encoder | None = None
+
+    def learn_from_features(self, encoder: Encoder) -> None:
+        """From now on hand out what a frozen encoder makes of pictures, `(B, T, F)`.
+
+        It is computed when windows are first asked for, since the weights of the encoder may come
+        with a checkpoint.
+        """
+        self._encoder = encoder
 
     @property
     def folder(self) -> Path:
@@ -112,8 +123,12 @@ class ExpertTrajectories(pl.LightningDataModule):
     def prepare_data(self) -> None:
         """Collect the demonstrations where there are none yet."""
         if not self.path:
-            quiet = self.trainer is not None and self.trainer.progress_bar_callback is None
-            find_or_collect(self.recipe, _collect, say=_say_nothing if quiet else print)
+            find_or_collect(self.recipe, _collect, say=self._say)
+
+    @property
+    def _say(self) -> Callable[[str], Any]:
+        quiet = self.trainer is not None and self.trainer.progress_bar_callback is None
+        return _say_nothing if quiet else print
 
     @cached_property
     def store(self) -> DemonstrationStore:
@@ -159,14 +174,19 @@ class ExpertTrajectories(pl.LightningDataModule):
 
     @cached_property
     def _train(self) -> Windows | FrameWindows:
-        return self._windows(self.split[0])
+        return self._windows(held_out=False)
 
     @cached_property
     def _val(self) -> Windows | FrameWindows:
-        return self._windows(self.split[1])
+        return self._windows(held_out=True)
 
-    def _windows(self, episodes: list[Demonstration]) -> Windows | FrameWindows:
-        if not self.task.pixels:
+    def _windows(self, held_out: bool) -> Windows | FrameWindows:
+        episodes = self.split[held_out]
+        if self._encoder is not None:
+            episodes = encoded_episodes(
+                self.store, self.numbers[held_out], self._encoder, self._say
+            )
+        if not self.task.pixels or self._encoder is not None:
             return Windows(episodes, self.window, self.burn_in, self.task.time_unit)
         stack = self.task.observation_shape[0]
         return FrameWindows(episodes, self.window, self.burn_in, stack, self.task.time_unit)

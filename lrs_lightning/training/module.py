@@ -13,20 +13,22 @@ from torchmetrics import MeanMetric, Metric, R2Score
 from torchmetrics.classification import MulticlassAccuracy
 
 from lrs_lightning.data import Task, WindowBatch
-from lrs_lightning.errors import ArgumentError, EnvironmentMismatchError
+from lrs_lightning.errors import ArgumentError, EnvironmentMismatchError, LrsError
 from lrs_lightning.nn import (
     PolicyConfig,
     RecurrentPolicy,
     build_policy,
-    count_parameters,
     read_config,
 )
+from lrs_lightning.nn.counting import told_of_parameters
 from lrs_lightning.rollout import Policy
 from lrs_lightning.shifts import ShiftContext
 from lrs_lightning.training.callbacks.finite_guard import FiniteGuard
+from lrs_lightning.training.frozen_source import filled_in, why_no_weights
 from lrs_lightning.training.losses import imitation_loss
 from lrs_lightning.training.means import WeightedMeans
 from lrs_lightning.training.playable import as_played, context_of
+from lrs_lightning.training.unrolling import unroll_windows
 
 _DEFAULT_POLICY = PolicyConfig()
 
@@ -53,7 +55,7 @@ class ImitationModule(pl.LightningModule):
     ) -> None:
         super().__init__()
         # A checkpoint hands back plain values, so that it loads with weights_only=True.
-        config = read_config(policy) if isinstance(policy, dict) else policy
+        config = filled_in(read_config(policy) if isinstance(policy, dict) else policy)
         if not (lr > 0 and weight_decay >= 0 and 0 < warmup < 1):
             raise ArgumentError(
                 f"lr is {lr}, weight_decay {weight_decay}, warmup {warmup}: expected lr > 0, "
@@ -71,6 +73,7 @@ class ImitationModule(pl.LightningModule):
         self.agreement: Metric | None = None
         self._norm: Tensor | None = None  # of the last update's gradient
         self._updates = 0  # of a checkpoint that was loaded
+        self._no_weights: LrsError | None = None  # why a frozen encoder could not be taken
 
     def build(self, task: Task) -> RecurrentPolicy:
         """Make the policy for a task, once.
@@ -99,11 +102,23 @@ class ImitationModule(pl.LightningModule):
         policy = self.build(data.task)
         if fresh:
             policy.encoder.set_statistics(*data.statistics)
+            self._no_weights = why_no_weights(policy, data.task)
+        if policy.encoder.frozen:
+            data.learn_from_features(policy.encoder)
         if data.task.time_unit is not None and not policy.knows_time:
             rank_zero_warn(
                 "steps of these demonstrations are uneven in time, and this core knows none: it "
                 "takes all as alike; choose CfC, or resample the recordings"
             )
+
+    def on_fit_start(self) -> None:
+        """Refuse to train behind an encoder that could not be taken from its run.
+
+        Raises:
+            LrsError: it is not there, does not fit, or was trained anew.
+        """
+        if self._no_weights is not None:
+            raise self._no_weights
 
     def on_train_start(self) -> None:
         """Refuse to go on with another number of updates than the cycle was made for."""
@@ -111,10 +126,13 @@ class ImitationModule(pl.LightningModule):
 
     def training_step(self, batch: WindowBatch, batch_idx: int) -> Tensor:
         """Loss of a batch of windows."""
-        outputs, _ = self._policy.unroll(batch.observations, timespans=self.timespans(batch))
+        outputs = self._outputs(batch)
         loss = imitation_loss(outputs, self._targets(batch), batch.loss_mask)
         self.train_loss.update(loss.detach())
         return loss
+
+    def _outputs(self, batch: WindowBatch) -> Tensor:
+        return unroll_windows(self._policy, batch.observations, self.timespans(batch))
 
     def _targets(self, batch: WindowBatch) -> Tensor:
         """The labels; of discrete actions, which may begin anywhere, the index of the logit."""
@@ -144,7 +162,7 @@ class ImitationModule(pl.LightningModule):
 
     def validation_step(self, batch: WindowBatch, batch_idx: int) -> None:
         """Loss and agreement with the expert on held-out episodes."""
-        outputs, _ = self._policy.unroll(batch.observations, timespans=self.timespans(batch))
+        outputs = self._outputs(batch)
         self.val_loss.update(
             imitation_loss(outputs, self._targets(batch), batch.loss_mask),
             weight=batch.loss_mask.sum(),
@@ -168,8 +186,7 @@ class ImitationModule(pl.LightningModule):
 
     def predict_step(self, batch: WindowBatch, batch_idx: int) -> Tensor:
         """Actions, or logits, for a batch of windows."""
-        outputs, _ = self._policy.unroll(batch.observations, timespans=self.timespans(batch))
-        return outputs
+        return self._outputs(batch)
 
     def configure_gradient_clipping(
         self,
@@ -218,6 +235,7 @@ class ImitationModule(pl.LightningModule):
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Build the policy before its weights arrive."""
+        self._no_weights = None  # they are in the checkpoint
         self._updates = int(checkpoint.get("global_step", 0))
         if "task" in checkpoint:
             self.build(Task.from_dict(checkpoint["task"]))
@@ -230,8 +248,7 @@ class ImitationModule(pl.LightningModule):
 
     def describe(self) -> dict[str, dict[str, Any]]:
         """What a summary says of the policy: its configuration and number of parameters."""
-        count = count_parameters(self._policy).total
-        return {"policy": {**self.config.describe(), "parameters": count}}
+        return {"policy": {**self.config.describe(), **told_of_parameters(self._policy)}}
 
     def shift_context(self) -> ShiftContext | None:
         """Mean and deviation of the training data, as the policy knows them."""

@@ -34,6 +34,7 @@ from lrs_lightning.training.dagger.datamodule import GrowingTrajectories
 from lrs_lightning.training.dagger.section import DAgger
 from lrs_lightning.training.datamodule import ExpertTrajectories, env_of
 from lrs_lightning.training.fit_loop import FitLoop
+from lrs_lightning.training.frozen_source import fill_in_section
 from lrs_lightning.training.judged_run import joined, needs_a_policy, run_of
 from lrs_lightning.training.loading import policy_of
 from lrs_lightning.training.module import ImitationModule
@@ -144,6 +145,8 @@ class TrainerCLI(LightningCLI):
             raise needs_a_policy(str(self.subcommand))
         if config.quiet:
             config.trainer.enable_progress_bar = False
+        if self.subcommand == "fit" and config.ckpt_path is None:
+            fill_in_section(config.model.policy)
         if config.data.get("path") is None and "noise" in config.data:
             # What it means here stands in the saved configuration, where another run may be told.
             config.data.noise = schedule_for(_env(config), config.data.noise)

@@ -17,6 +17,7 @@ from lrs_lightning.analysis.weights import compare_matrices, gate_names, recurre
 from lrs_lightning.data.windows import WindowBatch
 from lrs_lightning.errors import ArgumentError, LrsError
 from lrs_lightning.rollout.torch_policy import torch_threads
+from lrs_lightning.training.unrolling import holds_features
 
 PREFIX = "recurrent"
 _WINDOWS = 4  # held-out windows along which Jacobians are taken, at two steps of each
@@ -115,7 +116,11 @@ class SpectrumMonitor(pl.Callback):
         if self._batch is None:
             return {}
         subject = Subject.of_policy(module.policy)
-        features, _ = subject.features(list(self._batch.observations.cpu().numpy()))
+        seen = self._batch.observations.cpu()
+        if holds_features(module.policy, seen):
+            features = seen.transpose(0, 1).double()  # (T, B, F)
+        else:
+            features, _ = subject.features(list(seen.numpy()))
         spans = module.timespans(self._batch)
         steps = features.shape[0]
         first, stride = steps // 4, max(1, steps // 2)

@@ -54,12 +54,14 @@ def assemble(
     members = make_members(expand(section), base, seeds)
     kind = ExpertTrajectories if configuration.get("dagger") is None else GrowingTrajectories
     trajectories = PopulationTrajectories(
-        lambda seed: kind(**{**data, "seed": seed}), [member.seeds.data for member in members]
+        lambda seed: kind(**{**data, "seed": seed}),
+        [member.seeds.data for member in members],
+        [member.frozen_encoder for member in members],
     )
     if kind is GrowingTrajectories and len(trajectories.sources) > 1:
         raise ArgumentError(
             "members of a population share the data that DAgger gathers: give them one data_seed, "
-            "or a store by --data.path"
+            "or a store by --data.path, and one encoder if it is frozen"
         )
     guard = next((c for c in callbacks if isinstance(c, FiniteGuard)), None)
     declared = {

@@ -1,7 +1,7 @@
 """The demonstrations of a population: each member has its own order, and may have its own store.
 
-A *source* is a store of demonstrations, a *stream* one order of its windows. Members of one stream
-see the very same batches, which are gathered once.
+A *source* is a store of demonstrations as one encoder sees it, a *stream* one order of its windows.
+Members of one stream see the very same batches, which are gathered once.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from torch import Tensor
 
 from lrs_lightning.data import DemonstrationStore, Task, WindowBatch
 from lrs_lightning.errors import DataError
+from lrs_lightning.nn.encoders import Encoder
 from lrs_lightning.rollout import Policy
 from lrs_lightning.training.by_number import ByNumber, Numbers, loader
 from lrs_lightning.training.datamodule import ExpertTrajectories, Loader
@@ -27,24 +28,31 @@ class PopulationTrajectories(pl.LightningDataModule):
     Args:
         make: makes the data of a single `fit` from its data seed.
         seeds: data seed of each member, `(P,)`.
+        encoders: hash of the frozen encoder whose features each member learns from, `(P,)`; None
+            for a member that sees the observations themselves, or instead of the list for all.
     """
 
-    def __init__(self, make: Callable[[int], ExpertTrajectories], seeds: Sequence[int]) -> None:
+    def __init__(
+        self,
+        make: Callable[[int], ExpertTrajectories],
+        seeds: Sequence[int],
+        encoders: Sequence[str | None] | None = None,
+    ) -> None:
         super().__init__()
-        sources: dict[str, ExpertTrajectories] = {}
-        streams: dict[tuple[str, int], int] = {}
+        sources: dict[tuple[str, str | None], ExpertTrajectories] = {}
+        streams: dict[tuple[tuple[str, str | None], int], int] = {}
         self.source_of: list[int] = []
         """Member -> its source, the place of its batch in those of a validation."""
         self.stream_of: list[int] = []
         """Member -> its stream, the place of its batch in those of an update."""
-        for seed in seeds:
+        for seed, encoder in zip(seeds, encoders or [None] * len(seeds), strict=True):
             data = make(seed)
-            folder = str(data.folder)
-            sources.setdefault(folder, data)
-            self.source_of.append(list(sources).index(folder))
-            self.stream_of.append(streams.setdefault((folder, seed), len(streams)))
+            source = str(data.folder), encoder
+            sources.setdefault(source, data)
+            self.source_of.append(list(sources).index(source))
+            self.stream_of.append(streams.setdefault((source, seed), len(streams)))
         self.sources = list(sources.values())
-        self.streams = [(sources[folder], seed) for folder, seed in streams]
+        self.streams = [(sources[source], seed) for source, seed in streams]
         first = self.sources[0]
         for name in ("window", "burn_in", "batch_size", "batches", "start_share", "val_fraction"):
             setattr(self, name, getattr(first, name))  # what a resumed run must share
@@ -84,6 +92,10 @@ class PopulationTrajectories(pl.LightningDataModule):
         """Mean and standard deviation of what a member learns from."""
         return self.sources[self.source_of[member]].statistics
 
+    def learn_from_features(self, member: int, encoder: Encoder) -> None:
+        """From now on hand out features; see `ExpertTrajectories.learn_from_features`."""
+        self.sources[self.source_of[member]].learn_from_features(encoder)
+
     def place(self, member: int, batch: int, window: int, step: int) -> str:
         """Where a step of a member's batch comes from: file, episode and step."""
         source, seed = self.streams[self.stream_of[member]]
@@ -107,15 +119,18 @@ class PopulationTrajectories(pl.LightningDataModule):
 
     def _held_out_batch(self, number: int) -> Batches:
         found = [source.held_out_batch(number) for source in self.sources]
-        whole = [batch for batch in found if batch is not None]
-        rows = max(len(batch.loss_mask) for batch in whole)
-        return tuple(_filled_up(batch, rows, whole[0]) for batch in found)
+        rows = max(len(batch.loss_mask) for batch in found if batch is not None)
+        return tuple(
+            _filled_up(batch, rows, source)
+            for batch, source in zip(found, self.sources, strict=True)
+        )
 
 
-def _filled_up(batch: WindowBatch | None, rows: int, like: WindowBatch) -> WindowBatch:
+def _filled_up(batch: WindowBatch | None, rows: int, source: ExpertTrajectories) -> WindowBatch:
     """The batch with windows that do not count, so that all sources have as many."""
     counted = 0 if batch is None else len(batch.loss_mask)
-    given = like if batch is None else batch
+    given = source.held_out_batch(0) if batch is None else batch
+    assert given is not None
     which = torch.arange(rows).clamp(max=len(given.loss_mask) - 1)  # what is repeated is a window
     inside = (torch.arange(rows) < counted).to(given.loss_mask.dtype)
     return WindowBatch(

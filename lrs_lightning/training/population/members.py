@@ -13,6 +13,8 @@ from lrs_lightning.data import Task
 from lrs_lightning.errors import ArgumentError, LrsError, UnknownNameError
 from lrs_lightning.nn import CONTROLS, CORES, ENCODERS, RecurrentPolicy
 from lrs_lightning.nn.choices import Registry
+from lrs_lightning.nn.encoders import Frozen
+from lrs_lightning.training.frozen_source import forget_other_run
 from lrs_lightning.training.module import ImitationModule
 from lrs_lightning.training.policy_arguments import with_classes
 from lrs_lightning.training.population.section import Changes
@@ -54,6 +56,12 @@ class Member:
         """The policy, once it is built."""
         assert self.module.policy is not None
         return self.module.policy
+
+    @property
+    def frozen_encoder(self) -> str | None:
+        """The hash of its encoder, if that is a frozen one."""
+        encoder = self.module.config.encoder
+        return encoder.sha256 if isinstance(encoder, Frozen) else None
 
     def build(self, task: Task, statistics: Sequence[torch.Tensor]) -> RecurrentPolicy:
         """Make the policy as a single `fit` with these seeds makes it."""
@@ -116,6 +124,7 @@ def _member(name: str, changes: Changes, base: ImitationModule, seeds: Seeds) ->
                 f"{key} is the same for all members: they differ in keys of model, in data.seed "
                 "and in seed_everything; `sweep` takes every key"
             )
+    forget_other_run(model["policy"]["encoder"], base.hparams["policy"]["encoder"])
     return Member(name, ImitationModule(**model), Seeds(data, everything))
 
 

@@ -11,12 +11,13 @@ from torch import Tensor, nn
 
 from lrs_lightning.data import Task, WindowBatch
 from lrs_lightning.envs import available_cores
-from lrs_lightning.errors import ArgumentError, NotFiniteError
+from lrs_lightning.errors import ArgumentError, LrsError, NotFiniteError
 from lrs_lightning.rollout import Policy
 from lrs_lightning.shifts import ShiftContext
 from lrs_lightning.statistics.training_seeds import training_facts
 from lrs_lightning.training.bad_batches import fault_of
 from lrs_lightning.training.callbacks.finite_guard import FiniteGuard
+from lrs_lightning.training.frozen_source import why_no_weights
 from lrs_lightning.training.means import WeightedMeans
 from lrs_lightning.training.module import one_cycle, refuse_stretching
 from lrs_lightning.training.playable import context_of
@@ -71,6 +72,7 @@ class PopulationModule(pl.LightningModule):
         self._losses: list[Tensor] = []  # of each stack, of the batch at hand, with their graphs
         self._update_loss: Tensor | None = None  # (P,), of all batches of an update
         self._batch: Batches | None = None
+        self._no_weights: LrsError | None = None  # why an encoder could not be taken
 
     def setup(self, stage: str) -> None:
         """Build every policy as a `fit` of its own would, and stack them."""
@@ -87,6 +89,8 @@ class PopulationModule(pl.LightningModule):
             member.build(data.task, data.statistics(number))
             for number, member in enumerate(self.members)
         ]
+        reasons = [why_no_weights(policy, data.task) for policy in policies]
+        self._no_weights = next((reason for reason in reasons if reason is not None), None)
         on_cpu = self.trainer.strategy.root_device.type == "cpu"
         if self.threads is None:
             self.threads = available_cores() if on_cpu else 1
@@ -96,6 +100,16 @@ class PopulationModule(pl.LightningModule):
         if not on_cpu:
             self.stacks.run_in_one_thread()
         self.stacked = nn.ModuleList(self.stacks.modules())
+
+    def on_fit_start(self) -> None:
+        """Have the data hand out features to members whose encoder is frozen."""
+        if self._no_weights is not None:
+            raise self._no_weights
+        frozen = [i for i, one in enumerate(self.members) if one.policy.encoder.frozen]
+        if frozen and self.trainer.ckpt_path is not None:
+            self.take_back()  # the weights came with the checkpoint
+        for number in frozen:
+            self._data.learn_from_features(number, self.members[number].policy.encoder)
 
     def on_train_start(self) -> None:
         """Refuse what cannot be; from here on there is something good to go back to."""
@@ -265,6 +279,7 @@ class PopulationModule(pl.LightningModule):
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Go on with who has stopped."""
+        self._no_weights = None  # they are in the checkpoint
         self.guard.load_state_dict(checkpoint[KEY]["guard"])
 
     def take_back(self) -> None:

@@ -18,6 +18,7 @@ from lrs_lightning.training.losses import imitation_loss
 from lrs_lightning.training.population.crew import Crew
 from lrs_lightning.training.population.graph import RecordedLosses, Recorder
 from lrs_lightning.training.population.updates import Views, clip, hand_out, member_views
+from lrs_lightning.training.unrolling import unroll_windows
 
 Batches = Sequence[WindowBatch]
 
@@ -205,5 +206,5 @@ def _loss_and_outputs(
     mask: Tensor,
     timespans: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
-    outputs, _ = policy.unroll(seen, timespans=timespans if policy.knows_time else None)
+    outputs = unroll_windows(policy, seen, timespans if policy.knows_time else None)
     return imitation_loss(outputs, wanted, mask), outputs
