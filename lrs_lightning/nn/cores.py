@@ -111,7 +111,8 @@ class Stack(MLP):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _checks.positive("frames", self.frames)
+        for name in ("num_layers", "frames"):
+            _checks.positive(name, getattr(self, name))
 
     def build(self, input_size: int, action_space: gym.Space[Any]) -> FrameStack:
         """Make the layers."""

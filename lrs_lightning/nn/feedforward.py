@@ -96,6 +96,7 @@ class FrameStack(FeedForward):
     ) -> None:
         if isinstance(frames, bool) or not isinstance(frames, int) or frames < 2:
             raise ArgumentError(f"frames is {frames!r}: give a whole number of at least 2.")
+        _checks.positive("num_layers", num_layers)
         self.frames = frames
         super().__init__(input_size, hidden_size, num_layers)
 

@@ -38,6 +38,7 @@ CORES: dict[str, dict[str, Any]] = {
     "rnn-relu": {"name": "rnn", **PRIOR, "nonlinearity": "relu", "control": "rescaled"},
     "rnn-dense": {"name": "rnn", **PRIOR, "control": "dense"},
     "mlp": {"name": "mlp", "hidden_size": 16, "num_layers": 2},
+    "linear": {"name": "mlp", "num_layers": 0},
     "stack": {"name": "stack", "hidden_size": 16, "frames": 3},
 }
 
