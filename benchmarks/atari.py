@@ -173,16 +173,24 @@ class PlainLoop(nn.Module):
 
 
 def training(smoke: bool) -> dict[str, Provider]:
-    """Frames a second of a training update: windows of 32 steps, the small encoder."""
+    """Frames a second of a training update: windows of 32 steps, the small encoder.
+
+    The last one learns behind a frozen encoder, from features that are stored.
+    """
     batch = 2 if smoke else 8
     frames = torch.randint(0, 256, (batch, 32, 4, 84, 84), dtype=torch.uint8)
     labels, weights = torch.randint(0, 18, (batch, 32)), torch.ones(batch, 32)
+    frozen = _policy("small")
+    frozen.encoder.freeze()
+    with torch.no_grad():
+        features = frozen.encoder(frames)  # (B, T, F)
 
-    def updating(model: Any) -> Provider:
-        optimizer = torch.optim.AdamW(model.parameters(), fused=True)
+    def updating(model: Any, unroll: Callable[[Tensor], Any], seen: Tensor) -> Provider:
+        learned = [parameter for parameter in model.parameters() if parameter.requires_grad]
+        optimizer = torch.optim.AdamW(learned, fused=True)
 
         def update() -> int:
-            loss = imitation_loss(model.unroll(frames)[0], labels, weights)
+            loss = imitation_loss(unroll(seen)[0], labels, weights)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -190,7 +198,12 @@ def training(smoke: bool) -> dict[str, Provider]:
 
         return update
 
-    return {"ncps, plain loop": updating(PlainLoop()), "LRS-CfC": updating(_policy("small"))}
+    plain, ours = PlainLoop(), _policy("small")
+    return {
+        "ncps, plain loop": updating(plain, plain.unroll, frames),
+        "LRS-CfC": updating(ours, ours.unroll, frames),
+        "LRS-CfC, stored features": updating(frozen, frozen.unroll_features, features),
+    }
 
 
 def store(smoke: bool) -> list[dict[str, Any]]:

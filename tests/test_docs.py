@@ -40,7 +40,7 @@ WRITTEN = {
         "episodes.h5",
         "checkpoints/",
         *("demonstrations/", "pareto.csv", "study.db", "films/"),
-        *("members/", "members/NAME/", "maps/", "logs/", "members.csv", "cells.csv"),
+        *("members/", "members/NAME/", "maps/", "logs/", "features/", "members.csv", "cells.csv"),
         "predictions.npz",
         "references.jsonl",
         "offline.json",

@@ -13,7 +13,10 @@ from lrs_lightning.statistics.training_seeds import seeds_of
 ONE_SEED = "one training seed: nothing can be said about the method"
 """What is said of every method that was trained once."""
 
-_OF_A_RUN = {"name", "source", "seeds", "configuration", "parameters", "mask_seed", "init_seed"}
+_OF_A_RUN = {
+    "name", "source", "seeds", "configuration", "parameters", "mask_seed", "init_seed",
+    "encoder_run", "encoder_sha256",
+}  # fmt: skip
 _PARTS = 3  # differences that a name holds
 Description = Mapping[str, Any]
 

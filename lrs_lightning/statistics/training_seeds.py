@@ -6,6 +6,7 @@ the episode, that a statement about a method is a sample of.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,14 +14,16 @@ from typing import Any
 from lrs_lightning.documents import read_yaml
 from lrs_lightning.errors import DataError
 
-SEEDS = ("data", "initialisation", "mask", "training")
-"""Which episodes and windows; the first weights; the zeros of the masks; all else that is drawn."""
+SEEDS = ("data", "initialisation", "mask", "training", "encoder")
+"""Which episodes and windows; the first weights; the zeros of the masks; all else that is drawn;
+the first digits of the hash of a frozen encoder, which is a draw of another training."""
 
 COLUMNS = {
     "data": "data_seed",
     "initialisation": "initialisation_seed",
     "mask": "mask_seed",
     "training": "training_seed",
+    "encoder": "encoder_draw",
 }
 """Seed -> its column in a row of results."""
 
@@ -30,6 +33,8 @@ FACTS = ("seeds", "configuration")
 _FILE = "config.yaml"
 _MEND = "train again, or delete it"
 _SEED_KEYS = ("seed", "seed_everything", "mask_seed", "init_seed")
+_ENCODER_DRAW = ("encoder.init_args.run", "encoder.init_args.sha256")
+_DIGITS = 8  # of a hash, as a number
 _PARTS = ("model", "data", "trainer")  # what a policy is made by; other keys watch it
 _WITHOUT_EFFECT = (
     "accelerator", "strategy", "devices", "num_nodes", "logger", "fast_dev_run", "profiler",
@@ -91,7 +96,9 @@ def _seeds(config: Mapping[str, Any]) -> dict[str, int]:
     of_policy = [(key, value) for key, value in flat.items() if key.startswith("model.")]
     init = next((v for k, v in of_policy if k.endswith(".init_seed") and v is not None), everything)
     mask = next((v for k, v in of_policy if k.endswith(".mask_seed")), None)
-    found = zip(SEEDS, (flat.get("data.seed"), init, mask, everything), strict=True)
+    digest = next((v for k, v in of_policy if k.endswith(_ENCODER_DRAW[1])), None)
+    draws = flat.get("data.seed"), init, mask, everything, _number_of(digest)
+    found = zip(SEEDS, draws, strict=True)
     return {name: seed for name, seed in found if type(seed) is int}
 
 
@@ -100,8 +107,16 @@ def _configuration(config: Mapping[str, Any]) -> dict[str, Any]:
     return dict(
         _plainly(key, value)
         for key, value in _flat(made_by).items()
-        if key.rsplit(".", 1)[-1] not in _SEED_KEYS and not _without_effect(key)
+        if key.rsplit(".", 1)[-1] not in _SEED_KEYS
+        and not key.endswith(_ENCODER_DRAW)
+        and not _without_effect(key)
     )
+
+
+def _number_of(digest: Any) -> int | None:
+    """The first digits of a hash; None for anything else."""
+    known = isinstance(digest, str) and re.fullmatch("[0-9a-f]{64}", digest)
+    return int(digest[:_DIGITS], 16) if known else None
 
 
 def _plainly(key: str, value: Any) -> tuple[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from lrs_lightning.statistics.methods import group
 from lrs_lightning.statistics.training_seeds import (
     seed_columns,
     seeds_of,
@@ -54,6 +55,31 @@ def test_initial_weights_may_have_a_seed_of_their_own(tmp_path: Path) -> None:
     config["model"]["policy"]["init_seed"] = 9
     seeds = training_facts(run(tmp_path, config))["seeds"]
     assert (seeds["initialisation"], seeds["training"]) == (9, 3)
+
+
+def behind(encoder: str, run_of: str) -> dict[str, Any]:
+    config: dict[str, Any] = yaml.safe_load(yaml.safe_dump(CONFIG))
+    options = {"run": run_of, "sha256": encoder, "network": {"name": "small"}}
+    config["model"]["policy"]["encoder"] = {"class_path": "x.Frozen", "init_args": options}
+    return config
+
+
+def test_a_frozen_encoder_is_a_draw(tmp_path: Path) -> None:
+    found = [training_facts(run(tmp_path, behind(digit * 64, f"runs/{digit}"))) for digit in "1f"]
+    assert [facts["seeds"]["encoder"] for facts in found] == [0x11111111, 0xFFFFFFFF]
+    assert found[0]["configuration"] == found[1]["configuration"]
+    assert found[0]["configuration"]["model.policy.encoder.network.name"] == "small"
+    about = [
+        {**facts, "encoder_run": f"runs/{k}", "encoder_sha256": str(k)}
+        for k, facts in enumerate(found)
+    ]
+    (method,), repeats = group({"a": about[0], "b": about[1]})
+    assert method.policies == ("a", "b") and not repeats
+    assert seed_columns(about[0])["encoder_draw"] == 0x11111111
+    for unknown in (None, "f" * 63, 5):
+        config = behind("0" * 64, "runs/0")
+        config["model"]["policy"]["encoder"]["init_args"]["sha256"] = unknown
+        assert "encoder" not in training_facts(run(tmp_path, config))["seeds"]
 
 
 @pytest.mark.parametrize(

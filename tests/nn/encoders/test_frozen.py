@@ -107,8 +107,10 @@ def test_a_population_has_one_encoder_or_each_its_own(same):
     weight = dict(together.named_parameters()) | dict(together.named_buffers())
     assert weight["encoder/head/1/weight"].dim() == (2 if same else 3)
     outputs = together.run(lambda p, x: p.unroll(x)[0], seen, axes=[None])
+    apart = together.run(lambda p, x: p.unroll(x)[0], torch.stack([seen, 255 - seen]), axes=[0])
     for member, own in enumerate(alone):
         torch.testing.assert_close(outputs[member], own.unroll(seen)[0])
+        torch.testing.assert_close(apart[member], own.unroll(255 - seen if member else seen)[0])
         back = policy(trained(), 5, sparsity=0.5 if member == 0 else 0.0)
         together.copy_to(back, member)
         for name, value in own.state_dict().items():
