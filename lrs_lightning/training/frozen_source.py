@@ -72,20 +72,16 @@ def _check_one_frame(encoder: Encoder, task: Task, run: str) -> None:
 def filled_in(config: PolicyConfig) -> PolicyConfig:
     """The configuration in which a frozen encoder says what its run holds.
 
-    Where that is said already, nothing is read: `take_weights` will compare.
+    Where that is said already, nothing is read: `take_weights` will compare. Where no run is named
+    nothing can be said: members of a population may name their own.
 
     Raises:
-        ArgumentError: no run is named, or it has no encoder of one frame.
+        ArgumentError: the run has no encoder of one frame.
         DataError: its checkpoint cannot be read.
     """
     encoder = config.encoder
-    if not isinstance(encoder, Frozen) or encoder.network is not None:
+    if not isinstance(encoder, Frozen) or encoder.network is not None or encoder.run is None:
         return config
-    if encoder.run is None:
-        raise ArgumentError(
-            "a frozen encoder needs a run that trained it: give --model.policy.encoder.run, a run "
-            "folder or a .ckpt file"
-        )
     source = read_source(encoder.run)
     _check_same(encoder, source)
     return replace(
@@ -94,6 +90,20 @@ def filled_in(config: PolicyConfig) -> PolicyConfig:
             encoder, network=source.network, task=source.task.env, sha256=source.sha256
         ),
     )
+
+
+def check_source(config: PolicyConfig) -> None:
+    """Refuse a frozen encoder of which nobody has said whose it is.
+
+    Raises:
+        ArgumentError: no run is named.
+    """
+    encoder = config.encoder
+    if isinstance(encoder, Frozen) and encoder.network is None:
+        raise ArgumentError(
+            "a frozen encoder needs a run that trained it: give --model.policy.encoder.run, a run "
+            "folder or a .ckpt file"
+        )
 
 
 def forget_other_run(encoder: dict[str, Any], before: Mapping[str, Any]) -> None:
@@ -168,11 +178,12 @@ def _seen(task: Task) -> tuple[int, ...]:
     return task.observation_shape
 
 
-def fill_in_section(policy: Mapping[str, Any]) -> None:
+def fill_in_section(policy: Mapping[str, Any], of_members: bool = False) -> None:
     """Fill in the section `model.policy` of a parsed configuration, so that `config.yaml` has it.
 
     Args:
         policy: with classes where dictionaries of a checkpoint have names; changed in place.
+        of_members: it is what members of a population have in common, who may each name a run.
 
     Raises:
         LrsError: as `filled_in`.
@@ -182,6 +193,9 @@ def fill_in_section(policy: Mapping[str, Any]) -> None:
     if str(encoder.get("class_path")).rpartition(".")[2] != Frozen.__name__ or options is None:
         return
     config = PolicyConfig(encoder=Frozen(**{key: options.get(key) for key in ("run", *FILLED_IN)}))
-    found = filled_in(config).encoder
+    filled = filled_in(config)
+    if not of_members:
+        check_source(filled)
+    found = filled.encoder
     for key in FILLED_IN:
         options[key] = getattr(found, key)

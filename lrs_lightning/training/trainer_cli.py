@@ -146,7 +146,7 @@ class TrainerCLI(LightningCLI):
         if config.quiet:
             config.trainer.enable_progress_bar = False
         if self.subcommand == "fit" and config.ckpt_path is None:
-            fill_in_section(config.model.policy)
+            fill_in_section(config.model.policy, of_members=config.population is not None)
         if config.data.get("path") is None and "noise" in config.data:
             # What it means here stands in the saved configuration, where another run may be told.
             config.data.noise = schedule_for(_env(config), config.data.noise)

@@ -13,6 +13,7 @@ from lrs_lightning.nn import PolicyConfig, build_policy, encoders
 from lrs_lightning.nn.encoders import digest_of
 from lrs_lightning.training import load_policy
 from lrs_lightning.training.frozen_source import (
+    check_source,
     fill_in_section,
     filled_in,
     forget_other_run,
@@ -60,7 +61,7 @@ def test_sources_that_do_not_fit_are_told(tmp_path):
     refused(of_vectors, ArgumentError, "is of vectors")
     refused(tmp_path / "nowhere", ArgumentError, "no checkpoint at")
     with pytest.raises(ArgumentError, match="needs a run that trained it"):
-        filled_in(PolicyConfig(encoders.Frozen()))
+        check_source(filled_in(PolicyConfig(encoders.Frozen())))
     run = write_run(tmp_path / "run")
     refused(run, EnvironmentMismatchError, "was trained on Pictures-v0", replace(TASK, env="B-v0"))
     broken = run / "checkpoints" / "last.ckpt"
@@ -101,6 +102,11 @@ def test_a_section_of_a_configuration_is_filled_in(tmp_path):
     section = {"encoder": {"class_path": "lrs.Frozen", "init_args": {"run": run, "sha256": None}}}
     fill_in_section(section)
     assert section["encoder"]["init_args"]["sha256"] == digest_of(load_policy(run).policy.encoder)
+    section = {"encoder": {"class_path": "lrs.Frozen", "init_args": {"run": None}}}
+    with pytest.raises(ArgumentError, match="needs a run that trained it"):
+        fill_in_section(section)
+    fill_in_section(section, of_members=True)
+    assert section["encoder"]["init_args"]["network"] is None
     other = {"encoder": {"class_path": "lrs.Small", "init_args": {"features": 3}}}
     fill_in_section(other)
     assert other["encoder"]["init_args"] == {"features": 3}

@@ -14,7 +14,7 @@ from lrs_lightning.errors import ArgumentError, LrsError, UnknownNameError
 from lrs_lightning.nn import CONTROLS, CORES, ENCODERS, RecurrentPolicy
 from lrs_lightning.nn.choices import Registry
 from lrs_lightning.nn.encoders import Frozen
-from lrs_lightning.training.frozen_source import forget_other_run
+from lrs_lightning.training.frozen_source import check_source, forget_other_run
 from lrs_lightning.training.module import ImitationModule
 from lrs_lightning.training.policy_arguments import with_classes
 from lrs_lightning.training.population.section import Changes
@@ -125,7 +125,9 @@ def _member(name: str, changes: Changes, base: ImitationModule, seeds: Seeds) ->
                 "and in seed_everything; `sweep` takes every key"
             )
     forget_other_run(model["policy"]["encoder"], base.hparams["policy"]["encoder"])
-    return Member(name, ImitationModule(**model), Seeds(data, everything))
+    module = ImitationModule(**model)
+    check_source(module.config)
+    return Member(name, module, Seeds(data, everything))
 
 
 def _seed(key: str, value: Any) -> int:

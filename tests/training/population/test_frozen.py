@@ -10,6 +10,7 @@ import torch
 from lrs_lightning.data import features
 from lrs_lightning.errors import ArgumentError
 from lrs_lightning.nn import PolicyConfig, cores, encoders
+from lrs_lightning.nn.encoders import digest_of
 from lrs_lightning.training import ExpertTrajectories, ImitationModule, frozen_source, load_policy
 from lrs_lightning.training.population.datamodule import PopulationTrajectories
 from lrs_lightning.training.population.members import Seeds, make_members
@@ -54,6 +55,17 @@ def population(folder):
         [member.frozen_encoder for member in members],
     )
     return PopulationModule(members, threads=2), loaders
+
+
+def test_members_name_their_own_runs_or_are_refused(folder):
+    base = ImitationModule(PolicyConfig(encoders.Frozen(), cores.CfC(hidden_size=6, rank=2)))
+    runs = [str(folder / f"run-{seed}") for seed in range(2)]
+    section = Population(grid={"model.policy.encoder.run": runs, "rank": [1, 2]})
+    members = make_members(expand(section), base, Seeds(0, 0))
+    own = [load_policy(run).policy.encoder for run in runs for _ in range(2)]
+    assert [member.frozen_encoder for member in members] == [digest_of(one) for one in own]
+    with pytest.raises(ArgumentError, match="member 'rank-1': a frozen encoder needs a run"):
+        make_members(expand(Population(grid={"rank": [1, 2]})), base, Seeds(0, 0))
 
 
 def fit(folder, **options):
