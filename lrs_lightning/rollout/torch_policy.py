@@ -65,9 +65,9 @@ class TorchPolicy:
 
     @property
     def features_apart(self) -> bool:
-        """Whether rows are apart from where a frozen encoder has made features of them."""
+        """Whether rows are apart only from where a frozen encoder has made features of them."""
         module = self.module
-        if not isinstance(module, RecurrentPolicy) or not module.encoder.frozen:
+        if not isinstance(module, RecurrentPolicy) or not module.encoder.frozen or self.rows_apart:
             return False
         return computes_rows_apart(module.core) and computes_rows_apart(module.head)
 

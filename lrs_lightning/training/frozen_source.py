@@ -99,7 +99,7 @@ def check_source(config: PolicyConfig) -> None:
         ArgumentError: no run is named.
     """
     encoder = config.encoder
-    if isinstance(encoder, Frozen) and encoder.network is None:
+    if isinstance(encoder, Frozen) and encoder.run is None:
         raise ArgumentError(
             "a frozen encoder needs a run that trained it: give --model.policy.encoder.run, a run "
             "folder or a .ckpt file"
@@ -129,14 +129,13 @@ def take_weights(policy: RecurrentPolicy, task: Task) -> None:
 
     Raises:
         EnvironmentMismatchError: the encoder is of another task.
-        ArgumentError: the run is not there any more, or holds another encoder by now.
+        ArgumentError: no run is named, it is not there, or it holds another encoder by now.
         DataError: its checkpoint cannot be read.
     """
-    encoder = None if policy.config is None else policy.config.encoder
-    if not isinstance(encoder, Frozen):
+    if policy.config is None or not isinstance(encoder := policy.config.encoder, Frozen):
         return
-    assert encoder.run is not None
-    source = read_source(encoder.run)
+    check_source(policy.config)
+    source = read_source(str(encoder.run))
     _check_same(encoder, source)
     if _game(source.task.env) != _game(task.env) or _seen(source.task) != _seen(task):
         raise EnvironmentMismatchError(

@@ -129,6 +129,14 @@ def test_members_behind_one_encoder_decide_as_they_do_alone(core, picture_encode
     assert 0 < slots.running.sum() < len(slots.running)
 
 
+def test_a_frozen_encoder_of_vectors_is_stacked_like_all_the_rest():
+    members = {str(k): policy(cores.CfC, k, rank=1) for k in range(2)}
+    for one in members.values():
+        one.module.encoder.freeze()
+    assert not any(one.features_apart for one in members.values())
+    assert_together_as_alone(members)
+
+
 def test_an_encoder_that_is_shared_is_called_once_for_all(picture_encoder):
     members = {str(k): picture_policy(picture_encoder, k, rank=1) for k in range(3)}
     rows = {str(k): slice(2 * k, 2 * k + 2) for k in range(3)}

@@ -51,6 +51,11 @@ def refused(run, error, match, task=TASK, **options):
         taken(run, task, **options)
 
 
+def of_nobody(encoder):
+    config = PolicyConfig(replace(encoder, run=None))
+    return build_policy(config, TASK.observation_space, TASK.action_space)
+
+
 def test_sources_that_do_not_fit_are_told(tmp_path):
     several = write_run(tmp_path / "several", encoder=encoders.Small(features=7))
     refused(several, ArgumentError, r"sees the frames \[0, 1, 2, 3\] of 4.*channels=\[3\]")
@@ -62,6 +67,9 @@ def test_sources_that_do_not_fit_are_told(tmp_path):
     refused(tmp_path / "nowhere", ArgumentError, "no checkpoint at")
     with pytest.raises(ArgumentError, match="needs a run that trained it"):
         check_source(filled_in(PolicyConfig(encoders.Frozen())))
+    known = taken(write_run(tmp_path / "known")).config.encoder
+    with pytest.raises(ArgumentError, match="needs a run that trained it"):
+        take_weights(of_nobody(known), TASK)
     run = write_run(tmp_path / "run")
     refused(run, EnvironmentMismatchError, "was trained on Pictures-v0", replace(TASK, env="B-v0"))
     broken = run / "checkpoints" / "last.ckpt"
