@@ -137,16 +137,20 @@ def test_a_frozen_encoder_of_vectors_is_stacked_like_all_the_rest():
     assert_together_as_alone(members)
 
 
-def test_an_encoder_that_is_shared_is_called_once_for_all(picture_encoder):
+def test_an_encoder_that_is_shared_is_called_for_the_rows_of_all_in_blocks(picture_encoder):
     members = {str(k): picture_policy(picture_encoder, k, rank=1) for k in range(3)}
-    rows = {str(k): slice(2 * k, 2 * k + 2) for k in range(3)}
+    rows = {str(k): slice(4 * k, 4 * k + 4) for k in range(3)}
     (found,) = groups(members, rows)
-    group, slots, calls = Group(found, rows), Slots(6), []
+    group, slots, calls = Group(found, rows), Slots(12), []
     for one in members.values():
-        one.module.encoder.register_forward_hook(lambda *_: calls.append(1))
-    seen = np.zeros((6, 4, 36, 36), np.uint8)
-    assert group.step(seen, slots, np.zeros((6, 3), np.float32), "a task") is None
-    assert len(calls) == 1, "six rows are one block"
+        one.module.encoder.register_forward_hook(lambda _, given, out: calls.append(len(given[0])))
+    seen = np.zeros((12, 4, 36, 36), np.uint8)
+    decided = np.zeros((12, 3), np.float32)
+    assert group.step(seen, slots, decided, "a task") is None
+    assert calls == [8, 8], "as many rows at a time as of a member alone"
+    slots.running[::2] = False
+    assert group.step(seen, slots, decided, "a task") is None
+    assert calls == [8, 8, 8], "only of who is running: six rows"
 
 
 def test_who_does_not_share_an_encoder_is_asked_alone(picture_encoder):
