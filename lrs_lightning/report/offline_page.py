@@ -53,6 +53,18 @@ def terminal_table(metrics: Mapping[str, Any]) -> Table:
     return shown
 
 
+def members_table(found: Mapping[str, Mapping[str, Any]]) -> Table:
+    """One line for each member of a population; their pages have each action."""
+    envs = ", ".join(dict.fromkeys(str(metrics["env"]) for metrics in found.values()))
+    shown = Table(title=f"held-out episodes of {envs}: no closed loop")
+    shown.add_column("member")
+    shown.add_column("loss", justify="right")
+    shown.add_column("steps", justify="right")
+    for name, metrics in found.items():
+        shown.add_row(name, f"{metrics['loss']:.4g}", f"{metrics['steps']:,}")
+    return shown
+
+
 def _page(found: Mapping[str, Mapping[str, Any]]) -> str:
     style = (files("lrs_lightning.report") / "style.css").read_text(encoding="utf-8")
     envs = ", ".join(dict.fromkeys(str(metrics.get("env")) for metrics in found.values()))

@@ -28,6 +28,7 @@ from lrs_lightning.training.frozen_source import filled_in, why_no_weights
 from lrs_lightning.training.losses import imitation_loss
 from lrs_lightning.training.means import WeightedMeans
 from lrs_lightning.training.playable import as_played, context_of
+from lrs_lightning.training.run_folder import POLICY
 from lrs_lightning.training.unrolling import unroll_windows
 
 _DEFAULT_POLICY = PolicyConfig()
@@ -188,6 +189,10 @@ class ImitationModule(pl.LightningModule):
         """Actions, or logits, for a batch of windows."""
         return self._outputs(batch)
 
+    def predictions(self, batch: WindowBatch) -> dict[str, tuple[WindowBatch, Tensor]]:
+        """The policy -> its windows, and actions or logits for them, as a population tells it."""
+        return {POLICY: (batch, self._outputs(batch))}
+
     def configure_gradient_clipping(
         self,
         optimizer: torch.optim.Optimizer,
@@ -244,11 +249,11 @@ class ImitationModule(pl.LightningModule):
 
     def policies(self) -> dict[str, Policy]:
         """The policy, for the closed loop; see `Playable`."""
-        return {"policy": as_played(self._policy, self.task)}
+        return {POLICY: as_played(self._policy, self.task)}
 
     def describe(self) -> dict[str, dict[str, Any]]:
         """What a summary says of the policy: its configuration and number of parameters."""
-        return {"policy": {**self.config.describe(), **told_of_parameters(self._policy)}}
+        return {POLICY: {**self.config.describe(), **told_of_parameters(self._policy)}}
 
     def shift_context(self) -> ShiftContext | None:
         """Mean and deviation of the training data, as the policy knows them."""

@@ -12,10 +12,15 @@ from rich.console import Console
 from torch.nn.functional import cross_entropy
 
 from lrs_lightning.documents import write_json
-from lrs_lightning.report.offline_page import OFFLINE, terminal_table, write_offline_report
+from lrs_lightning.report.offline_page import (
+    OFFLINE,
+    members_table,
+    terminal_table,
+    write_offline_report,
+)
 from lrs_lightning.rollout.torch_policy import evaluating
 from lrs_lightning.training.playable import playable
-from lrs_lightning.training.run_folder import folder_of
+from lrs_lightning.training.run_folder import MEMBERS, POLICY, folder_of
 
 Array = NDArray[Any]
 
@@ -23,49 +28,62 @@ Array = NDArray[Any]
 def report_offline(trainer: pl.Trainer, module: pl.LightningModule, reason: str) -> None:
     """Print the errors on held-out episodes, and write `offline.json` and `report.html`.
 
+    Those of a member of a population go into its own run folder; the page of the run has all.
+
     Args:
         trainer: its data module has the episodes.
-        module: a module of one policy; of others the loss alone is known.
+        module: a module of one policy or of a population, with `predictions`.
         reason: why there is no closed loop.
     """
     console = Console()
-    metrics = offline_metrics(trainer, module) | {"reason": reason}
-    console.print(terminal_table(metrics))
+    found = {
+        name: {**metrics, "reason": reason}
+        for name, metrics in offline_metrics(trainer, module).items()
+    }
+    alone = list(found) == [POLICY]
+    console.print(terminal_table(found[POLICY]) if alone else members_table(found))
     console.print(f"no closed loop: {reason}", soft_wrap=True, highlight=False)
-    if folder := folder_of(trainer):
-        write_json(folder / OFFLINE, metrics)
-        page = write_offline_report([folder], folder / "report.html")
-        console.print(f"run folder: {folder}, report: {page}", soft_wrap=True, highlight=False)
+    if run := folder_of(trainer):
+        folders = [run if alone else run / MEMBERS / name for name in found]
+        for own, metrics in zip(folders, found.values(), strict=True):
+            write_json(own / OFFLINE, metrics)
+            write_offline_report([own], own / "report.html")
+        page = write_offline_report(folders, run / "report.html")
+        console.print(f"run folder: {run}, report: {page}", soft_wrap=True, highlight=False)
 
 
-def offline_metrics(trainer: pl.Trainer, module: pl.LightningModule) -> dict[str, Any]:
+def offline_metrics(trainer: pl.Trainer, module: pl.LightningModule) -> dict[str, dict[str, Any]]:
     """Errors of the actions on held-out episodes, each step once, burn-in left out.
 
     Returns:
-        Plain values: `env`, `steps`, `loss`, and for each action one number for each of `columns`:
-        of a box mean absolute and root-mean-square error and R2, of discrete actions how often it
-        is right, how often it comes, and how often it is chosen.
+        For each policy plain values: `env`, `steps`, `loss`, and for each action one number for
+        each of `columns`: of a box mean absolute and root-mean-square error and R2, of discrete
+        actions how often it is right, how often it comes, and how often it is chosen.
     """
     _, task = playable(module)
-    wanted, done = _collected(trainer, module)
-    about = {"env": task.env, "steps": len(wanted)}
-    if task.actions is None:
-        return about | _of_box(wanted, done)
-    return about | _of_discrete(wanted - task.action_start, done)
+    found = {}
+    for name, (wanted, done) in _collected(trainer, module).items():
+        of_box = task.actions is None
+        metrics = (
+            _of_box(wanted, done) if of_box else _of_discrete(wanted - task.action_start, done)
+        )
+        found[name] = {"env": task.env, "steps": len(wanted), **metrics}
+    return found
 
 
-def _collected(trainer: pl.Trainer, module: Any) -> tuple[Array, Array]:
-    """Labels and outputs of all steps that count, `(L, ...)`."""
+def _collected(trainer: pl.Trainer, module: Any) -> dict[str, tuple[Array, Array]]:
+    """Labels and outputs of all steps that count, `(L, ...)`, of each policy."""
     data: Any = trainer.datamodule  # type: ignore[attr-defined]
-    labels, outputs = [], []
+    labels: dict[str, list[Array]] = {}
+    outputs: dict[str, list[Array]] = {}
     with evaluating(module), torch.no_grad():
-        for number, batch in enumerate(data.val_dataloader()):
+        for batch in data.val_dataloader():
             moved = module.transfer_batch_to_device(batch, module.device, 0)
-            out = module.predict_step(moved, number)
-            counted = moved.loss_mask > 0
-            labels.append(moved.labels[counted].cpu().numpy())
-            outputs.append(out[counted].float().cpu().numpy())
-    return np.concatenate(labels), np.concatenate(outputs)
+            for name, (own, found) in module.predictions(moved).items():
+                counted = own.loss_mask > 0
+                labels.setdefault(name, []).append(own.labels[counted].cpu().numpy())
+                outputs.setdefault(name, []).append(found[counted].float().cpu().numpy())
+    return {name: (np.concatenate(labels[name]), np.concatenate(outputs[name])) for name in labels}
 
 
 def _of_box(wanted: Array, done: Array) -> dict[str, Any]:

@@ -16,6 +16,12 @@ from lrs_lightning.errors import DataError
 from lrs_lightning.locking import alone_in
 from lrs_lightning.training.checkpoint_files import FOLDER
 
+MEMBERS = "members"
+"""The folder in that of a population which holds a run folder for each member."""
+
+POLICY = "policy"
+"""The name of a policy in a run of its own."""
+
 # As many runs may begin in the moment between counting and making a folder.
 _ATTEMPTS = 1000
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import gymnasium as gym
 import numpy as np
@@ -69,6 +70,23 @@ def test_it_is_trained_on_and_judged_on_held_out_episodes(tmp_path, capsys, env,
     words = [f"--ckpt_path={run}", f"--data.path={tmp_path / 's'}", "--trainer.logger=false"]
     assert main(["test", "--quiet", *words]) == 0
     assert "no closed loop" in capsys.readouterr().out
+
+
+def test_members_of_a_population_are_judged_like_single_runs(tmp_path, capsys):
+    path = store(tmp_path / "s", discrete=True)
+    assert fit(tmp_path / "one", path, "--model.policy.core.rank=1") == 0
+    assert fit(tmp_path / "all", path, "--population.grid={rank: [1, 2]}") == 0
+    told = capsys.readouterr().out
+    single, run = (tmp_path / name / "none" / "version_0" for name in ("one", "all"))
+    alone = json.loads((single / "offline.json").read_text())
+    found = {
+        rank: json.loads((run / f"members/rank-{rank}/offline.json").read_text()) for rank in (1, 2)
+    }
+    assert found[1].pop("loss") == pytest.approx(alone.pop("loss"), rel=1e-4)
+    assert {**found[1], "sha256": ""} == {**alone, "sha256": ""} != {**found[2], "sha256": ""}
+    assert "rank-1" in told and "rank-2" in told
+    assert {"rank-1", "rank-2"} <= set(re.findall("rank-.", (run / "report.html").read_text()))
+    assert "rank-2" not in (run / "members/rank-1/report.html").read_text()
 
 
 def test_discrete_actions_are_counted(tmp_path):

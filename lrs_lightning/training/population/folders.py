@@ -27,10 +27,8 @@ from lrs_lightning.statistics.summary import Summary
 from lrs_lightning.training.checkpoint_files import BEST, FOLDER, INITIAL, LAST
 from lrs_lightning.training.dagger.datamodule import FOLDER as GATHERED
 from lrs_lightning.training.population.members import Member
-from lrs_lightning.training.population.module import MEMBERS, PopulationModule
-from lrs_lightning.training.run_folder import folder_of
-
-POLICY = "policy"  # its name in the results of a single run
+from lrs_lightning.training.population.module import PopulationModule
+from lrs_lightning.training.run_folder import MEMBERS, POLICY, folder_of
 
 
 class MemberFolders(pl.Callback):

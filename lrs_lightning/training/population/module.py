@@ -27,11 +27,10 @@ from lrs_lightning.training.population.guard import MemberGuard
 from lrs_lightning.training.population.members import Member
 from lrs_lightning.training.population.stacks import Batches, MemberStacks
 from lrs_lightning.training.population.updates import joined, parameter_groups
-from lrs_lightning.training.run_folder import folder_of
+from lrs_lightning.training.run_folder import MEMBERS, POLICY, folder_of
 
 KEY = "population"
 """Key of a checkpoint that tells who the members are."""
-MEMBERS = "members"
 """Folder of the run folders of the members, in that of the population."""
 
 
@@ -214,6 +213,16 @@ class PopulationModule(pl.LightningModule):
             if agreement is not None and bool(counted.any()):
                 agreement.to(found.device).update(found[counted], part.labels[counted])
 
+    def predictions(self, batch: Batches) -> dict[str, tuple[WindowBatch, Tensor]]:
+        """Member that goes on -> its windows, and actions or logits for them."""
+        place_of = self._data.source_of
+        _, outputs = self.stacks.outputs([self._targeted(own) for own in batch], place_of)
+        return {
+            member.name: (batch[place_of[number]], outputs[number])
+            for number, member in enumerate(self.members)
+            if self.guard.going_on(number)
+        }
+
     def on_validation_epoch_end(self) -> None:
         """Log them; a member whose loss is not finite stops."""
         losses = _each(self.val_loss)
@@ -290,7 +299,7 @@ class PopulationModule(pl.LightningModule):
         """The members that have not stopped, for the closed loop; see `Playable`."""
         self.take_back()
         return {
-            member.name: member.module.policies()["policy"]
+            member.name: member.module.policies()[POLICY]
             for number, member in enumerate(self.members)
             if self.guard.going_on(number)
         }
@@ -300,7 +309,7 @@ class PopulationModule(pl.LightningModule):
         runs = folder_of(self.trainer)
         return {
             member.name: {
-                **member.module.describe()["policy"],
+                **member.module.describe()[POLICY],
                 **training_facts(None if runs is None else runs / MEMBERS / member.name),
             }
             for member in self.members

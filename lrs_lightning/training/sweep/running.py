@@ -13,7 +13,7 @@ import yaml
 from lrs_lightning.errors import DataError
 from lrs_lightning.files import write_whole
 from lrs_lightning.training.checkpoint_files import FOLDER, LAST
-from lrs_lightning.training.population.module import MEMBERS
+from lrs_lightning.training.run_folder import MEMBERS
 from lrs_lightning.training.sweep.launchers.launcher import Ended, Job, Launcher
 from lrs_lightning.training.sweep.pace import Pace
 from lrs_lightning.training.sweep.plan import Point, Run
