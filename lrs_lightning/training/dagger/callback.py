@@ -109,7 +109,7 @@ class DAggerRounds(pl.Callback):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
         """Go on with the same rounds."""
-        _data(trainer).go_on(int(checkpoint[KEY]["rounds"]))
+        _data(trainer).resume(int(checkpoint[KEY]["rounds"]))
 
 
 def declared_in(checkpoint: Mapping[str, Any], asked: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -96,16 +96,8 @@ class GrowingTrajectories(ExpertTrajectories):
             )
         folder = folder_of(self.trainer)
         if folder is not None and not (folder / FOLDER / MANIFEST).is_file():
-            _copy(self._source(), folder / FOLDER)
+            _copy(self.folder, folder / FOLDER)
         self.look_again()
-
-    def _source(self) -> Path:
-        """The first store, or that of the run that this one goes on with."""
-        resumed = None if self.trainer is None else self.trainer.ckpt_path
-        run = None if resumed is None else Path(str(resumed)).parent.parent
-        if run is not None and (run / FOLDER / MANIFEST).is_file():
-            return run / FOLDER
-        return self.folder
 
     def has_round(self, number: int) -> bool:
         """Whether a round of this run has been stored, before it was cut."""
@@ -121,6 +113,22 @@ class GrowingTrajectories(ExpertTrajectories):
         """
         assert self.own is not None
         append_episodes(self.own, episodes)
+
+    def resume(self, rounds: int) -> None:
+        """Learn from the rounds of a checkpoint; a run that goes on elsewhere takes them along.
+
+        Raises:
+            ArgumentError: the store has not so many.
+            OSError: they cannot be written.
+        """
+        assert self.trainer is not None
+        gathered = Path(str(self.trainer.ckpt_path)).parent.parent / FOLDER
+        self.look_again()
+        own, lacking = self.own, bool(rounds) and not self.has_round(rounds)
+        there = (gathered / MANIFEST).is_file()
+        if lacking and there and own is not None and not gathered.samefile(own):
+            _copy(gathered, own)
+        self.go_on(rounds)
 
     def go_on(self, rounds: int) -> None:
         """Learn from so many rounds from now on.

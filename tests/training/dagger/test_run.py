@@ -72,11 +72,20 @@ def test_rounds_are_learned_from_and_the_held_out_stay(tiny_store, run, monkeypa
     assert data.place(0, 0, 0).startswith(str(run / "demonstrations"))
 
 
-@pytest.mark.parametrize("stored", [False, pytest.param(True, marks=pytest.mark.long)])
+@pytest.mark.parametrize(
+    ("stored", "elsewhere"),
+    [
+        (False, True),
+        *(pytest.param(*case, marks=pytest.mark.long) for case in [(False, False), (True, False)]),
+    ],
+)
 def test_a_run_that_was_cut_goes_on_with_the_rounds_it_had(
-    words, run, tmp_path, monkeypatch, stored
+    words, run, tmp_path, monkeypatch, stored, elsewhere
 ):
-    """Cut in the second epoch; or later, the rounds after that checkpoint being stored already."""
+    """Cut in the second epoch; or later, the rounds after that checkpoint being stored already.
+
+    In its own folder, or in another one.
+    """
     words = [*words, f"--trainer.logger.save_dir={tmp_path}"]
     step, play = ImitationModule.training_step, callback.play_round
     played = []
@@ -99,7 +108,12 @@ def test_a_run_that_was_cut_goes_on_with_the_rounds_it_had(
         source, target = run / "demonstrations", again / "demonstrations"
         for path in source.iterdir():
             (target / path.name).write_bytes(path.read_bytes())
-    assert main([*words, "--ckpt_path=last"]) == 0
+    if elsewhere:
+        more = [f"--ckpt_path={again}", f"--trainer.logger.save_dir={tmp_path / 'elsewhere'}"]
+        again = tmp_path / "elsewhere" / "HalfCheetah-v5" / "version_0"
+    else:
+        more = ["--ckpt_path=last"]
+    assert main([*words, *more]) == 0
     assert played == ([1] if stored else [1, 2])
     stores = [DemonstrationStore(folder / "demonstrations") for folder in (run, again)]
     digests = [[store.digest(i) for i in range(len(store))] for store in stores]
