@@ -7,7 +7,7 @@ call, whatever the lengths, which `torch.compile` and `torch.export` can capture
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -88,18 +88,30 @@ def check_lengths(lengths: Tensor | list[int], steps: int, batch: int) -> list[i
     """Lengths as whole numbers, one for each sequence, from 1 to T."""
     if not isinstance(lengths, Tensor | list | tuple):
         raise ArgumentError(f"lengths is {lengths!r}: give one for each of {batch} sequences.")
-    values = lengths.tolist() if isinstance(lengths, Tensor) else list(lengths)
-    if not isinstance(values, list) or len(values) != batch:
-        shape = tuple(lengths.shape) if isinstance(lengths, Tensor) else (len(values),)
+    shape = tuple(lengths.shape) if isinstance(lengths, Tensor) else (len(lengths),)
+    if shape != (batch,):
         raise ArgumentError(
             f"lengths has shape {shape}, expected ({batch},), one for each sequence."
         )
-    if any(int(value) != value or not 1 <= value <= steps for value in values):
-        raise ArgumentError(
-            f"lengths of shape ({batch},) runs from {min(values)} to {max(values)}: give whole "
-            f"numbers from 1 to T = {steps}."
-        )
-    return [int(value) for value in values]
+    whole = []
+    for value in lengths.tolist() if isinstance(lengths, Tensor) else lengths:
+        number = _whole(value)
+        if not 1 <= number <= steps:
+            raise ArgumentError(
+                f"lengths of shape ({batch},) holds {value!r}: give whole numbers from 1 to "
+                f"T = {steps}."
+            )
+        whole.append(number)
+    return whole
+
+
+def _whole(value: Any) -> int:
+    """The number where it is a whole one, else -1."""
+    try:
+        number = int(value)
+    except (TypeError, ValueError, OverflowError, RuntimeError):  # whatever stands in a list
+        return -1
+    return number if number == value else -1
 
 
 def run_padded(layers: Layers, call: Call, lengths: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:

@@ -57,8 +57,8 @@ def table(summary: Summary, title: str | None = None, other_seeds: bool = False)
         A table for `rich.print`, headed by the mean over shifts and the worst shift; `fell`,
         `success`, `episodes` and `failed` have a column where there is something to tell.
     """
-    lines = [title or f"{summary.name} on {summary.env}", headline_sentence(summary.headline)]
-    shown = Table(title="\n".join(filter(None, lines)), title_justify="left")
+    named = title or f"{summary.name} on {summary.env}"
+    shown = _headed(named, headline_sentence(summary.headline))
     shown.add_column("shift")
     for name in ("return", "95 % interval", "of expert", "of own clean"):
         shown.add_column(name, justify="right")
@@ -75,7 +75,7 @@ def table(summary: Summary, title: str | None = None, other_seeds: bool = False)
 
 def overview(summary: Summary) -> Table:
     """One line for each of many policies; `summary.json` and the report have their conditions."""
-    shown = Table(title=f"{len(summary.all)} policies on {summary.env}", title_justify="left")
+    shown = _headed(f"{len(summary.all)} policies on {summary.env}")
     shown.add_column("policy")
     for name in ("clean", "of expert", "mean over shifts", "worst"):
         shown.add_column(name, justify="right")
@@ -102,8 +102,7 @@ def overview(summary: Summary) -> Table:
 
 def methods(summary: Summary) -> Table:
     """Mean return of each method over its training seeds, in every condition."""
-    lines = ["methods, over training seeds", *map(method_sentence, summary.methods)]
-    shown = Table(title="\n".join(lines), title_justify="left")
+    shown = _headed("methods, over training seeds", *map(method_sentence, summary.methods))
     shown.add_column("shift")
     shown.add_column("method")
     for name in ("return", "95 % over seeds", "of expert", "of own clean", "seeds"):
@@ -120,8 +119,7 @@ def methods(summary: Summary) -> Table:
 def method_differences(summary: Summary) -> Table:
     """Differences between methods, the first 20; `summary.json` has all of them."""
     found = [_difference(d) for d in summary.method_differences]
-    lines = ["differences between methods, over training seeds", *verdicts(found)]
-    shown = Table(title="\n".join(lines), title_justify="left")
+    shown = _headed("differences between methods, over training seeds", *verdicts(found))
     for name in ("first", "second", "shift"):
         shown.add_column(name, no_wrap=True)
     for name in ("difference", "95 % interval", "p (Holm)", "at equal clean", "P(better)"):
@@ -136,8 +134,7 @@ def method_differences(summary: Summary) -> Table:
 
 def differences(summary: Summary) -> Table:
     """Paired differences between policies, the first 20; `summary.json` has all of them."""
-    title = f"paired differences of these very runs: first minus second ({ONE_SEED})"
-    shown = Table(title=title, title_justify="left")
+    shown = _headed(f"paired differences of these very runs: first minus second ({ONE_SEED})")
     for name in ("first", "second", "shift"):
         shown.add_column(name, no_wrap=True)
     for name in ("difference", "95 % interval", "p (Holm)", "P(better)"):
@@ -148,6 +145,11 @@ def differences(summary: Summary) -> Table:
         shown.add_row(d["a"], d["b"], d["condition"], *cells, chance(d["improvement"]))
     shown.caption = _size(len(ordered))
     return shown
+
+
+def _headed(*lines: str) -> Table:
+    """A table below the lines that say something."""
+    return Table(title="\n".join(filter(None, lines)), title_justify="left")
 
 
 def _difference(content: Mapping[str, Any]) -> MethodDifference:

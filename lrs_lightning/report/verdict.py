@@ -23,7 +23,7 @@ def verdict(summary: Summary, failed: Sequence[Row] = ()) -> str | None:
     if not total:
         return None
     first = f"the first, {failed[0]['condition']} with seed {failed[0]['seed']}: " if failed else ""
-    reason = failed[0].get("error", "") if failed else "see results.jsonl"
+    reason = (failed[0].get("error") if failed else None) or "see results.jsonl"
     return (
         f"{total} episodes failed and are left out ({first}{reason}); run again to play "
         "them once more"

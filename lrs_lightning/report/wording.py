@@ -175,7 +175,8 @@ def verdicts(differences: Sequence[MethodDifference]) -> list[str]:
             if names
         ]
         what = " and ".join(told) if told else "no clear difference"
-        rest = f" in any of {len(of)} comparisons" if not told else f" (of {len(of)} comparisons)"
+        size = several(len(of), "comparison")
+        rest = f" (of {size})" if told else f" in any of {size}"
         n, m = of[0].seeds
         paired = ", in pairs" if of[0].paired else ""
         found.append(f"{a} against {b}, {n} and {m} training seeds{paired}: {what}{rest}")

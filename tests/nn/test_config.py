@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import fields
+from pathlib import Path
 
 import gymnasium as gym
 import pytest
@@ -22,6 +24,7 @@ from lrs_lightning.nn import (
     read_config,
 )
 from lrs_lightning.training.policy_arguments import with_classes
+from tests.approved import compare
 
 SPACES = gym.spaces.Box(-1, 1, (17,)), gym.spaces.Discrete(3)
 
@@ -113,6 +116,15 @@ def test_the_description_keeps_its_keys(config):
     assert {"cell", "hidden_size", "rank", "sparsity", "control", "encoder"} <= described.keys()
     assert not any(isinstance(value, dict) for value in described.values())
     assert yaml.safe_load(yaml.safe_dump(described)) == described
+
+
+def test_all_that_is_kept_and_told_of_a_configuration_is_the_approved():
+    told = [
+        line
+        for config in CONFIGS
+        for line in (json.dumps(config.to_dict()), f"    {json.dumps(config.describe())}")
+    ]
+    compare(Path(__file__).parent / "approved" / "configurations.txt", "\n".join(told) + "\n")
 
 
 @pytest.mark.parametrize(

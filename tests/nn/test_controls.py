@@ -194,6 +194,29 @@ def test_freeze_gate_holds_the_mean_over_clean_inputs():
     assert layer.gate == "learned"
 
 
+def test_a_gate_that_is_frozen_afterwards_forgets_nothing_of_what_it_was_shown():
+    layer = LRSCfC(1, 2, num_layers=2, dropout=0.5).double()
+    inputs = list(torch.randn(150, 2, 1, 1, dtype=torch.float64))
+    frozen = freeze_gate(layer, iter(inputs))
+    for depth in range(2):
+        own = freeze_gate(layer, inputs[:1]).gate_mean(depth).mean
+        every = [freeze_gate(layer, [x]).gate_mean(depth).mean for x in inputs]
+        torch.testing.assert_close(every[0], own, rtol=0, atol=0)
+        mean = torch.stack(every).mean(0)
+        torch.testing.assert_close(frozen.gate_mean(depth).mean, mean, rtol=0, atol=1e-12)
+    assert (frozen.dropout, layer.dropout, frozen.training) == (0.5, 0.5, False)
+
+
+def test_a_gate_that_learns_its_mean_forgets_after_a_hundred_batches():
+    layer = LRSCfC(1, 2, gate="frozen").double()
+    mean = torch.full((2,), 0.5, dtype=torch.float64)
+    for batch in range(1, 104):
+        x = torch.randn(2, 1, 1, dtype=torch.float64)
+        seen = gate_values(layer, x).detach().flatten(0, 1)
+        mean += (seen.mean(0) - mean) / min(batch, 100)
+    torch.testing.assert_close(layer.gate_mean().mean, mean, rtol=0, atol=1e-12)
+
+
 def test_frozen_gate_learns_its_mean_in_training():
     layer = LRSCfC(3, 6, gate="frozen").double()
     x = torch.randn(5, 2, 3, dtype=torch.float64)

@@ -203,3 +203,19 @@ def test_a_program_takes_further_parts_along(tmp_path):
     read = torch.export.load(tmp_path / "a.pt2", extra_files=parts)
     assert parts == {"about": "of a robot"}
     assert torch.equal(read.module()(torch.ones(4, 2)), program.module()(torch.ones(4, 2)))
+
+
+def test_a_package_is_what_the_compiler_makes_of_the_program(tmp_path, monkeypatch):
+    given = []
+
+    def compiled(program, *, package_path):
+        given.append(program)
+        package_path.write(b"a package")
+
+    monkeypatch.setattr(torch._inductor, "aoti_compile_and_package", compiled)
+    monkeypatch.setattr(torch._inductor.cpp_builder, "get_cpp_compiler", lambda: "cc")
+    layer = LRSRNN(5, 8)
+    path = export_layer(layer, tmp_path / "layer.pt2", "aotinductor", step=True, resets=False)
+    assert path.read_bytes() == b"a package"
+    (program,), x, h = given, torch.randn(2, 5), torch.randn(1, 2, 8)
+    torch.testing.assert_close(program.module()(x, (h,))[0], layer(x.unsqueeze(0), h)[0][0])

@@ -194,6 +194,15 @@ def test_resets_begin_anew(kind):
     torch.testing.assert_close(y[:, 4:], ours(x[:, 4:])[0])
 
 
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("kind", ["bare", *KINDS])
+def test_what_is_imported_stays_on_its_device_and_of_its_kind(kind, mode):
+    theirs = build(kind, mode) if kind != "bare" else ncps.torch.CfC(5, 8, mode=mode, **BARE)
+    ours = from_ncps(theirs.to("meta", torch.float64))
+    parts = [*ours.parameters(), *ours.buffers()]
+    assert parts and {(p.device.type, p.dtype) for p in parts} == {("meta", torch.float64)}
+
+
 def test_dropout_of_a_backbone_drops_in_training_alone():
     ours = from_ncps(build("deep-backbone", "default").train())
     x = torch.randn(2, 6, 5).double()

@@ -44,8 +44,8 @@ def test_values_that_are_no_tensors_are_named(arguments, message):
         (LRSLSTM, {"timespans": (4, 3)}, "timespans given to LRSLSTM"),
         (LRSLSTM, {"hx": (1, 3, 7)}, r"hx holds 1 tensors, but the state of LRSLSTM has 2"),
         (LRSGRU, {"lengths": [1, 2]}, r"lengths has shape \(2,\), expected \(3,\)"),
-        (LRSGRU, {"lengths": [1, 2, 5]}, r"lengths of shape \(3,\) runs from 1 to 5.* T = 4"),
-        (LRSGRU, {"lengths": [0, 2, 4]}, r"lengths of shape \(3,\) runs from 0 to 4"),
+        (LRSGRU, {"lengths": [1, 2, 5]}, r"lengths of shape \(3,\) holds 5: .* T = 4"),
+        (LRSGRU, {"lengths": [0, 2, 4]}, r"lengths of shape \(3,\) holds 0: "),
         (LRSRNN, {"input": (4, 5), "lengths": [2]}, r"lengths given with one unbatched sequence"),
     ],
 )
@@ -172,7 +172,16 @@ def test_every_argument_reaches_the_layer(layer_class):
     assert layer.backend == "reference"
     for parameter in layer.parameters():
         assert parameter.is_meta and parameter.dtype == torch.float64
+    assert layer.mask(1).is_meta and layer.mask(1).dtype == torch.float64
     assert not any("bias" in name for name, _ in layer.named_parameters())
+
+
+def test_a_frozen_gate_is_of_the_layers_kind():
+    layer = LRSCfC(5, 8, 2, device="meta", dtype=torch.float64, gate="frozen")
+    for depth in range(2):
+        mean = layer.gate_mean(depth)
+        assert mean.mean.shape == (8,) and mean.mean.dtype == torch.float64
+        assert mean.mean.is_meta and mean.batches.is_meta and mean.batches.dtype == torch.long
 
 
 def test_a_packed_sequence_has_its_own_lengths():

@@ -71,11 +71,37 @@ def test_policies(config):
     assert_same_buffers(fill(policy), build_policy(config, *SPACES))
 
 
-def test_reset_parameters_is_a_pure_function_of_the_seeds():
-    layer = LRSCfC(3, 8, rank=2, sparsity=0.5, gate="frozen")
+KINDS = [
+    (LRSCfC, {"rank": 2, "sparsity": 0.5, "gate": "frozen"}),
+    (LRSCfC, {"mode": "pure"}),
+    (LRSLSTM, {"proj_size": 3, "forget_bias": 2.0}),
+    (LRSLSTM, {"proj_size": 3, "init": "uniform", "forget_bias": 2.0}),
+    (LRSGRU, {"rank": 3, "init": "glorot"}),
+    (LRSRNN, {"sparsity": 0.5, "init": "uniform"}),
+]
+
+
+@pytest.mark.parametrize(("layer_class", "options"), KINDS, ids=str)
+def test_reset_parameters_is_a_pure_function_of_the_seeds(layer_class, options):
+    layer = layer_class(3, 8, 2, device="meta", **options).to_empty(device="cpu")
+    for tensor in (*layer.parameters(), *layer.buffers()):
+        tensor.data.fill_(float("nan") if tensor.is_floating_point() else 77)
     torch.manual_seed(4)
     layer.reset_parameters()
     torch.manual_seed(4)
-    other = LRSCfC(3, 8, rank=2, sparsity=0.5, gate="frozen")
+    other = layer_class(3, 8, 2, **options)
     for name, value in layer.state_dict().items():
         assert torch.equal(value, other.state_dict()[name]), name
+
+
+def test_values_that_are_not_drawn():
+    pure, lstm = LRSCfC(3, 8, 2, mode="pure"), LRSLSTM(3, 8, 2, forget_bias=2.0)
+    frozen = LRSCfC(3, 8, 2, gate="frozen")
+    for depth in range(2):
+        assert pure.part("w_tau", depth).eq(0).all()
+        assert pure.part("amplitude", depth).eq(1).all()
+        bias = lstm.part("bias_ih", depth).view(4, 8)
+        assert bias[1].eq(2).all() and bias[[0, 2, 3]].eq(0).all()
+        assert lstm.part("bias_hh", depth).eq(0).all()
+        mean = frozen.gate_mean(depth)
+        assert mean.mean.eq(0.5).all() and mean.batches == 0

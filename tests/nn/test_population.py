@@ -130,3 +130,13 @@ def test_pixels_run_in_a_stack():
     outputs = PolicyPopulation(made).run(lambda p, x: p.unroll(x)[0], x, axes=[None])
     for one, policy in zip(outputs, made, strict=True):
         torch.testing.assert_close(one, policy.unroll(x)[0], rtol=0, atol=1e-12)
+
+
+def test_each_policy_draws_its_own_luck():
+    core = cores.GRU(hidden_size=8, rank=2, num_layers=2, dropout=0.5)
+    policy = build_policy(PolicyConfig(encoders.Vector(features=6), core), *SPACES)
+    together, x = PolicyPopulation([policy, policy]), torch.randn(2, 4, 5)
+    for training in (True, False):
+        together.train(training)
+        one, other = together.run(lambda p, x: p.unroll(x)[0], x, axes=[None])
+        assert torch.equal(one, other) is not training

@@ -255,3 +255,20 @@ def test_glorot_bounds_belong_to_one_gate():
     for block in layer.weight_ih_l0.detach().split(50):
         assert 0.95 * bound < block.abs().max() <= bound
     assert layer.bias_ih_l0.detach().view(4, 50).mean(1).tolist() == [0, 1, 0, 0]
+
+
+class Counted(LRSRNN):
+    """A layer of one's own with a scan that knows nothing of padding."""
+
+    def scan(self, x, state, timespans, resets, layer):
+        self.seen = self.__dict__.get("seen", 0) + len(x)
+        return super().scan(x, state, timespans, resets, layer)
+
+
+@pytest.mark.parametrize("num_layers", [1, 2])
+def test_a_scan_of_ones_own_need_not_know_of_padding(num_layers):
+    layer, x = Counted(5, 7, num_layers), torch.randn(X)
+    plain = LRSRNN(5, 7, num_layers)
+    plain.load_state_dict(layer.state_dict())
+    torch.testing.assert_close(layer(x), plain(x))
+    assert layer.seen == 4 * num_layers

@@ -134,7 +134,9 @@ def test_a_frozen_gate_averages_over_valid_steps_alone(way):
     torch.testing.assert_close(layer.gate_mean().mean, torch.stack(gates).mean(0))
 
 
-def test_few_lengths_run_in_spans_and_many_with_their_padding(monkeypatch):
+@pytest.fixture
+def taken(monkeypatch):
+    """The ways that calls take."""
     taken = []
     for name in ("run_spans", "run_padded"):
         original = getattr(_ragged, name)
@@ -143,11 +145,22 @@ def test_few_lengths_run_in_spans_and_many_with_their_padding(monkeypatch):
             name,
             lambda *given, name=name, original=original: taken.append(name) or original(*given),
         )
+    return taken
+
+
+def test_few_lengths_run_in_spans_and_many_with_their_padding(taken):
     layer = LRSGRU(3, 64)
     x = torch.randn(60, 32, 3)
     layer(x, lengths=[60] * 16 + [3] * 16)  # half of it is padding
     layer(x, lengths=list(range(1, 33)))
     assert taken == ["run_spans", "run_padded"]
+
+
+def test_a_span_more_costs_as_much_as_256_steps_of_padding(taken):
+    layer, x = LRSGRU(1, 1), torch.zeros(300, 2, 1)
+    for longest in (256, 257):  # a padding of 255 and of 256 steps
+        layer(x, lengths=[longest, 1])
+    assert taken == ["run_padded", "run_spans"]
 
 
 @pytest.mark.parametrize("name", ["cfc", "lstm", "lstm-projected"])

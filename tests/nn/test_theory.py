@@ -51,6 +51,12 @@ def test_energy_of_the_quarter_circle():
     )
 
 
+@pytest.mark.parametrize("rank", [None, 1, 5, 64])
+def test_without_a_mask_the_norm_is_known_to_the_last_digit(rank):
+    assert spectral_norm(64, rank, 0.0, "orthogonal") == 1.0
+    assert spectral_norm(64, rank, 0.0, "glorot") == 2.0
+
+
 @pytest.mark.parametrize("sparsity", [0.1, 0.3, 0.7])
 def test_orthogonal_full_rank_has_an_explicit_norm(sparsity):
     a2, b2 = (1 - sparsity) ** 2, sparsity * (1 - sparsity)

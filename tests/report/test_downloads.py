@@ -14,14 +14,26 @@ import pytest
 from lrs_lightning.report.downloads import downloads
 from lrs_lightning.report.runs import Comparison, gather
 from lrs_lightning.report.subjects import subjects
+from tests.report.approved import check
+from tests.report.test_page import study
 from tests.report.test_sections import run
 
 
-def tables(comparison: Comparison) -> dict[str, list[dict[str, str]]]:
+def contents(comparison: Comparison) -> dict[str, str]:
     text = downloads(comparison).text
     found = re.findall(r'data-csv="(\w+)" href="data:application/gzip;base64,([^"]+)"', text)
-    content = {name: gzip.decompress(base64.b64decode(data)).decode() for name, data in found}
+    return {name: gzip.decompress(base64.b64decode(data)).decode() for name, data in found}
+
+
+def tables(comparison: Comparison) -> dict[str, list[dict[str, str]]]:
+    content = contents(comparison)
     return {name: list(csv.DictReader(io.StringIO(text))) for name, text in content.items()}
+
+
+def test_of_methods_and_of_runs_every_cell_is_the_approved_one() -> None:
+    compared = (gather(study()), gather(study()[2:4]))
+    parts = [f"{name}\n{text}" for each in compared for name, text in contents(each).items()]
+    check("tables.csv", "\n".join(parts))
 
 
 def test_every_episode_condition_and_difference_is_there() -> None:

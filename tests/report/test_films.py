@@ -3,15 +3,26 @@ from __future__ import annotations
 import io
 import subprocess
 import sys
+from contextlib import nullcontext
 
+import mujoco
 import numpy as np
 import pytest
 from PIL import Image
 
 from lrs_lightning.errors import ArgumentError, EnvironmentMismatchError
 from lrs_lightning.report import mujoco_film
-from lrs_lightning.report.films import choices, film, gif, log_gif, telling, worst_shift
-from lrs_lightning.report.mujoco_film import check_drawing
+from lrs_lightning.report.films import (
+    choices,
+    encoded,
+    film,
+    gif,
+    log_gif,
+    telling,
+    worst_shift,
+)
+from lrs_lightning.report.mujoco_film import check_drawing, drawn
+from lrs_lightning.rollout import rollout
 from lrs_lightning.shifts import Condition
 from lrs_lightning.statistics.summary import summarize
 from tests.evaluation.fakes import rows
@@ -148,6 +159,40 @@ def test_a_body_is_drawn_as_it_moves(drawable):
     assert frames.std() > 5 and not np.array_equal(frames[0], frames[-1])
 
 
+@pytest.mark.parametrize("most", [1000, 7])
+@pytest.mark.parametrize("condition", ["clean", "gravity@2", "gravity[onset=3,ramp=4]@3"])
+def test_a_film_shows_the_very_episode_that_was_played(condition, most, monkeypatch):
+    """Pose by pose, its physics included; nothing is drawn here."""
+    monkeypatch.setattr(mujoco_film, "_camera", lambda model: nullcontext(np.copy))
+    task = "InvertedPendulum-v5"
+    played = rollout({"p": Still()}, task, [condition], [3], record=True)
+    trajectory = next(iter(played)).trajectory
+    shown = drawn(task, condition, 3, trajectory, most=most)
+    every = -(-len(trajectory.actions) // most)
+    poses = trajectory.observations[::every, :2]
+    np.testing.assert_array_equal(shown.astype(poses.dtype), poses)
+    assert 3 < len(shown) <= most
+
+
+@pytest.mark.parametrize(
+    ("names", "kind", "place"),
+    [(["side", "track"], "FIXED", 1), (["side"], "FREE", -1), ([], "FREE", -1)],
+)
+def test_the_camera_follows_the_body_where_there_is_one_that_does(names, kind, place):
+    cameras = "".join(f'<camera name="{name}"/>' for name in names)
+    xml = f'<mujoco><worldbody>{cameras}<geom size="1"/></worldbody></mujoco>'
+    chosen = mujoco_film._chosen_camera(mujoco.MjModel.from_xml_string(xml))
+    assert chosen.type == getattr(mujoco.mjtCamera, f"mjCAMERA_{kind}")
+    assert chosen.fixedcamid == place
+
+
+def test_games_are_shown_twice_as_large_and_half_as_often_and_bodies_as_they_are():
+    grey = np.random.default_rng(0).integers(0, 256, (4, 8, 6), dtype=np.uint8)
+    coloured = np.repeat(grey[..., None], 3, axis=-1)
+    assert encoded(grey) == gif(grey, every=2, scale=2, fps=15.0)
+    assert encoded(coloured) == gif(coloured, every=1, scale=1, fps=15.0)
+
+
 def test_where_nothing_can_be_drawn_a_sentence_says_so(monkeypatch):
     for value, reason in (("off", "MUJOCO_GL switches drawing off"), ("osmesa", "osmesa: ")):
         monkeypatch.setenv("MUJOCO_GL", value)
@@ -156,6 +201,37 @@ def test_where_nothing_can_be_drawn_a_sentence_says_so(monkeypatch):
             film(Still(), "InvertedPendulum-v5", "clean", 0)
     with pytest.raises(EnvironmentMismatchError, match="no films: CartPole-v1 has no pictures"):
         film(Still(), "CartPole-v1", "clean", 0)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "asked"),
+    [
+        ("egl", ["mujoco.egl"]),
+        ("osmesa", ["mujoco.osmesa"]),
+        ("", ["mujoco.egl", "mujoco.osmesa"]),
+        ("glfw", ["mujoco.egl", "mujoco.osmesa"]),  # which needs a display
+    ],
+)
+def test_what_draws_is_what_the_variable_names_or_whatever_there_is(wanted, asked, monkeypatch):
+    def absent(name):
+        tried.append(name)
+        raise ImportError("not\nhere " + 200 * "x")
+
+    tried = []
+    monkeypatch.setenv("MUJOCO_GL", wanted)
+    monkeypatch.setattr(mujoco_film, "import_module", absent)
+    with pytest.raises(EnvironmentMismatchError) as caught:
+        check_drawing()
+    assert tried == ["triton", *asked]
+    told = "; ".join(f"{name.removeprefix('mujoco.')}: not here {111 * 'x'}" for name in asked)
+    assert f"without a display ({told}); install EGL or OSMesa" in str(caught.value)
+
+
+@pytest.mark.parametrize("value", ["disable", "disabled", "off", "false", "0", "OFF"])
+def test_drawing_can_be_switched_off(value, monkeypatch):
+    monkeypatch.setenv("MUJOCO_GL", value)
+    with pytest.raises(EnvironmentMismatchError, match="no films: MUJOCO_GL switches drawing off"):
+        check_drawing()
 
 
 def test_what_is_filmed_has_a_name_of_its_own():

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from lrs_lightning.report import table as tables
-from lrs_lightning.report.table import closing, differences, table
+from lrs_lightning.report.table import closing, differences, overview, table
 from lrs_lightning.report.wording import between, headline_sentence, number, share, with_sign
 from lrs_lightning.statistics.result_line import Row
 from lrs_lightning.statistics.results import episode_row
@@ -101,11 +101,14 @@ def test_differences_are_shown_pair_by_pair() -> None:
 
 
 def screen(parts: list[Table]) -> str:
-    """What a terminal of 200 columns shows, without the blanks at the end of a line."""
+    """What a terminal of 200 columns shows, and how each table would use another width."""
     console = Console(width=200, record=True, file=io.StringIO())
     for part in parts:
         console.print(part)
     lines = [line.rstrip() for line in console.export_text().splitlines()]
+    for part in parts:
+        lines.append(f"title {part.title_justify}, caption {part.caption_justify}, columns")
+        lines += [f"  {c.header}: {c.justify}{', one line' * c.no_wrap}" for c in part.columns]
     return "\n".join(lines) + "\n"
 
 
@@ -140,3 +143,20 @@ def test_the_tables_of_methods_look_as_approved(monkeypatch: pytest.MonkeyPatch)
     methods, differing, *each = closing(summarize_all(played, {}, known))
     check("methods_in_a_terminal.txt", screen([methods, differing]))
     assert [str(part.title).split()[0] for part in each] == list(known)
+
+
+@pytest.mark.parametrize("references", [{}, {"expert": 1000.0, "random": 0.0}])
+def test_the_overview_of_many_looks_as_approved(references: dict[str, float]) -> None:
+    played = ended("one", 0, {"clean": 900.0, "mass@1": 80.0}) + rows({"clean": 5.0}, "two", 3)
+    summary = summarize_all(played, references, {"one": {"seeds": {"training": 3}}})
+    name = "overview_in_a_terminal.txt" if references else "overview_without_references.txt"
+    check(name, screen([overview(summary)]))
+
+
+def test_a_summary_that_counts_no_outcomes_looks_as_if_all_differed() -> None:
+    played = ended("one", 0, MEANS)
+    summary = summarize(played, {"expert": 1000.0, "random": 0.0})
+    before = screen(closing(summary))
+    for condition in summary.conditions:
+        del condition["outcomes"]
+    assert screen(closing(summary)) == before

@@ -15,6 +15,7 @@ from lrs_lightning.report.tensorboard import card, log_hyperparameters, log_summ
 from lrs_lightning.statistics.returns import Returns
 from lrs_lightning.statistics.summary import summarize, summarize_all
 from tests.evaluation.fakes import rows
+from tests.report.approved import check
 
 
 def test_numbers_and_figures_arrive(tmp_path: Path) -> None:
@@ -117,3 +118,19 @@ def test_the_card_shows_names_as_they_are() -> None:
     text = card(summarize(played, {}, {"rank": 8}))
     assert r"a\_\*b\*\_\<i\>\|\$x\$" in text and "| rank | 8 |" in text
     assert all(line.count(" | ") == 1 for line in text.splitlines()[2:])
+
+
+def test_all_that_is_told_of_two_policies_is_the_approved() -> None:
+    means = {"clean": 100.0, "mass@3": 50.0, "wind@1": 80.0}
+    played = [row for name in ("one", "two") for row in rows(means, name, 3, spread=1.0)]
+    about = {
+        "configuration": {"model.lr": 0.01, "model.policy.core": "CfC", "model.dropout": None},
+        **{"seeds": {"training": 3}, "rank": 8, "quick": True},
+    }
+    references = {"expert": 100.0, "random": 12.3456789}
+    summary, writer = summarize_all(played, references, {"one": about}), Seen()
+    log_summary(writer, summary, 7, Returns.from_rows(played))
+    numbers = [f"{tag} {value:.6g} at {step}" for tag, (value, step) in writer.scalars.items()]
+    figures = [f"{tag} at {step}" for tag, step in writer.figures.items()]
+    texts = [f"{tag}\n{text}" for tag, text in writer.texts.items()]
+    check("tensorboard.txt", "\n".join([*numbers, *figures, *texts]) + "\n")

@@ -6,8 +6,8 @@ import pytest
 from rich.console import Console
 
 from lrs_lightning.report.table import table
-from lrs_lightning.report.verdict import broken_by_freezing
-from lrs_lightning.statistics.summary import summarize
+from lrs_lightning.report.verdict import broken_by_freezing, verdict
+from lrs_lightning.statistics.summary import summarize, summarize_all
 from tests.evaluation.fakes import rows
 
 
@@ -27,3 +27,19 @@ def test_it_is_said_where_the_numbers_are():
 )
 def test_otherwise_nothing_is_said(good):
     assert broken_by_freezing(good) is None and "frozen" not in str(table(good).caption)
+
+
+def test_what_failed_is_counted_over_all_policies_and_the_first_is_named():
+    good = [row for name in ("p", "q") for row in rows({"clean": 9.0, "mass@1": 1.0}, name, 3)]
+    assert verdict(summarize_all(good, {})) is None
+    broken = [{**good[k], "return": None, "status": "failed", "error": "no motor"} for k in (5, 8)]
+    summary = summarize_all([row for k, row in enumerate(good) if k not in (5, 8)] + broken, {})
+    assert verdict(summary, broken) == (
+        "2 episodes failed and are left out (the first, mass@1 with seed 102: no motor); "
+        "run again to play them once more"
+    )
+    assert verdict(summary) == (
+        "2 episodes failed and are left out (see results.jsonl); run again to play them once more"
+    )
+    del broken[0]["error"]
+    assert "mass@1 with seed 102: see results.jsonl); run" in str(verdict(summary, broken))
