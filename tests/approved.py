@@ -13,6 +13,7 @@ import os
 import pkgutil
 import re
 from collections.abc import Iterator
+from dataclasses import is_dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -39,7 +40,7 @@ def surface(package: ModuleType) -> Iterator[str]:
 
 def _lines(name: str, item: Any) -> Iterator[str]:
     if callable(item):
-        yield f"{name}{_arguments(item)}"
+        yield f"{name}{_arguments(item)}{' frozen' * _is_frozen(item)}"
     if isinstance(item, type):
         for key, member in vars(item).items():
             plain = inspect.unwrap(getattr(member, "__func__", member))
@@ -47,6 +48,10 @@ def _lines(name: str, item: Any) -> Iterator[str]:
                 yield f"{name}.{key}{_arguments(plain)}"
             elif not key.startswith("_") and isinstance(member, bool | int | float | str):
                 yield f"{name}.{key} = {member!r}"
+
+
+def _is_frozen(item: Any) -> bool:
+    return is_dataclass(item) and item.__dataclass_params__.frozen  # type: ignore[attr-defined]
 
 
 def _arguments(item: Any) -> str:

@@ -11,7 +11,16 @@ import pytest
 from numpy.typing import NDArray
 
 from lrs_lightning.report.marks import SHAPES
-from lrs_lightning.report.palette import MARKERS, SERIES, marker_place
+from lrs_lightning.report.palette import (
+    HEAT,
+    HEAT_DARK_TEXT,
+    HEAT_LIGHT_TEXT,
+    LIGHT_TEXT_FROM,
+    MARKERS,
+    SERIES,
+    heat,
+    marker_place,
+)
 
 Colors = NDArray[np.float64]
 
@@ -76,6 +85,29 @@ def test_every_colour_stands_out_from_the_page(scheme: str) -> None:
 
 def test_the_page_has_the_colours_of_the_figures() -> None:
     assert [schemes()["light"][f"series-{i}"] for i in range(12)] == list(SERIES)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_page_has_a_colour_for_each_step_of_heat(scheme: str) -> None:
+    """The light ones are those of the figures; text stands out from its cell (WCAG's 4.5)."""
+    known = schemes()[scheme]
+    faces = [known[f"heat-{i}"] for i in range(len(HEAT))]
+    if scheme == "light":
+        assert faces == list(HEAT)
+        assert known["heat-text-low"] == HEAT_DARK_TEXT
+        assert known["heat-text-high"] == HEAT_LIGHT_TEXT
+    for step, color in enumerate(faces):
+        text = known["heat-text-low" if step < LIGHT_TEXT_FROM else "heat-text-high"]
+        low, high = sorted(linear([color, text]) @ TO_XYZ[1] + 0.05)
+        assert high / low >= 4.5, (step, high / low)
+
+
+def test_a_share_has_the_step_that_it_lies_in() -> None:
+    shares = [-1.0, 0.0, 0.0999, 0.1001, 0.6999, 0.7001, 0.9999, 1.0, 2.0]
+    steps = [HEAT.index(heat(share)[0]) for share in shares]
+    assert steps == [0, 0, 0, 1, 6, 7, 9, 9, 9]
+    texts = [heat(share)[1] for share in shares]
+    assert texts == [HEAT_DARK_TEXT] * 5 + [HEAT_LIGHT_TEXT] * 4
 
 
 def test_every_policy_has_another_marker_and_later_ones_another_pair() -> None:

@@ -122,13 +122,14 @@ def test_the_card_shows_names_as_they_are() -> None:
 
 def test_all_that_is_told_of_two_policies_is_the_approved() -> None:
     means = {"clean": 100.0, "mass@3": 50.0, "wind@1": 80.0}
-    played = [row for name in ("one", "two") for row in rows(means, name, 3, spread=1.0)]
+    names = ("number\n  one", "two")
+    played = [row for name in names for row in rows(means, name, 3, spread=1.0)]
     about = {
         "configuration": {"model.lr": 0.01, "model.policy.core": "CfC", "model.dropout": None},
         **{"seeds": {"training": 3}, "rank": 8, "quick": True},
     }
     references = {"expert": 100.0, "random": 12.3456789}
-    summary, writer = summarize_all(played, references, {"one": about}), Seen()
+    summary, writer = summarize_all(played, references, {names[0]: about}), Seen()
     log_summary(writer, summary, 7, Returns.from_rows(played))
     numbers = [f"{tag} {value:.6g} at {step}" for tag, (value, step) in writer.scalars.items()]
     figures = [f"{tag} at {step}" for tag, step in writer.figures.items()]

@@ -17,6 +17,7 @@ from matplotlib.text import Annotation, Text
 
 from lrs_lightning.report import plots
 from lrs_lightning.report.plots.plane_map import plane_map
+from lrs_lightning.report.profile_curves import thresholds_of
 from lrs_lightning.statistics.endings import Survival
 from lrs_lightning.statistics.returns import Returns
 from lrs_lightning.statistics.summary import Summary, summarize
@@ -187,3 +188,15 @@ def test_of_many_conditions_the_first_are_shown_how_long_policies_stayed_up() ->
     figure = plots.survival(curves, ["a"])
     named = [axes.get_title(loc="left") for axes in figure.axes]
     assert named == [f"mass@{k}" for k in range(24)]
+
+
+def test_thresholds_reach_from_the_lowest_to_the_highest_return_and_shares_over_0_to_1() -> None:
+    def ends(values: list[float], normalized: bool) -> tuple[float, float]:
+        found = thresholds_of(np.array(values), normalized)
+        np.testing.assert_allclose(np.diff(found), np.diff(found)[0])
+        return float(found[0]), float(found[-1])
+
+    assert ends([3.0, np.nan, -5.0], False) == (-5.0, 3.0)
+    assert ends([0.25, 0.75], True) == (0.0, 1.0) and ends([0.25, 0.75], False) == (0.25, 0.75)
+    assert ends([-0.5, 1.5], True) == (-0.5, 1.5)
+    assert ends([np.nan], False) == ends([], True) == (0.0, 1.0)
