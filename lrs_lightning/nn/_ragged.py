@@ -106,12 +106,12 @@ def check_lengths(lengths: Tensor | list[int], steps: int, batch: int) -> list[i
 
 
 def _whole(value: Any) -> int:
-    """The number where it is a whole one, else -1."""
+    """The number where it is a whole one, else 0, which is no length."""
     try:
         number = int(value)
     except (TypeError, ValueError, OverflowError, RuntimeError):  # whatever stands in a list
-        return -1
-    return number if number == value else -1
+        return 0
+    return number if number == value else 0
 
 
 def run_padded(layers: Layers, call: Call, lengths: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:

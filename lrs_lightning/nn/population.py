@@ -159,7 +159,7 @@ def architecture(policy: RecurrentPolicy) -> str:
 def _shape(name: str, parameter: Tensor) -> list[int]:
     shape = list(parameter.shape)
     if (axis := _rank_axis(name)) is not None:
-        shape[axis] = 0  # padded
+        del shape[axis]  # it is padded
     return shape
 
 

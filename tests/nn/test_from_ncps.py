@@ -114,6 +114,7 @@ def run_both(theirs, ours, x, state, timespans=None):
 
 
 KINDS = {
+    "bare": BARE,
     "backbone": {},
     "deep-backbone": {"backbone_layers": 3, "backbone_units": 16, "backbone_dropout": 0.2},
     "silu": {"activation": "silu"},
@@ -183,6 +184,16 @@ def test_every_kind_takes_time_spans_one_sequence_and_time_first(kind):
         torch.testing.assert_close(one, many[:, 0])
 
 
+@pytest.mark.parametrize("kind", ["backbone", "mixed", "auto", "last", "last-mixed", "bare"])
+def test_one_sequence_is_the_row_of_a_batch(kind):
+    for batch_first in (True, False):
+        made = build(kind, "default", batch_first=batch_first)
+        ours, x = from_ncps(made), torch.randn(3, 6, 5).double()
+        y, _ = ours(x if batch_first else x.transpose(0, 1))
+        row = y[1] if batch_first or y.dim() == 2 else y[:, 1]
+        torch.testing.assert_close(ours(x[1])[0], row)
+
+
 @pytest.mark.parametrize("kind", ["backbone", "mixed", "auto", "auto-mixed"])
 def test_resets_begin_anew(kind):
     ours = from_ncps(build(kind, "default"))
@@ -195,12 +206,25 @@ def test_resets_begin_anew(kind):
 
 
 @pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("kind", ["bare", *KINDS])
+@pytest.mark.parametrize("kind", KINDS)
 def test_what_is_imported_stays_on_its_device_and_of_its_kind(kind, mode):
-    theirs = build(kind, mode) if kind != "bare" else ncps.torch.CfC(5, 8, mode=mode, **BARE)
-    ours = from_ncps(theirs.to("meta", torch.float64))
+    ours = from_ncps(build(kind, mode).to("meta"))
     parts = [*ours.parameters(), *ours.buffers()]
     assert parts and {(p.device.type, p.dtype) for p in parts} == {("meta", torch.float64)}
+
+
+@pytest.mark.parametrize("kind", ["backbone", "mixed", "auto"])
+def test_what_is_imported_records_its_states(kind):
+    ours = from_ncps(build(kind, "default", batch_first=False))
+    x, spans = torch.randn(6, 3, 5).double(), 2 * torch.rand(6, 3).double()
+    resets = torch.rand(6, 3) < 0.3
+    y, end = ours(x, timespans=spans, resets=resets)
+    recorded, last, states = ours.record(x, timespans=spans, resets=resets)
+    torch.testing.assert_close((recorded, last), (y, end))
+    both = (s if isinstance(s, tuple) else (s,) for s in (states, end))
+    for part, final in zip(*both, strict=True):
+        assert part.shape[:3] == (1, 6, 3)
+        torch.testing.assert_close(part[:, -1], final)
 
 
 def test_dropout_of_a_backbone_drops_in_training_alone():

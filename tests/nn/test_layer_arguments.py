@@ -111,7 +111,7 @@ def test_only_the_lstm_projects(layer_class):
 )
 def test_arguments_stand_in_the_order_of_torch(ours, theirs, arguments):
     layer, reference = ours(*arguments), theirs(*arguments)
-    for name in ("num_layers", "bias", "batch_first", "dropout", "proj_size"):
+    for name in ("num_layers", "bias", "batch_first", "dropout", "bidirectional", "proj_size"):
         assert getattr(layer, name) == getattr(reference, name)
     layer.load_state_dict(reference.state_dict())
 
