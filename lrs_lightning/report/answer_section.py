@@ -139,7 +139,7 @@ def _by_seed(method: MethodSummary, condition: str) -> Array | None:
         for c in method.conditions
         if c.condition == condition or (condition == OVERALL and c.condition != CLEAN)
     ]
-    return np.array(of, np.float64).mean(0) if of else None
+    return np.array(of).mean(0) if of else None
 
 
 def _of_conditions(comparison: Comparison) -> list[Markup]:

@@ -43,6 +43,13 @@ def test_without_a_summary_the_lines_say_where_they_come_from(tmp_path: Path) ->
     assert summary.provenance == {"commit": "abc", "device": "cpu", "seeds": [100, 101, 102]}
 
 
+def test_each_fact_of_the_last_line_is_told(tmp_path: Path) -> None:
+    keys = ("run", "date", "commit", "device", "threads", "versions", "backend")
+    for key in keys:
+        told = read_run(write(tmp_path / key, rows(MEANS, episodes=2, **{key: "x"})))
+        assert told.summaries[0].provenance == {key: "x", "seeds": [100, 101]}
+
+
 def test_policies_stand_as_in_the_summary_then_as_they_were_played(tmp_path: Path) -> None:
     played = [r for name in "cab" for r in rows(MEANS, name, episodes=3)]
     folder = write(tmp_path / "a", played)

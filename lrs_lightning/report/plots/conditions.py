@@ -29,7 +29,7 @@ def conditions(summaries: Sequence[Summary]) -> Figure:
         shown = [c for c in summary.conditions if c["return_mean"] is not None]
         y = np.array([place[c["condition"]] for c in shown], np.float64)
         y += (k - (len(summaries) - 1) / 2) * spread
-        mean = np.array([c["return_mean"] for c in shown], np.float64)
+        mean = np.array([c["return_mean"] for c in shown])
         ends = np.array([[e if e is not None else np.nan for e in c["return_ci95"]] for c in shown])
         color = style.series(k)
         if len(shown):

@@ -61,8 +61,8 @@ def _curve(summary: Summary, shift: str) -> list[ConditionSummary]:
 
 def _line(axes: Axes, summary: Summary, shift: str, index: int) -> Artist:
     points, color = _curve(summary, shift), style.series(index)
-    severity = np.array([p["severity"] for p in points], np.float64)
-    mean = np.array([p["return_mean"] for p in points], np.float64)
+    severity = np.array([p["severity"] for p in points])
+    mean = np.array([p["return_mean"] for p in points])
     ends = np.array([p["return_ci95"] for p in points], np.float64).reshape(-1, 2)  # None is NaN
     axes.vlines(severity, ends[:, 0], ends[:, 1], color=color, linewidth=1.6, alpha=0.5)
     for k in np.flatnonzero(np.diff(severity) == 1):
