@@ -5,6 +5,7 @@ import subprocess
 import sys
 from contextlib import nullcontext
 
+import gymnasium as gym
 import mujoco
 import numpy as np
 import pytest
@@ -142,6 +143,44 @@ class Still:
 
     def step(self, observations, state, starts):
         return np.zeros((len(observations), 1), np.float32), None
+
+
+def glow(shape):
+    return (np.arange(np.prod(shape)) % 200).astype(np.uint8).reshape(shape)
+
+
+class Lantern(gym.Env):
+    """Pixels of different brightness, all of which glow more with each step."""
+
+    def __init__(self, shape):
+        self.observation_space = gym.spaces.Box(0, 255, shape, np.uint8)
+        self.action_space = gym.spaces.Discrete(2)
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        self.seen = glow(self.observation_space.shape)
+        return self.seen, {}
+
+    def step(self, action):
+        self.seen = self.seen + np.uint8(1)
+        return self.seen, 0.0, False, False, {}
+
+
+@pytest.mark.parametrize(
+    ("shape", "newest"),
+    [((9, 8), ...), ((9, 8, 3), ...), ((4, 9, 8), -1), ((2, 9, 8, 3), -1)],
+    ids=["grey", "coloured", "stack", "coloured stack"],
+)
+def test_of_any_task_that_shows_pictures_the_newest_frames_are_filmed(shape, newest, monkeypatch):
+    class Watcher(Still):
+        def step(self, observations, state, starts):
+            return np.zeros(len(observations), np.int64), None
+
+    monkeypatch.setitem(gym.registry, "Lantern-v0", None)
+    del gym.registry["Lantern-v0"]
+    gym.register("Lantern-v0", Lantern, kwargs={"shape": shape})
+    frames = film(Watcher(), "Lantern-v0", "clean", 3, steps=7)
+    np.testing.assert_array_equal(frames, [glow(shape)[newest] + k for k in range(7)])
 
 
 @pytest.fixture
