@@ -18,7 +18,7 @@ from lrs_lightning.report.runs import Comparison
 from lrs_lightning.report.subjects import subjects
 from lrs_lightning.statistics.results import condition_name
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = ("=", "+", "-", "@", "\t")
 _EPISODE = (
     "policy",
     "shift",

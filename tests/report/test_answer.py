@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,10 @@ import pytest
 
 from lrs_lightning.report import answer_section
 from lrs_lightning.report.answer_section import answer
+from lrs_lightning.report.charts import _short
 from lrs_lightning.report.dot_plot import Axis
 from lrs_lightning.report.runs import Comparison, gather, read_run
+from lrs_lightning.report.severity_section import _severity_axis
 from lrs_lightning.report.wording import between, p_value, with_sign
 from lrs_lightning.statistics.comparison import OVERALL
 from tests.report.test_method_sections import MEANS, run, study
@@ -118,6 +121,35 @@ def test_of_many_rows_those_stay_that_say_most(
     ((_, *body),) = shown.tables
     assert len(body) == 2 and body[0][0] == OVERALL
     assert "The 2 of 4 with the smallest p values" in shown.text
+
+
+@pytest.mark.parametrize(
+    ("highest", "step"),
+    [(5.0, 1.0), (5.01, 2.0), (10.0, 2.0), (10.1, 2.5), (12.5, 2.5), (12.6, 5.0), (25.0, 5.0),
+     (25.1, 10.0), (0.5, 0.1), (1_000.0, 200.0)],
+)  # fmt: skip
+def test_ticks_stand_at_the_next_round_step(highest: float, step: float) -> None:
+    """About five of them, from 0 here, and 3 % of margin at both ends."""
+    made = Axis.of([0.0, highest])
+    np.testing.assert_allclose(made.ticks, np.arange(len(made.ticks)) * step, atol=1e-9)
+    assert made.ticks[-1] <= made.high < made.ticks[-1] + step
+    assert (made.low, made.high) == pytest.approx((-0.03 * highest, 1.03 * highest))
+
+
+@pytest.mark.parametrize(
+    ("highest", "ticks"), [(1, [0, 1]), (6, range(7)), (7, [0, 2, 4, 6]), (13, [0, 3, 6, 9, 12])]
+)
+def test_severities_have_at_most_seven_ticks(highest: int, ticks: Sequence[int]) -> None:
+    made = _severity_axis(highest)
+    assert made == Axis(-0.6, highest + 0.6, tuple(map(float, ticks)))
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(9_999.0, "9,999"), (10_000.0, "10k"), (-12_500.0, "-12.5k"), (0.25, "0.25"), (0.0, "0")],
+)
+def test_numbers_of_an_axis_are_short(value: float, text: str) -> None:
+    assert _short(value) == text
 
 
 @pytest.mark.parametrize(

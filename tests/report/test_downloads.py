@@ -52,12 +52,12 @@ def test_every_episode_condition_and_difference_is_there() -> None:
         assert float(told["of_expert"]) == pytest.approx(p.of_expert, rel=1e-5)
 
 
-@pytest.mark.parametrize("name", ["=1+1", "+a", "-a", "@a", 'a,"b"\nc'])
+@pytest.mark.parametrize("name", ["=1+1", "+a", "-a", "@a", "\ta", "\r=a", 'a,"b"\nc'])
 def test_names_are_text_for_a_spreadsheet_too(name: str) -> None:
     one = run("a")
     rows = [{**row, "policy": name} for row in one.rows]
     summary = replace(one.summaries[0], policy={"name": name})
     found = tables(gather([replace(one, summaries=[summary], rows=rows)]))
     told = found["episodes"][0]["policy"]
-    assert not told.startswith(("=", "+", "-", "@")) and "\n" not in told
-    assert told.lstrip("'").replace(" ", "") == name.replace("\n", "").replace(" ", "")
+    assert not told.startswith(("=", "+", "-", "@", "\t")) and not {"\n", "\r"} & set(told)
+    assert told.removeprefix("'") == name.replace("\n", " ").replace("\r", " ")

@@ -108,6 +108,11 @@ def test_a_policy_that_played_clean_alone(tmp_path: Path) -> None:
     check("clean_alone.html", shown([run(tmp_path / "run", found, REFERENCES)]))
 
 
+def test_a_policy_that_played_shifts_alone(tmp_path: Path) -> None:
+    found = played("nobody", 0.5, {"mass@1": 7000.0, "wind@2": 900.0})
+    check("shifts_alone.html", shown([run(tmp_path / "run", found, REFERENCES)]))
+
+
 def test_long_tables_are_folded(tmp_path: Path) -> None:
     means = {"clean": 100.0} | {f"mass@{k}": 100.0 - k for k in range(1, 16)}
     found = [*played("one", 1.0, means), *played("two", 0.5, means)]
@@ -142,6 +147,17 @@ def study(names: Sequence[str] = ("lrs", "lrs", "lrs", "dense", "dense", "lrs"))
     return runs
 
 
+def only(name: str, runs: list[Run]) -> list[Run]:
+    """The runs with one of their conditions."""
+    found = []
+    for run in runs:
+        own = [row for row in run.rows if row["condition"] == name]
+        (s,) = run.summaries
+        summaries = summarize_each(own, s.references, {s.name: s.policy}, {})
+        found.append(replace(run, summaries=summaries, rows=own))
+    return found
+
+
 @pytest.fixture(scope="module")
 def methods() -> Comparison:
     return gather(study())
@@ -163,6 +179,30 @@ def test_what_is_folded_of_methods_and_runs(
     text = "".join(map(written, (method_sections.methods(methods), compared, ended, of_runs)))
     kept = r"</?(?:details|summary|table|div|h2|p(?!ath)|th).*"
     check("folded.html", "\n".join(re.findall(kept, by_line(text))) + "\n")
+
+
+def test_in_the_clean_world_alone_nothing_stands_before_what_is_folded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for module in (sections, method_sections):
+        monkeypatch.setattr(module, "LONG", 0)
+    methods, runs = (gather(only("clean", some)) for some in (study(), study()[2:4]))
+    for part in (method_sections.method_differences(methods), sections.differences(runs)):
+        text = written(part)
+        assert text.count("<table") == text.count("<details") == 1
+
+
+def test_successes_alone_are_told_without_curves() -> None:
+    runs = study()[:1]
+    for row in runs[0].rows:
+        row |= {"terminated": False, "length": 90}
+    (summary,) = summarize_each(runs[0].rows, {}, {}, {})
+    text = written(ending_section.endings(gather([replace(runs[0], summaries=[summary])])))
+    assert "<svg" not in text and "0.33" in text
+    for row in runs[0].rows:
+        row |= {"success": None}
+    (summary,) = summarize_each(runs[0].rows, {}, {}, {})
+    assert ending_section.endings(gather([replace(runs[0], summaries=[summary])])) is None
 
 
 def test_the_answer_to_methods_to_runs_and_to_one(methods: Comparison) -> None:

@@ -13,7 +13,7 @@ from lrs_lightning.statistics.result_line import Row
 from lrs_lightning.statistics.summary import Summary, summarize
 from tests.evaluation.fakes import rows
 from tests.report.approved import check
-from tests.report.test_page import study
+from tests.report.test_page import only, study
 
 REFERENCES = {"expert": 1000.0, "random": 0.0}
 MEANS = {"clean": 900.0, "mass@1": 700.0, "wind@2": 400.0}
@@ -24,16 +24,6 @@ def played(name: str, means: dict[str, float] = MEANS, **about: Any) -> Run:
     return Run(Path("/runs") / name, [summarize(own, REFERENCES, about)], own, [])
 
 
-def only(name: str, runs: list[Run]) -> Comparison:
-    """The runs with one of their conditions."""
-    found = []
-    for run in runs:
-        own = [row for row in run.rows if row["condition"] == name]
-        (s,) = run.summaries
-        found.append(Run(run.folder, [summarize(own, s.references, s.policy)], own, []))
-    return gather(found)
-
-
 def alone(own: list[Row], references: dict[str, float] = REFERENCES) -> Comparison:
     return gather([Run(Path("/runs/p"), [summarize(own, references)], own, [])])
 
@@ -41,18 +31,18 @@ def alone(own: list[Row], references: dict[str, float] = REFERENCES) -> Comparis
 def test_answers() -> None:
     weak = {name: mean / 2 for name, mean in MEANS.items()}
     failed = [{**row, "return": None, "status": "failed"} for row in rows(MEANS, "p", 1)]
-    three = study(("a", "a", "b", "b", "c", "c"))
+    three, singles = study(("a", "a", "b", "b", "c", "c")), study(("a", "b", "c"))
     told = {
         "two methods": answer_of_methods(gather(study())),
         "three methods": answer_of_methods(gather(three)),
-        "three methods in the clean world": answer_of_methods(only("clean", three)),
+        "three methods in the clean world": answer_of_methods(gather(only("clean", three))),
         "three methods, two seeds short of two": answer_of_methods(gather(three[:5])),
         "two runs": answer_of_runs(gather([played("one"), played("two", weak)])),
         "two runs, the better one last": answer_of_runs(gather([played("q", weak), played("p")])),
         "equal runs": answer_of_runs(gather([played("one"), played("two")])),
-        "three runs": answer_of_runs(gather(study(("a", "b", "c")))),
-        "two runs in the clean world": answer_of_runs(only("clean", three[::2][:2])),
-        "three runs in the clean world": answer_of_runs(only("clean", study(("a", "b", "c")))),
+        "three runs": answer_of_runs(gather(singles)),
+        "two runs in the clean world": answer_of_runs(gather(only("clean", three[::2][:2]))),
+        "three runs in the clean world": answer_of_runs(gather(only("clean", singles))),
         "one method": answer_of_one(gather(study(("a", "a", "a")))),
         "one policy": answer_of_one(gather([played("one")])),
         "without references": answer_of_one(alone(rows(MEANS, "p", 3), {})),
@@ -98,7 +88,7 @@ def test_what_is_said_of_methods() -> None:
         "in part shared seeds": gather(study()),
         "no shared seeds": gather(study(("a", "a", "b", "b", "c", "c"))),
         "one seed each": gather(study(("a", "b"))),
-        "in the clean world": only("clean", study()),
+        "in the clean world": gather(only("clean", study())),
     }
     lines = []
     for name, found in studies.items():

@@ -10,7 +10,17 @@ from rich.table import Table
 
 from lrs_lightning.report import table as tables
 from lrs_lightning.report.table import closing, differences, overview, table
-from lrs_lightning.report.wording import between, headline_sentence, number, share, with_sign
+from lrs_lightning.report.wording import (
+    between,
+    chance,
+    counted,
+    headline_sentence,
+    number,
+    p_value,
+    several,
+    share,
+    with_sign,
+)
 from lrs_lightning.statistics.result_line import Row
 from lrs_lightning.statistics.results import episode_row
 from lrs_lightning.statistics.summary import Summary, summarize, summarize_all
@@ -46,6 +56,25 @@ def test_a_difference_has_a_sign_and_the_digits_of_a_return(
     difference: float | None, text: str
 ) -> None:
     assert with_sign(difference) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.0, "< 0.001"), (0.00099, "< 0.001"), (0.001, "0.001"), (0.04949, "0.049"), (1.0, "1.000"),
+     (None, "-"), (float("nan"), "-")],
+)  # fmt: skip
+def test_a_p_value_has_three_digits(value: float | None, text: str) -> None:
+    assert p_value(value) == text
+
+
+def test_chances_and_counts() -> None:
+    assert [chance(x) for x in (0.987, 0.0, None, float("nan"))] == [
+        "0.99", "0.00", "too few", "too few",
+    ]  # fmt: skip
+    assert [counted(*x) for x in ((3, None), (3, 3), (3, 2), (0, 0))] == [
+        "3", "3", "3 (2 differ)", "0",
+    ]  # fmt: skip
+    assert [several(n, "seed") for n in range(3)] == ["0 seeds", "1 seed", "2 seeds"]
 
 
 def columns(summary: Summary, title: str | None = None) -> dict[str, list[object]]:

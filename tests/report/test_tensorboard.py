@@ -11,7 +11,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.plugins.hparams import plugin_data_pb2
 from torch.utils.tensorboard import SummaryWriter
 
-from lrs_lightning.report.tensorboard import card, log_hyperparameters, log_summary
+from lrs_lightning.report.tensorboard import card, headline, log_hyperparameters, log_summary
 from lrs_lightning.statistics.returns import Returns
 from lrs_lightning.statistics.summary import summarize, summarize_all
 from tests.evaluation.fakes import rows
@@ -111,6 +111,21 @@ def test_hyperparameters_stand_beside_the_headline(tmp_path: Path) -> None:
     assert known["seed.training"].number_value == 3
     (worst,) = events.Scalars("headline/worst_shift")
     assert worst.value == pytest.approx(summary.headline["worst"])
+
+
+def test_the_headline_has_what_is_known() -> None:
+    known = {"expert": 100.0, "random": 0.0}
+
+    def told(means: dict[str, float], references: dict[str, float]) -> dict[str, float]:
+        return headline(summarize(rows(means, "p", 3, spread=0.0), references))
+
+    both = {"headline/mean_over_shifts": 0.25, "headline/worst_shift": 0.1}
+    clean = {"headline/clean_return": 50.0, "headline/clean_of_expert": 0.5}
+    shifted = {"mass@1": 40.0, "wind@2": 10.0}
+    assert told({"clean": 50.0} | shifted, known) == pytest.approx(clean | both)
+    assert told(shifted, known) == pytest.approx(both)
+    assert told({"clean": 50.0}, known) == pytest.approx(clean)
+    assert told({"clean": 50.0}, {}) == {"headline/clean_return": 50.0}
 
 
 def test_the_card_shows_names_as_they_are() -> None:

@@ -29,6 +29,16 @@ def test_otherwise_nothing_is_said(good):
     assert broken_by_freezing(good) is None and "frozen" not in str(table(good).caption)
 
 
+def test_half_of_the_experts_return_is_not_broken():
+    half = rows({"clean": 500.0}, "p", spread=0.0)
+    known = {"expert": 1000.0, "random": 0.0}, {"gate": "frozen"}
+    assert broken_by_freezing(summarize(half, *known)) is None
+    assert broken_by_freezing(summarize([{**r, "return": 499.9} for r in half], *known)) == (
+        "frozen F breaks clean play (0.50 of the expert's return): returns under shift do not tell "
+        "whether F adapts; evaluate the learned gate with --clean_gates F"
+    )
+
+
 def test_what_failed_is_counted_over_all_policies_and_the_first_is_named():
     good = [row for name in ("p", "q") for row in rows({"clean": 9.0, "mass@1": 1.0}, name, 3)]
     assert verdict(summarize_all(good, {})) is None
