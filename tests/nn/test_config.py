@@ -175,3 +175,17 @@ def test_every_encoder_has_options_of_its_own():
 def test_a_wrong_option_of_a_core_is_named(core, key, value):
     with pytest.raises(ArgumentError, match=rf"\b{key}\b"):
         core(**{"hidden_size": 8, key: value})
+
+
+def test_what_an_old_configuration_leaves_out_has_its_default():
+    assert read_config({"cell": "gru"}) == PolicyConfig(core=cores.GRU())
+    assert read_config({"cell": "mlp", "rank": 3, "init_seed": 2}) == PolicyConfig(
+        core=cores.MLP(), init_seed=2
+    )
+    assert read_config({}) == PolicyConfig()
+
+
+def test_plain_values_hold_no_tuple():
+    config = PolicyConfig(encoders.Vector(channels=(0, 2)), cores.GRU(control=controls.Pruned()))
+    assert config.encoder.to_dict() == {"name": "mlp", "features": 128, "channels": [0, 2]}
+    assert config.to_dict()["core"]["control"] == {"name": "pruned"}

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import logging
 import subprocess
 import sys
+import warnings
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -219,3 +223,30 @@ def test_a_package_is_what_the_compiler_makes_of_the_program(tmp_path, monkeypat
     assert path.read_bytes() == b"a package"
     (program,), x, h = given, torch.randn(2, 5), torch.randn(1, 2, 8)
     torch.testing.assert_close(program.module()(x, (h,))[0], layer(x.unsqueeze(0), h)[0][0])
+
+
+def test_an_onnx_file_carries_its_strings_and_is_written_in_silence(
+    tmp_path, monkeypatch, capsys, caplog, recwarn
+):
+    log = logging.getLogger("torch.onnx._internal.exporter._registration")
+
+    class Written:
+        model = SimpleNamespace(metadata_props={"by": "torch"})
+
+        def save(self, path):
+            path.write_text(json.dumps(self.model.metadata_props))
+
+    def noisy(program, **options):
+        print("exporting")
+        log.warning("a package is missing")
+        warnings.warn("a treespec of old", FutureWarning, stacklevel=1)
+        return Written()
+
+    monkeypatch.setattr(torch.onnx, "export", noisy)
+    program = SimpleNamespace(state_dict={"w": torch.zeros(3)})
+    before, labels = log.level, export.Labels(["input", "h", "resets"], ["output", "h_n"], {})
+    export.write_onnx(program, tmp_path / "a.onnx", labels, {"dt": "0.05"})
+    assert json.loads((tmp_path / "a.onnx").read_text()) == {"by": "torch", "dt": "0.05"}
+    export.write_onnx(program, tmp_path / "b.onnx", labels)
+    assert (capsys.readouterr().out, caplog.messages, list(recwarn)) == ("", [], [])
+    assert log.level == before

@@ -238,3 +238,14 @@ def test_observations_of_another_task_are_named():
         make(PolicyConfig()).unroll(torch.zeros(2, 3, 4))
     with pytest.raises(ArgumentError, match=r"std has shape \(4,\), expected \(5,\)"):
         make(PolicyConfig()).encoder.set_statistics(np.zeros(5), np.ones(4))
+
+
+@pytest.mark.parametrize("core", list(CORES))
+def test_a_fresh_state_is_zero_and_of_the_weights_kind(core):
+    policy = make(PolicyConfig(core=CORES[core]())).double()
+    state = policy.initial_state(3)
+    parts = state if isinstance(state, tuple) else (state,)
+    assert len(parts) == (2 if core == "lstm" else 1)
+    for part in parts:
+        assert part.shape[:2] == (1, 3) and part.dtype == torch.float64 and not part.any()
+    assert policy.knows_time is (core == "cfc")

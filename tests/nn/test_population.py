@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+from dataclasses import replace
+
 import gymnasium as gym
 import pytest
 import torch
@@ -140,3 +143,38 @@ def test_each_policy_draws_its_own_luck():
         together.train(training)
         one, other = together.run(lambda p, x: p.unroll(x)[0], x, axes=[None])
         assert torch.equal(one, other) is not training
+
+
+LIKE = {
+    "rank": 3, "sparsity": 0.25, "init": "glorot", "mask_seed": 1, "share_mask": True,
+}  # fmt: skip
+UNLIKE = {"hidden_size": 9, "num_layers": 2, "dropout": 0.5, "backend": "cpu"}
+
+
+@pytest.mark.parametrize("option", [*LIKE, *UNLIKE])
+def test_what_decides_numbers_alone_may_differ(option):
+    def of(**options):
+        core = cores.GRU(**{"hidden_size": 8, "rank": 2} | options)
+        return architecture(build_policy(PolicyConfig(encoders.Vector(features=6), core), *SPACES))
+
+    assert (of(**{option: (LIKE | UNLIKE)[option]}) == of()) is (option in LIKE)
+
+
+def test_what_is_as_dense_in_the_end_is_of_one_architecture():
+    def of(config):
+        return architecture(build_policy(config, *SPACES))
+
+    dense = cores.GRU(hidden_size=8, rank=None)
+    one = of(PolicyConfig(core=dense))
+    assert one == of(PolicyConfig(core=replace(dense, control=controls.Dense())))
+    assert one == of(PolicyConfig(core=dense, init_seed=3))
+    assert one != of(PolicyConfig(encoders.Vector(features=6), dense))
+    assert one != of(PolicyConfig(core=cores.GRU(hidden_size=8, rank=8, factor_full_rank=True)))
+    full = PolicyConfig(core=cores.GRU(hidden_size=8, rank=7, factor_full_rank=True))
+    assert of(full) == of(PolicyConfig(core=cores.GRU(hidden_size=8, rank=7)))
+    still = build_policy(PolicyConfig(core=dense), *SPACES)
+    still.core.requires_grad_(False)
+    assert one != architecture(still)
+    bare = build_policy(PolicyConfig(core=dense), *SPACES)
+    bare.config = None
+    assert architecture(bare) == architecture(copy.deepcopy(bare)) != one
