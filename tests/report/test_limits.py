@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
@@ -24,6 +25,7 @@ from lrs_lightning.report.html import Markup
 from lrs_lightning.report.plots import style
 from lrs_lightning.report.runs import Comparison, gather
 from lrs_lightning.statistics.summary import Summary, summarize_all
+from tests.report.approved import check
 from tests.report.test_page import study
 
 survival = import_module("lrs_lightning.report.plots.survival")  # a function has its name
@@ -115,6 +117,30 @@ def test_a_limit_is_passed_by_one_more_and_not_reached(
         return part(shown)
 
     assert at(size) == at(10**9) and at(size - 1) != at(10**9)
+
+
+def test_what_is_told_beyond_a_limit_is_the_approved(shown: Shown) -> None:
+    """The words that are there where one fewer is allowed, and not at the limit itself."""
+    lines = []
+    for module, name, part, size in LIMITS:
+        found = []
+        for limit in (size, size - 1):
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(module, name, limit)
+                found.append(words(part(shown)))
+        within, beyond = found
+        lines.append(f"{module.__name__.rpartition('.')[2]}.{name} = {size - 1}")
+        lines += [f"    {text}" for text in beyond if text not in within]
+    check("limits.txt", "\n".join(lines) + "\n")
+
+
+def words(part: Any) -> list[str]:
+    """All texts of a part, of HTML those between its tags."""
+    if isinstance(part, Markup):
+        return words(part.text)
+    if isinstance(part, list):
+        return [text for each in part for text in words(each)]
+    return [text for text in re.split(r"<[^>]*>", str(part)) if text.strip()]
 
 
 def test_the_limits_are_the_approved_ones() -> None:
