@@ -93,7 +93,7 @@ LIMITS: list[tuple[ModuleType, str, Callable[[Shown], Any], int]] = [
     (answer_section, "MOST", lambda s: answer_section.answer(gather(s.runs.runs[:1])).text, 3),
     (table, "DIFFERENCES_SHOWN", lambda s: rows_of(table.method_differences(s.summary)), 4),
     (table, "DIFFERENCES_SHOWN", lambda s: rows_of(table.differences(s.summary)), 60),
-    (table, "CAVEATS_SHOWN", lambda s: rows_of(table.overview(s.summary)), 1),
+    (table, "CAVEATS_SHOWN", lambda s: rows_of(table.overview(s.summary)), 2),
     (style, "LONGEST_LABEL", lambda s: style.label("a name of twenty-two!"), 21),
     (survival, "MOST", lambda s: titles(survival.survival(s.methods.survival, [])), 1),
 ]  # fmt: skip

@@ -8,7 +8,13 @@ from typing import Any
 
 from lrs_lightning.report.answers import answer_of_methods, answer_of_one, answer_of_runs
 from lrs_lightning.report.runs import Comparison, Run, gather
-from lrs_lightning.report.wording import caveats, headline_sentence, method_sentence, verdicts
+from lrs_lightning.report.wording import (
+    caveats,
+    headline_sentence,
+    method_sentence,
+    verdicts,
+    with_other_seeds,
+)
 from lrs_lightning.statistics.result_line import Row
 from lrs_lightning.statistics.summary import Summary, summarize
 from tests.evaluation.fakes import rows
@@ -80,7 +86,13 @@ def test_what_must_be_said_beside_numbers() -> None:
         for line in (f"{name}:", f"    {headline_sentence(summary.headline)}",
                      *(f"    {text}" for text in caveats(summary)))
     ]  # fmt: skip
+    lines += ["a training seed among others:"]
+    lines += [f"    {text}" for text in caveats(said(seeds={"training": 3}), other_seeds=True)]
     check("caveats.txt", "\n".join(lines) + "\n")
+
+
+def test_who_has_other_seeds_is_of_a_method_of_several() -> None:
+    assert with_other_seeds([["a", "b"], ["c"], [], ["d", "e", "f"]]) == set("abdef")
 
 
 def test_what_is_said_of_methods() -> None:

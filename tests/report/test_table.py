@@ -170,7 +170,7 @@ def test_the_tables_of_methods_look_as_approved(monkeypatch: pytest.MonkeyPatch)
         played += ended(f"p{k}", 0, means)
         known[f"p{k}"] = {"seeds": {"training": k % 5}, "configuration": {"model.rank": name}}
     methods, differing, *each = closing(summarize_all(played, {}, known))
-    check("methods_in_a_terminal.txt", screen([methods, differing]))
+    check("methods_in_a_terminal.txt", screen([methods, differing, each[0], each[-1]]))
     assert [str(part.title).split()[0] for part in each] == list(known)
 
 
