@@ -209,6 +209,14 @@ def test_a_mask_may_be_six_deviations_off_and_no_more(sparsity, share_mask):
         assert (told is None) == (abs(zeros - sparsity * drawn) <= reach), zeros
 
 
+def test_what_is_wrong_with_a_mask_is_said_in_full():
+    wiring = Connectivity(rows=10, columns=10, gates=2, sparsity=0.25)
+    assert wiring.disagrees(torch.ones(2, 10, 10)) == (
+        "has 0% zeros, but the layer was made for sparsity 0.25: make it with the sparsity of the "
+        "file."
+    )
+
+
 @pytest.mark.parametrize("init", ["orthogonal", "glorot", "uniform"])
 @pytest.mark.parametrize("hidden", [16, 129, 256])
 def test_initial_weights_are_the_same_on_any_number_of_threads(init, hidden):

@@ -172,6 +172,15 @@ def test_jacobian_at_rest(cell, rank, sparsity):
         assert sum(radii) / len(radii) == pytest.approx(expected, rel=0.02)
 
 
+def test_what_a_forget_gate_leaves_at_rest():
+    """sigmoid(forget_bias) of c, and a quarter of the radius of one matrix."""
+    for bias, left in ((0.0, 0.5), (1.0, 0.7310585786), (-2.0, 0.1192029220)):
+        for rank, sparsity in ((None, 0.0), (16, 0.5)):
+            radius = spectral_radius(64, rank, sparsity)
+            found = jacobian_radius("lstm", 64, rank, sparsity, forget_bias=bias)
+            assert found == pytest.approx(left + radius / 4, abs=1e-9)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

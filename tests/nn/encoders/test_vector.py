@@ -27,6 +27,12 @@ def test_features_are_those_of_the_seen_and_normalised_channels(channels):
     torch.testing.assert_close(encoder(x.double()), encoder(x))
 
 
+def test_a_deviation_above_a_hundred_millionth_is_one():
+    encoder = VectorEncoder(SPACE, 6).double()
+    encoder.set_statistics(np.zeros(4), [1e-8, 1.001e-8, -1.0, 3.0])
+    assert encoder.std.tolist() == [1.0, 1.001e-8, 1.0, 3.0]
+
+
 def test_statistics_are_saved_and_channels_are_not():
     encoder = VectorEncoder(SPACE, 6, [3, 1])
     assert encoder.mean.tolist() == [0] * 4 and encoder.std.tolist() == [1] * 4
