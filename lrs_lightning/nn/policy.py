@@ -64,20 +64,20 @@ class RecurrentPolicy(nn.Module):
     def unroll(
         self,
         observations: Tensor,
-        state: PolicyState | None = None,
-        resets: Tensor | None = None,
-        timespans: Tensor | None = None,
+        state: PolicyState | None = ...,
+        resets: Tensor | None = ...,
+        timespans: Tensor | None = ...,
         *,
-        return_states: Literal[False] = False,
+        return_states: Literal[False] = ...,
     ) -> tuple[Tensor, Any]: ...
 
     @overload
     def unroll(
         self,
         observations: Tensor,
-        state: PolicyState | None = None,
-        resets: Tensor | None = None,
-        timespans: Tensor | None = None,
+        state: PolicyState | None = ...,
+        resets: Tensor | None = ...,
+        timespans: Tensor | None = ...,
         *,
         return_states: Literal[True],
     ) -> tuple[Tensor, Any, Any]: ...
