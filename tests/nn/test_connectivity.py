@@ -272,3 +272,31 @@ def test_orthogonal_weights_are(rows, columns):
     short = weight if rows <= columns else weight.mT  # (G, min, max)
     same = torch.eye(min(rows, columns), dtype=weight.dtype).expand(2, -1, -1)
     torch.testing.assert_close(short @ short.mT, same)
+
+
+@pytest.mark.parametrize("init", ["uniform", "glorot", "orthogonal"])
+@pytest.mark.parametrize("layer_class", LAYERS)
+def test_input_weights_and_biases_reach_their_bounds_gate_by_gate(layer_class, init):
+    """Torch's own scheme for all that is uniform, else Glorot's of each matrix, and no bias."""
+    torch.manual_seed(0)
+    layer = layer_class(60, 40, 2, init=init)
+    for depth, inputs in enumerate((60, 40)):
+        bound = 40**-0.5 if init == "uniform" else (6 / (40 + inputs)) ** 0.5
+        for gate in layer.part("weight_ih", depth).split(40):
+            reaches(gate, bound)
+        for name in layer.bias_names if init == "uniform" else ():
+            reaches(layer.part(name, depth), bound, 0.8)
+
+
+@pytest.mark.parametrize("init", ["uniform", "glorot", "orthogonal"])
+def test_projections_reach_their_bounds(init):
+    torch.manual_seed(0)
+    layer = LRSLSTM(5, 60, 2, proj_size=30, init=init)
+    for depth in range(2):
+        bound = 60**-0.5 if init == "uniform" else (6 / (60 + 30)) ** 0.5
+        reaches(layer.part("weight_hr", depth), bound)
+
+
+def reaches(values, bound, share=0.99):
+    """Both bounds up to a share, and no further."""
+    assert share * bound < values.max() <= bound and -bound <= values.min() < -share * bound
