@@ -192,6 +192,14 @@ def test_in_the_clean_world_alone_nothing_stands_before_what_is_folded(
         assert text.count("<table") == text.count("<details") == 1
 
 
+def test_steps_are_counted_from_0_in_short_episodes_too() -> None:
+    runs = study()[:1]
+    for row in runs[0].rows:
+        row["length"] //= 10
+    text = written(ending_section.endings(gather(runs)))
+    assert re.findall(r'<text x="[\d.]+" y="[\d.]+">([\d.]+)', text) == ["0", "5"]
+
+
 def test_successes_alone_are_told_without_curves() -> None:
     runs = study()[:1]
     for row in runs[0].rows:

@@ -8,6 +8,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
+from matplotlib.markers import MarkerStyle
 from numpy.typing import NDArray
 
 from lrs_lightning.report.marks import SHAPES
@@ -112,5 +113,6 @@ def test_a_share_has_the_step_that_it_lies_in() -> None:
 
 def test_every_policy_has_another_marker_and_later_ones_another_pair() -> None:
     assert len(set(SHAPES)) == len(SHAPES) == len(set(MARKERS)) == len(SERIES) == 12
+    assert all(MarkerStyle(marker).is_filled() for marker in MARKERS)  # as matplotlib knows them
     assert [marker_place(i) for i in range(12)] == list(range(12))
     assert len({(i % 12, marker_place(i)) for i in range(144)}) == 144
