@@ -19,6 +19,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import torch
@@ -126,7 +127,8 @@ class OneProduct:
         rows = torch.randn(side, depth).chunk(threads)
         self._other = torch.randn(depth, side)
         self._parts = [(own, own.new_empty(len(own), side)) for own in rows]
-        self._pool = ThreadPoolExecutor(threads)
+        # A new thread would multiply on all cores, whatever the first one was told.
+        self._pool = ThreadPoolExecutor(threads, initializer=partial(torch.set_num_threads, 1))
 
     def __call__(self) -> None:
         for _ in self._pool.map(self._multiply, self._parts):
