@@ -31,7 +31,6 @@ from lrs_lightning.training.run_folder import MEMBERS, POLICY, folder_of
 
 KEY = "population"
 """Key of a checkpoint that tells who the members are."""
-"""Folder of the run folders of the members, in that of the population."""
 
 
 class PopulationModule(pl.LightningModule):
