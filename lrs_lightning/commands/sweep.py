@@ -77,11 +77,11 @@ def sweep(
         with _launched(launcher, address, needs, out) as trainer:
             return _search(trainer, out, declared, base, int(trials), storage)
     from lrs_lightning.training.sweep.plan import points_of, runs_of
-    from lrs_lightning.training.sweep.running import Sweep, unfinished
+    from lrs_lightning.training.sweep.running import Sweep, is_finished
 
     points = points_of(grid or {}, arms or [], seeds or {})
     runs = runs_of(points, base, members)
-    _check(runs if plan else unfinished(out, runs))
+    _check([run for run in runs if plan or not is_finished(out, run)])
     if plan:
         for run in runs:
             print(f"run {run.name}: {', '.join(point.name for point in run.points)}")

@@ -47,7 +47,8 @@ def report_offline(trainer: pl.Trainer, module: pl.LightningModule, reason: str)
         folders = [run if alone else run / MEMBERS / name for name in found]
         for own, metrics in zip(folders, found.values(), strict=True):
             write_json(own / OFFLINE, metrics)
-            write_offline_report([own], own / "report.html")
+            if not alone:
+                write_offline_report([own], own / "report.html")
         page = write_offline_report(folders, run / "report.html")
         console.print(f"run folder: {run}, report: {page}", soft_wrap=True, highlight=False)
 
@@ -63,10 +64,10 @@ def offline_metrics(trainer: pl.Trainer, module: pl.LightningModule) -> dict[str
     _, task = playable(module)
     found = {}
     for name, (wanted, done) in _collected(trainer, module).items():
-        of_box = task.actions is None
-        metrics = (
-            _of_box(wanted, done) if of_box else _of_discrete(wanted - task.action_start, done)
-        )
+        if task.actions is None:
+            metrics = _of_box(wanted, done)
+        else:
+            metrics = _of_discrete(wanted - task.action_start, done)
         found[name] = {"env": task.env, "steps": len(wanted), **metrics}
     return found
 

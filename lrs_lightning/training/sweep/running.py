@@ -75,7 +75,7 @@ class Sweep:
         Raises:
             LrsError: the launcher can train no run any more.
         """
-        missing = {run.name: run for run in unfinished(self.out, self.runs)}
+        missing = {run.name: run for run in self.runs if not is_finished(self.out, run)}
         pace = Pace(_count(self.runs), _count(missing.values()), self.launcher.slots)
         self.say(pace.begin(len(self.runs), len(missing)))
         for run in missing.values():
@@ -100,7 +100,7 @@ class Sweep:
 
     def finished(self) -> list[tuple[Point, Path]]:
         """The points of all runs that have ended well, and the run folder of each."""
-        done = [run for run in self.runs if not unfinished(self.out, [run])]
+        done = [run for run in self.runs if is_finished(self.out, run)]
         return [(point, self.member(run, point)) for run in done for point in run.points]
 
     def _has_begun(self) -> bool:
@@ -150,9 +150,9 @@ class Sweep:
         return Job(run.name, words, folder)
 
 
-def unfinished(out: Path, runs: Iterable[Run]) -> list[Run]:
-    """The runs of a sweep whose training or evaluation has not ended."""
-    return [run for run in runs if not (out / RUNS / run.name / FINISHED).is_file()]
+def is_finished(out: Path, run: Run) -> bool:
+    """Whether a run of the sweep in `out` and its evaluation have ended."""
+    return (out / RUNS / run.name / FINISHED).is_file()
 
 
 def _count(runs: Iterable[Run]) -> int:

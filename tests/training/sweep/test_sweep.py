@@ -15,7 +15,7 @@ from lrs_lightning.report import write_report
 from lrs_lightning.stopping import Interrupted
 from lrs_lightning.training.sweep.launchers.local import LocalLauncher
 from lrs_lightning.training.sweep.plan import points_of, runs_of
-from lrs_lightning.training.sweep.running import FINISHED, Sweep, unfinished
+from lrs_lightning.training.sweep.running import FINISHED, Sweep, is_finished
 from lrs_lightning.training.sweep.table import WORST, cell_lines
 
 CONF = Path(__file__).parents[3] / "conf"
@@ -98,7 +98,7 @@ def test_a_run_that_fails_gives_the_exit_code_and_stopped_members_do_not(tmp_pat
     codes = iter([3, 2, 0])
     study = Sweep(tmp_path, runs, LocalLauncher(lambda words: next(codes)), lambda line: None)
     assert study.train() == 2
-    assert unfinished(tmp_path, runs) == runs[1:]
+    assert [is_finished(tmp_path, run) for run in runs] == [True, False]
     assert study.train() == 0
 
 
