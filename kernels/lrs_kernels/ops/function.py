@@ -136,7 +136,7 @@ class Scan(torch.autograd.Function):
     def vmap(info: Any, in_dims: Any, *arguments: Any) -> tuple[Any, Any]:
         """Map over the population axis."""
         at = 1 + Inputs._fields.index("h0")
-        results, axes = over_members(Scan.apply, info, in_dims, arguments, at)
+        results, axes = over_members(Scan.apply, info.batch_size, in_dims, arguments, at)
         return Outputs(*results), Outputs(*axes)
 
 
@@ -186,7 +186,7 @@ class ScanBackward(torch.autograd.Function):
     def vmap(info: Any, in_dims: Any, *arguments: Any) -> tuple[Any, Any]:
         """Map over the population axis."""
         at = 1 + len(Upstream._fields) + Inputs._fields.index("h0")
-        return over_members(ScanBackward.apply, info, in_dims, arguments, at)
+        return over_members(ScanBackward.apply, info.batch_size, in_dims, arguments, at)
 
 
 for _node in (Scan, ScanBackward):

@@ -13,7 +13,7 @@ NOTHING = (0,)
 
 def over_members(
     function: Callable[..., Sequence[Tensor | None]],
-    info: Any,
+    size: int,
     in_dims: Any,
     arguments: Any,
     h0: int,
@@ -25,7 +25,7 @@ def over_members(
 
     Args:
         function: what to run; all its tensors have the axis P in front, or none has.
-        info: of `vmap`: how many there are.
+        size: how many there are.
         in_dims: the mapped axis of every argument, or None.
         arguments: those of the function, values beside tensors.
         h0: position of the initial state, `(B, H)` or `(P, B, H)`, among them.
@@ -34,7 +34,6 @@ def over_members(
         What the function returns, with the mapped axis first, and where that is (0, or None).
 
     """
-    size = info.batch_size
     populated = arguments[h0].dim() - (in_dims[h0] is not None) == 3
     results = function(
         *(

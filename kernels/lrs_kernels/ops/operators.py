@@ -191,12 +191,12 @@ def _refuse(ctx: Any, *upstream: Any) -> None:
 
 
 def _map_scan(info: Any, in_dims: Any, *arguments: Any) -> tuple[Any, Any]:
-    return over_members(scan, info, in_dims, arguments, Inputs._fields.index("h0"))
+    return over_members(scan, info.batch_size, in_dims, arguments, Inputs._fields.index("h0"))
 
 
 def _map_backward(info: Any, in_dims: Any, *arguments: Any) -> tuple[Any, Any]:
     at = _U + Inputs._fields.index("h0") - 1
-    return over_members(scan_backward, info, in_dims, arguments, at)
+    return over_members(scan_backward, info.batch_size, in_dims, arguments, at)
 
 
 scan.register_autograd(_walk_back, setup_context=_keep)

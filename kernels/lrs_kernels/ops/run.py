@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import cast
 
 import torch
@@ -20,6 +20,7 @@ from lrs_kernels.ops.function import (
     final_state,
     forward_trace,
 )
+from lrs_kernels.ops.maps import only_maps, under_maps
 from lrs_kernels.ops.operators import run_as_operator
 from lrs_kernels.ops.surroundings import forward_mode, is_exporting, transformed, watched
 from lrs_kernels.passes import Backend, Entry, Inputs, Recurrence
@@ -143,12 +144,39 @@ def _choose(recurrence: Recurrence, backend: str, device_type: str) -> str:
 
 
 def _run_by_hand(judged: Judgement, inputs: Inputs, module: Backend) -> tuple[Tensor, ...]:
-    outputs, recurrence = 2 if inputs.c0 is None else 3, judged.recurrence
-    if transformed():  # where tensors hide that they need gradients
-        setting = Setting(recurrence, module, inputs.timespans is not None)
-        return cast(tuple[Tensor, ...], Scan.apply(setting, *inputs)[:outputs])  # type: ignore[no-untyped-call]
-    if judged.needs_grad and torch.is_grad_enabled():
-        setting = Setting(recurrence, module, judged.times_need_grad)
+    recurrence = judged.recurrence
+    if not transformed():
+        return _run_plainly(recurrence, module, inputs, judged.needs_grad, judged.times_need_grad)
+    if only_maps():
+        return under_maps(partial(_run_beneath, recurrence, module), inputs)
+    # Tensors hide that they need gradients, and what another level keeps must be an output.
+    setting = Setting(recurrence, module, inputs.timespans is not None)
+    outputs = 2 if inputs.c0 is None else 3
+    return cast(tuple[Tensor, ...], Scan.apply(setting, *inputs)[:outputs])  # type: ignore[no-untyped-call]
+
+
+def _run_beneath(
+    recurrence: Recurrence, module: Backend, *tensors: Tensor | None
+) -> tuple[Tensor, ...]:
+    """A call whose tensors had been hidden when it was judged."""
+    inputs = Inputs(*tensors)  # type: ignore[arg-type]
+    needs_grad = any(tensor is not None and tensor.requires_grad for tensor in tensors)
+    spans = inputs.timespans
+    times_need_grad = spans is not None and spans.requires_grad
+    return _run_plainly(recurrence, module, inputs, needs_grad, times_need_grad)
+
+
+def _run_plainly(
+    recurrence: Recurrence,
+    module: Backend,
+    inputs: Inputs,
+    needs_grad: bool,
+    times_need_grad: bool,
+) -> tuple[Tensor, ...]:
+    """Run without transforms, and without a node of the graph where no gradient is wanted."""
+    if needs_grad and torch.is_grad_enabled():
+        setting = Setting(recurrence, module, times_need_grad)
+        outputs = 2 if inputs.c0 is None else 3
         return cast(tuple[Tensor, ...], PlainScan.apply(setting, *inputs)[:outputs])  # type: ignore[no-untyped-call]
     trace = forward_trace(Setting(recurrence, module), inputs, save=False)
     final = final_state(trace)
