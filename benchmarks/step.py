@@ -79,9 +79,9 @@ def graph(policy: RecurrentPolicy) -> Act:
     return act
 
 
-def onnx(policy: RecurrentPolicy, task: Task, folder: Path) -> Act:
-    """The exported file in onnxruntime."""
-    loop = OnnxLoop(export_policy(policy, task, folder, "onnx").path)
+def onnx(policy: RecurrentPolicy, task: Task, folder: Path, reset: bool = True) -> Act:
+    """The exported file in onnxruntime, with or without the input that zeroes its state."""
+    loop = OnnxLoop(export_policy(policy, task, folder, "onnx", reset=reset).path)
     return lambda observation: np.asarray(loop(observation[None])[0])
 
 
@@ -99,6 +99,7 @@ def providers(cell: str, hidden: int, folder: Path) -> dict[str, Act]:
     found = {"eager": eager(policy), "numpy": numpy(policy, task, folder)}
     if importlib.util.find_spec("onnxscript") and importlib.util.find_spec("onnxruntime"):
         found["onnxruntime"] = onnx(policy, task, folder)
+        found["onnxruntime, no reset"] = onnx(policy, task, folder, reset=False)
     if torch.cuda.is_available():
         on_gpu = build_policy(config, *box).eval().cuda()
         found |= {"eager, GPU": eager(on_gpu, "cuda"), "CUDA graph": graph(on_gpu)}

@@ -29,6 +29,7 @@ def export(
     format: str = "onnx",
     out: Path | None = None,
     dt: bool = False,
+    no_reset: bool = False,
     tolerance: PositiveFloat = 1e-5,
 ) -> int:
     """Write a trained policy as a file that runs without this package, with its model card.
@@ -42,6 +43,8 @@ def export(
         out: folder; else export/FORMAT in the run folder
         dt: let it take the time since the last observation; CfC only, which does so in any case
             where its demonstrations were uneven in time
+        no_reset: leave out the input that says where an episode begins; whoever runs the file
+            zeroes the state there, and a step takes less time
         tolerance: largest difference from the policy that is allowed
     """
     from lrs_lightning.deployment import export_policy
@@ -55,6 +58,7 @@ def export(
         folder,
         format,
         dt=dt,
+        reset=not no_reset,
         tolerance=tolerance,
         card=_card(trained),
     )

@@ -135,6 +135,8 @@ def _limits(interface: Interface, summary: Summary | None) -> str:
         "Nothing in it looks after safety. Bound its actions and watch it from outside.",
         "What becomes of a NaN in an observation depends on the runtime: look for it before.",
     ]
+    if interface.states and not interface.reset:
+        lines.append("It is not told where an episode begins: set its state to zeros there.")
     if not interface.dt:
         lines.append("It takes steps to be as far apart as in training.")
     return "\n".join(f"- {line}" for line in lines)

@@ -46,6 +46,7 @@ def export_policy(
     format: str = "onnx",
     *,
     dt: bool = False,
+    reset: bool = True,
     tolerance: float = TOLERANCE,
     card: Card | None = None,
 ) -> Exported:
@@ -60,13 +61,16 @@ def export_policy(
         format: `"onnx"`, `"pt2"` (a program of PyTorch) or `"numpy"`.
         dt: whether it takes the time since the last observation; only for a CfC. One that learned
             from uneven steps always does.
+        reset: whether it takes where episodes begin, and zeroes the state there; else its caller
+            does, and a step takes two operations less.
         tolerance: largest difference from the policy over 1,000 steps, relative to outputs above 1.
         card: what is known of the policy beside its weights.
 
     Raises:
-        ArgumentError: an unknown format, `dt` for a policy that knows no time, something that the
-            format needs is not installed, a part of the policy that it cannot hold, or a file that
-            does not agree with the policy, which is then not written.
+        ArgumentError: an unknown format, `dt` for a policy that knows no time, `reset=False` for
+            `"numpy"`, something that the format needs is not installed, a part of the policy that
+            it cannot hold, or a file that does not agree with the policy, which is then not
+            written.
         DataError: a file cannot be written.
 
     Example:
@@ -85,8 +89,13 @@ def export_policy(
             "dt was asked for, and the policy knows no time between steps: leave it out, or "
             "train a CfC"
         )
+    if not reset and format == "numpy":
+        raise ArgumentError(
+            "format 'numpy' takes `reset` outside of the network, where it costs nothing: leave "
+            "reset as it is"
+        )
     dt = dt or (task.time_unit is not None and knows_time(policy))
-    interface, path = Interface.of(policy, task, dt), folder / chosen.file
+    interface, path = Interface.of(policy, task, dt, reset), folder / chosen.file
     with (
         _no_empty_folder(folder),
         evaluating(policy),

@@ -93,9 +93,9 @@ def _open_pt2(path: Path, interface: Interface) -> Runner:
     return run
 
 
-def numpy_module() -> str:
-    """The text of the module that runs a policy with NumPy alone."""
-    return (files("lrs_lightning.deployment") / "numpy_policy.py").read_text(encoding="utf-8")
+def _module(name: str) -> str:
+    """The text of a module of this folder."""
+    return (files("lrs_lightning.deployment") / name).read_text(encoding="utf-8")
 
 
 def _nothing() -> dict[str, Any]:
@@ -107,13 +107,17 @@ FORMATS: dict[str, Format] = {
         "policy.onnx",
         _write_onnx,
         _open_onnx,
-        _nothing,
-        """import onnxruntime
+        lambda: {"onnx_loop.py": _module("onnx_loop.py")},
+        """from onnx_loop import OnnxLoop  # for a fixed number of rows; keeps the state itself
 
-options = onnxruntime.SessionOptions()
-options.intra_op_num_threads = options.inter_op_num_threads = 1
-policy = onnxruntime.InferenceSession("policy.onnx", options)
-outputs = policy.run(None, inputs)  # by name, see above""",
+policy = OnnxLoop("policy.onnx", rows=1)
+action = policy(observation, reset=True)  # an episode begins
+action = policy(observation)
+
+import onnxruntime  # for any number of rows, with inputs and outputs by name, see below
+
+session = onnxruntime.InferenceSession("policy.onnx")
+outputs = session.run(None, inputs)""",
     ),
     "pt2": Format(
         "policy.pt2",
@@ -130,7 +134,7 @@ with torch.no_grad():
         "policy.npz",
         write_numpy,
         open_numpy,
-        lambda: {"lrs_policy.py": numpy_module()},
+        lambda: {"lrs_policy.py": _module("numpy_policy.py")},
         """from lrs_policy import Policy
 
 policy = Policy("policy.npz")

@@ -36,6 +36,7 @@ class Interface:
         task: what it acts in.
         states: name -> layers and size of a part of the state, each `(layers, N, size)`.
         dt: whether it takes the time since the last observation.
+        reset: whether it takes where episodes begin; else its caller zeroes the state there.
         about: configuration of the policy and number of its parameters.
         mean: of each channel of the training data; None where nothing is normalised.
         std: their deviation.
@@ -45,13 +46,16 @@ class Interface:
     task: Task
     states: dict[str, tuple[int, int]]
     dt: bool
+    reset: bool
     about: dict[str, Any]
     mean: NDArray[np.float32] | None
     std: NDArray[np.float32] | None
     made_with: dict[str, str]
 
     @classmethod
-    def of(cls, policy: RecurrentPolicy, task: Task, dt: bool = False) -> Interface:
+    def of(
+        cls, policy: RecurrentPolicy, task: Task, dt: bool = False, reset: bool = True
+    ) -> Interface:
         """What a policy is exported with."""
         state = policy.initial_state(1)
         parts = (state,) if isinstance(state, Tensor) else state
@@ -63,6 +67,7 @@ class Interface:
             task,
             dict(zip(state_names(len(sizes)), sizes, strict=True)),
             dt,
+            reset and bool(sizes),
             {**about, "parameters": count_parameters(policy).total},
             mean.cpu().numpy() if known else None,  # type: ignore[union-attr]
             std.cpu().numpy() if known else None,  # type: ignore[union-attr]
@@ -77,7 +82,7 @@ class Interface:
     @property
     def inputs(self) -> dict[str, list[int | str]]:
         """Name -> shape of each input, in their order."""
-        options = {"dt": self.dt, "reset": bool(self.states)}
+        options = {"dt": self.dt, "reset": self.reset}
         return {
             "observation": ["batch", *self.task.observation_shape],
             **{name: [layers, "batch", size] for name, (layers, size) in self.states.items()},
@@ -139,6 +144,7 @@ class Interface:
             task,
             told.states,
             told.dt,
+            bool(told.states) and "reset" in told.inputs,
             told.policy,
             *_told_statistics(told.statistics, task, where),
             told.made_with,

@@ -11,6 +11,7 @@ one reads, so there are two bindings, which take turns. Needs NumPy and onnxrunt
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -50,15 +51,21 @@ class OnnxLoop:
         )
         self._arrays = inputs, outputs  # what is bound must live as long
         self._observation, self._action = inputs["observation"], outputs["action"]
+        self._rows, self._shape = rows, self._observation.shape
         self._options = {name: inputs[name] for name in ("dt", "reset") if name in inputs}
         if "dt" in inputs:
             inputs["dt"][...] = 1
         states = [name for name in inputs if f"{name}_n" in outputs]
         swapped = {name: outputs[f"{name}_n"] for name in states}
         back = {f"{name}_n": inputs[name] for name in states}
-        self._run = session.run_with_iobinding
-        self._next = _bound(session, inputs, outputs)
-        self._other = _bound(session, inputs | swapped, outputs | back)
+        self._bindings = [
+            _bound(session, inputs, outputs),
+            _bound(session, inputs | swapped, outputs | back),
+        ]
+        self._run, bare = _runner(session, self._bindings)
+        # A binding, and the state that it reads; the first is next.
+        self._turns = [(bare[0], [inputs[name] for name in states]), (bare[1], [*swapped.values()])]
+        self._forgets_here = bool(states) and "reset" not in inputs
 
     def __call__(self, observation: Array, **options: Array | float | bool) -> Array:
         """Act, and remember.
@@ -66,7 +73,7 @@ class OnnxLoop:
         Args:
             observation: raw, `(rows, ...)`.
             options: `reset`, true where an episode begins, and `dt`, elapsed times, each `(rows,)`
-                or one for all; as far as the file has them.
+                or one for all; `dt` as far as the file has it.
 
         Returns:
             The action, `(rows, A)`, or `(rows,)` of a discrete task.
@@ -75,17 +82,40 @@ class OnnxLoop:
             ValueError: another shape.
             KeyError: an option that the file does not have.
         """
-        if observation.shape != self._observation.shape:
-            shape = self._observation.shape
-            raise ValueError(f"observation has shape {observation.shape}, expected {shape}")
+        if observation.shape != self._shape:
+            raise ValueError(f"observation has shape {observation.shape}, expected {self._shape}")
         self._observation[...] = observation
-        for name, value in options.items():
-            self._options[name][...] = value
-        self._run(self._next)
-        self._next, self._other = self._other, self._next
-        for name in options:  # they are of this step alone
-            self._options[name][...] = name == "dt"
+        binding, state = self._turns[0]
+        if options:
+            self._tell(options, state)
+        self._run(binding, None)
+        self._turns.reverse()
+        if options:  # they are of this step alone
+            for name, values in self._options.items():
+                values[...] = name == "dt"
         return self._action.copy()
+
+    def _tell(self, options: dict[str, Any], state: list[Array]) -> None:
+        """Write options to where the file reads them, and zero the state if it does not itself."""
+        for name, value in options.items():
+            if name == "reset" and self._forgets_here:
+                begins = np.broadcast_to(np.asarray(value, np.bool_), self._rows)
+                for part in state:  # (layers, rows, size)
+                    part[:, begins] = 0
+            else:
+                self._options[name][...] = value
+
+
+def _runner(session: Any, bindings: list[Any]) -> tuple[Callable[[Any, Any], None], list[Any]]:
+    """What runs a binding, and the bindings as it takes them.
+
+    The method that onnxruntime shows asks in each call whether a GPU is to record it, which takes
+    as long as two operations of the network; what it then calls is taken if it is there.
+    """
+    try:
+        return session._sess.run_with_iobinding, [binding._iobinding for binding in bindings]
+    except AttributeError:
+        return session.run_with_iobinding, bindings
 
 
 def _empty(port: Any, rows: int) -> Array:

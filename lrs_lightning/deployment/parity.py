@@ -82,14 +82,18 @@ def agreement(
         resets += int(begins.sum())
         observation = world.begin(begins)
         options = {"dt": draw.uniform(0.5, 2, rows).astype(np.float32)} if interface.dt else {}
-        options |= {"reset": begins.copy()} if interface.states else {}
-        given = {name: torch.from_numpy(values) for name, values in options.items()}
+        dt = torch.from_numpy(options["dt"]) if interface.dt else None
         outputs, mine = policy.step(
-            torch.from_numpy(observation), mine, given.get("reset"), given.get("dt")
+            torch.from_numpy(observation), mine, torch.from_numpy(begins.copy()), dt
         )
         wanted, action = outputs.numpy(), policy.decide(outputs).numpy()
         if not np.isfinite(wanted).all():
             raise NotFiniteError(f"the policy's own output of step {step} is not finite")
+        if interface.reset:
+            options["reset"] = begins.copy()
+        else:
+            for part in theirs:  # (layers, rows, size)
+                part[:, begins] = 0
         found, theirs, told = _run(run, observation, theirs, options, step)
         difference = _difference(wanted, told)
         _check_choice(found, told, interface.task)

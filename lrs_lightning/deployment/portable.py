@@ -82,7 +82,7 @@ def export_program(policy: RecurrentPolicy, interface: Interface) -> ExportedPro
     options: dict[str, Tensor] = {}
     if interface.dt:
         options["dt"] = torch.ones(rows)
-    if interface.states:
+    if interface.reset:
         options["reset"] = torch.zeros(rows, dtype=torch.bool)
     shapes |= {name: {0: batch} for name in options}
     try:

@@ -62,7 +62,7 @@ def _read_onnx(path: Path) -> ReadPolicy | None:
         tuple(interface.states),
         "action",
         tuple(f"{name}_n" for name in interface.states),
-        "reset" if interface.states else None,
+        "reset" if interface.reset else None,
         "dt" if interface.dt else None,
     )
     shapes = {port.name: list(port.shape) for port in session.get_inputs()}

@@ -29,7 +29,10 @@ class Stepped(NamedTuple):
 
 
 class Runner(Protocol):
-    """Called with the inputs of `Interface`; `dt` and `reset` by name, where they are there."""
+    """Called with the inputs of `Interface`; `dt` and `reset` by name, where they are there.
+
+    The state of a file that takes no `reset` is zeroed before, where an episode begins.
+    """
 
     def __call__(self, observation: Array, state: tuple[Array, ...], **options: Array) -> Stepped:
         """Take a step of all rows."""

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from lrs_lightning.deployment import export_policy, formats, numpy_file
+from lrs_lightning.deployment import export_policy, numpy_file, numpy_policy, onnx_loop
 from lrs_lightning.deployment.formats import FORMATS
 from lrs_lightning.errors import ArgumentError, LrsError
 from lrs_lightning.nn import LRSGRU, PolicyConfig, RecurrentPolicy
@@ -217,6 +217,7 @@ def test_what_cannot_be_recorded_is_refused(tmp_path):
     [
         ({"format": "tflite"}, "unknown export format 'tflite'.*numpy, onnx, pt2"),
         ({"format": "numpy", "dt": True}, "dt was asked for, and the policy knows no time"),
+        ({"format": "numpy", "reset": False}, "format 'numpy' .*leave reset as it is"),
     ],
 )
 def test_bad_arguments(options, sentence, tmp_path):
@@ -263,8 +264,29 @@ def policy_for(task):
     return build_policy(config, task.observation_space, task.action_space).eval()
 
 
+@pytest.mark.parametrize("format", ["onnx", "pt2"])
+@pytest.mark.parametrize("core", ["lstm", "stack"])
+def test_a_file_that_is_not_told_of_resets(format, core, tmp_path, monkeypatch):
+    monkeypatch.setattr("lrs_lightning.deployment.parity.STEPS", 100)
+    exported = export_policy(policy(core), BOX, tmp_path, format, reset=False)
+    assert "reset" not in exported.interface.inputs and exported.agreement.resets > 3
+    assert "set its state to zeros there" in (tmp_path / "README.md").read_text()
+
+
+def test_a_policy_without_memory_has_nothing_to_forget(tmp_path):
+    for reset in (True, False):
+        assert not export_policy(policy("mlp"), BOX, tmp_path, "pt2", reset=reset).interface.reset
+    assert "set its state" not in (tmp_path / "README.md").read_text()
+
+
+def test_the_loop_beside_the_onnx_file_is_ours(tmp_path, monkeypatch):
+    monkeypatch.setattr("lrs_lightning.deployment.parity.STEPS", 10)
+    export_policy(policy("gru"), BOX, tmp_path, "onnx")
+    assert (tmp_path / "onnx_loop.py").read_text() == Path(onnx_loop.__file__).read_text()
+
+
 def test_the_module_beside_the_weights_is_ours(tmp_path):
     export_policy(policy("gru"), BOX, tmp_path, "numpy")
-    assert (tmp_path / "lrs_policy.py").read_text() == formats.numpy_module()
+    assert (tmp_path / "lrs_policy.py").read_text() == Path(numpy_policy.__file__).read_text()
     about = json.loads(str(np.load(tmp_path / "policy.npz")["about"]))
     assert about["inputs"]["h"] == [1, "batch", 16] and about["task"]["env"] == "MyRobot-v0"

@@ -9,12 +9,13 @@ import sys
 import zipfile
 from importlib.resources import files as package_files
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from lrs_lightning.data import Task
-from lrs_lightning.deployment import export_policy
+from lrs_lightning.deployment import export_policy, onnx_loop
 from lrs_lightning.deployment.interface import KEY
 from lrs_lightning.deployment.onnx_loop import OnnxLoop
 from lrs_lightning.envs import describe
@@ -96,10 +97,17 @@ def test_rows_forget_alone_and_show_what_they_remember(kind, files, made, task):
         np.testing.assert_allclose(recorded[name], part, atol=1e-5)
 
 
+@pytest.fixture(scope="module")
+def untold(made, task, tmp_path_factory) -> Path:
+    """An ONNX file without the input `reset`."""
+    return export_policy(made, task, tmp_path_factory.mktemp("untold"), "onnx", reset=False).path
+
+
+@pytest.mark.parametrize("told", [True, False])
 @pytest.mark.parametrize("rows", [1, 3])
-def test_a_loop_of_bound_arrays_is_the_same(rows, files, made, task):
+def test_a_loop_of_bound_arrays_is_the_same(rows, told, files, untold):
     (found,) = candidates(files["onnx"])
-    loop, draw = OnnxLoop(files["onnx"], rows), np.random.default_rng(0)
+    loop, draw = OnnxLoop(files["onnx"] if told else untold, rows), np.random.default_rng(0)
     state = found.policy.initial_state(rows)
     for step in range(20):
         seen, starts = draw.normal(size=(rows, 4)), np.arange(rows) == step % 7
@@ -110,6 +118,36 @@ def test_a_loop_of_bound_arrays_is_the_same(rows, files, made, task):
         loop(np.zeros(4))
     with pytest.raises(KeyError, match="dt"):
         loop(np.zeros((rows, 4)), dt=1.0)
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_a_reset_clears_what_was_not_finite(told, files, untold):
+    loop = OnnxLoop(files["onnx"] if told else untold, 2)
+    loop(np.array([[np.inf] * 4, [1.0] * 4]))
+    loop(np.ones((2, 4)), reset=[True, False])
+    fresh = OnnxLoop(files["onnx"], 2)
+    fresh(np.ones((2, 4)))
+    np.testing.assert_allclose(loop(np.ones((2, 4)))[0], fresh(np.ones((2, 4)))[0], atol=1e-6)
+
+
+def test_a_file_that_is_not_told_of_resets_plays_the_same(files, untold):
+    (told,), (other,) = candidates(files["onnx"]), candidates(untold)
+    draw = np.random.default_rng(0)
+    states = [player.policy.initial_state(3) for player in (told, other)]
+    for step in range(20):
+        seen, starts = draw.normal(size=(3, 4)), np.arange(3) == step % 7
+        actions = []
+        for place, player in enumerate((told, other)):
+            action, states[place] = player.policy.step(seen, states[place], starts)
+            actions.append(action)
+        np.testing.assert_allclose(*actions, rtol=0, atol=1e-6)
+
+
+def test_a_loop_in_an_onnxruntime_that_shows_no_more(files):
+    loop = OnnxLoop(files["onnx"])
+    bindings = loop._bindings
+    session = SimpleNamespace(run_with_iobinding=print)
+    assert onnx_loop._runner(session, bindings) == (print, bindings)
 
 
 def test_a_file_of_another_task_is_refused(files):
