@@ -65,7 +65,11 @@ static int run(const Scan *s, int backward) {
 int NAME(forward)(const Scan *s) { return run(s, 0); }
 int NAME(backward)(const Scan *s) { return run(s, 1); }
 int NAME(products)(const Scan *s) { return products_of_dz(s); }
-int NAME(linear)(int64_t rows, int64_t inner, int64_t columns, const REAL *x, const REAL *w,
-                 int64_t by_k, int64_t by_c, const REAL *b, REAL *y) {
-    return linear(rows, inner, columns, x, w, by_k, by_c, b, y);
+int NAME(linear)(int64_t members, int64_t rows, int64_t inner, int64_t columns, const REAL *x,
+                 const REAL *w, int64_t by_p, int64_t by_k, int64_t by_c, const REAL *b, REAL *y) {
+    int failed = 0;
+    for (int64_t p = 0; p < members; p++)
+        failed |= linear(rows, inner, columns, x + p * rows * inner, w + p * by_p, by_k, by_c,
+                         b ? b + p * columns : 0, y + p * rows * columns);
+    return failed;
 }

@@ -1,4 +1,4 @@
-"""A scan under `torch.vmap` and no other transform, without a node of `torch.func`.
+"""Calls of C under `torch.vmap` and no other transform, without a node of `torch.func`.
 
 Such a node serves every transform, and PyTorch flattens its arguments and results, absent ones
 too, at each level, which takes twice as long as a small scan itself. Where maps are all there is,
@@ -7,16 +7,17 @@ what they hide is taken out by hand, and a plain call runs beneath them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from torch import Tensor
 from torch._C import _functorch
 
-from lrs_kernels.ops.members import over_members
-from lrs_kernels.passes import Inputs
-
-_H0 = Inputs._fields.index("h0")
+Call = Callable[..., Sequence[Tensor]]
+"""Takes tensors, or None in the place of absent ones."""
+Rule = Callable[[Call, int, Sequence[int | None], Sequence[Tensor | None]], Sequence[Tensor]]
+"""A call for all that one map maps over: given the call beneath it, how many there are, the mapped
+axis of each part, None where it has none, and the parts. The results have that axis first."""
 
 
 def only_maps() -> bool:
@@ -25,43 +26,41 @@ def only_maps() -> bool:
     return all(level.key() == _functorch.TransformType.Vmap for level in levels)
 
 
-def under_maps(call: Callable[..., tuple[Tensor, ...]], inputs: Inputs) -> tuple[Tensor, ...]:
-    """Run a call beneath all maps, whose members become its population.
+def under_maps(call: Call, rule: Rule, parts: Sequence[Tensor | None]) -> tuple[Tensor, ...]:
+    """Call beneath all maps that are at work.
 
     Args:
-        call: takes tensors in the order of `Inputs`, which no map hides any more.
-        inputs: what the maps hide, at least one of them at work.
+        call: what runs where no map is left.
+        rule: makes one call of those for each member of a map.
+        parts: of the call, hidden by the maps.
 
     Returns:
         What the call returns, mapped as `vmap` expects it.
 
     """
+    if _functorch.peek_interpreter_stack() is None:
+        return tuple(call(*parts))
     level = _functorch.current_level()
-    parts, axes = _unwrapped(inputs, level)
+    found, axes = _unwrapped(parts, level)
     sizes = [
-        p.shape[a] for p, a in zip(parts, axes, strict=True) if p is not None and a is not None
+        p.shape[a] for p, a in zip(found, axes, strict=True) if p is not None and a is not None
     ]
     with _beneath():
-        if _functorch.peek_interpreter_stack() is not None:
-            call = _through(call)
         if not sizes:
-            return call(*parts)
-        results, _ = over_members(call, sizes[0], axes, parts, _H0)
+            return under_maps(call, rule, found)
+        results = rule(lambda *own: under_maps(call, rule, own), sizes[0], axes, found)
     return tuple([_functorch._add_batch_dim(result, 0, level) for result in results])
 
 
-def _through(call: Callable[..., tuple[Tensor, ...]]) -> Callable[..., tuple[Tensor, ...]]:
-    """The same call beneath the maps that are left."""
-    return lambda *parts: under_maps(call, Inputs(*parts))
-
-
-def _unwrapped(inputs: Inputs, level: int) -> tuple[list[Tensor | None], list[int | None]]:
+def _unwrapped(
+    hidden: Sequence[Tensor | None], level: int
+) -> tuple[list[Tensor | None], list[int | None]]:
     """What the map of a level hides, and the axis that it maps, None for what it does not."""
     parts: list[Tensor | None] = []
     axes: list[int | None] = []
-    for part in inputs:
-        hidden, axis = (None, None) if part is None else _functorch._unwrap_batched(part, level)
-        parts.append(hidden)
+    for part in hidden:
+        own, axis = (None, None) if part is None else _functorch._unwrap_batched(part, level)
+        parts.append(own)
         axes.append(axis)
     return parts, axes
 

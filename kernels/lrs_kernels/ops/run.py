@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache, partial
 from typing import cast
 
@@ -20,7 +21,8 @@ from lrs_kernels.ops.function import (
     final_state,
     forward_trace,
 )
-from lrs_kernels.ops.maps import only_maps, under_maps
+from lrs_kernels.ops.maps import Call, only_maps, under_maps
+from lrs_kernels.ops.members import over_members
 from lrs_kernels.ops.operators import run_as_operator
 from lrs_kernels.ops.surroundings import forward_mode, is_exporting, transformed, watched
 from lrs_kernels.passes import Backend, Entry, Inputs, Recurrence
@@ -28,6 +30,8 @@ from lrs_kernels.projection import project
 from lrs_kernels.recurrent import Recurrent
 from lrs_kernels.reference import reference_scan
 from lrs_kernels.signature import Judgement
+
+_H0 = Inputs._fields.index("h0")
 
 
 def run(
@@ -148,7 +152,7 @@ def _run_by_hand(judged: Judgement, inputs: Inputs, module: Backend) -> tuple[Te
     if not transformed():
         return _run_plainly(recurrence, module, inputs, judged.needs_grad, judged.times_need_grad)
     if only_maps():
-        return under_maps(partial(_run_beneath, recurrence, module), inputs)
+        return under_maps(partial(_run_beneath, recurrence, module), _over_members, inputs)
     # Tensors hide that they need gradients, and what another level keeps must be an output.
     setting = Setting(recurrence, module, inputs.timespans is not None)
     outputs = 2 if inputs.c0 is None else 3
@@ -164,6 +168,13 @@ def _run_beneath(
     spans = inputs.timespans
     times_need_grad = spans is not None and spans.requires_grad
     return _run_plainly(recurrence, module, inputs, needs_grad, times_need_grad)
+
+
+def _over_members(
+    call: Call, size: int, axes: Sequence[int | None], parts: Sequence[Tensor | None]
+) -> Sequence[Tensor]:
+    """The rule of a scan for `under_maps`."""
+    return cast(Sequence[Tensor], over_members(call, size, axes, parts, _H0)[0])
 
 
 def _run_plainly(
