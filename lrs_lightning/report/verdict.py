@@ -24,10 +24,9 @@ def verdict(summary: Summary, failed: Sequence[Row] = ()) -> str | None:
         return None
     first = f"the first, {failed[0]['condition']} with seed {failed[0]['seed']}: " if failed else ""
     reason = (failed[0].get("error") if failed else None) or "see results.jsonl"
-    return (
-        f"{total} episodes failed and are left out ({first}{reason}); run again to play "
-        "them once more"
-    )
+    told = "1 episode failed and is" if total == 1 else f"{total} episodes failed and are"
+    them = "it" if total == 1 else "them"
+    return f"{told} left out ({first}{reason}); run again to play {them} once more"
 
 
 BROKEN = 0.5

@@ -64,7 +64,9 @@ def p_value(value: float | None) -> str:
 def counted(episodes: int, outcomes: int | None) -> str:
     """How many episodes, and how many of them differ where some went exactly alike."""
     outcomes = episodes if outcomes is None else outcomes
-    return str(episodes) if outcomes == episodes else f"{episodes} ({outcomes} differ)"
+    if outcomes == episodes:
+        return str(episodes)
+    return f"{episodes} (all alike)" if outcomes == 1 else f"{episodes} ({outcomes} differ)"
 
 
 def headline(told: Mapping[str, Any]) -> tuple[tuple[str, str], tuple[str, str]] | None:
@@ -99,6 +101,16 @@ def with_other_seeds(methods: Iterable[Sequence[str]]) -> set[str]:
     return {name for policies in methods if len(policies) > 1 for name in policies}
 
 
+def _repeats(told: Mapping[str, Any]) -> str:
+    """That fewer episodes differ than were played."""
+    if told["outcomes"] == 1:
+        return f"all {told['episodes']} episodes of {told['condition']} went alike: they count as one"
+    return (
+        f"of {told['episodes']} episodes of {told['condition']} only {told['outcomes']} differ: "
+        "intervals are drawn over those"
+    )
+
+
 def caveats(summary: Summary, other_seeds: bool = False) -> list[str]:
     """What must be said beside the numbers of one policy.
 
@@ -110,10 +122,7 @@ def caveats(summary: Summary, other_seeds: bool = False) -> list[str]:
     repeated = [c for c in summary.conditions if c.get("outcomes", c["episodes"]) != c["episodes"]]
     if repeated:
         fewest = min(repeated, key=lambda c: c["outcomes"])
-        found.append(
-            f"of {fewest['episodes']} episodes of {fewest['condition']} only "
-            f"{fewest['outcomes']} differ: intervals are drawn over those"
-        )
+        found.append(_repeats(fewest))
     clean = next((c for c in summary.conditions if c["condition"] == "clean"), None)
     if clean is not None and clean["episodes"] and clean["retention"] is None:
         found.append(

@@ -51,5 +51,9 @@ def test_what_failed_is_counted_over_all_policies_and_the_first_is_named():
     assert verdict(summary) == (
         "2 episodes failed and are left out (see results.jsonl); run again to play them once more"
     )
+    one = summarize_all([row for k, row in enumerate(good) if k != 5] + broken[:1], {})
+    assert verdict(one) == (
+        "1 episode failed and is left out (see results.jsonl); run again to play it once more"
+    )
     del broken[0]["error"]
     assert "mass@1 with seed 102: see results.jsonl); run" in str(verdict(summary, broken))
