@@ -81,7 +81,9 @@ def run_ragged(layers: Layers, call: Call, lengths: list[int]) -> tuple[Tensor, 
         timespans, resets = (None if part is None else part[:longest] for part in others)
         call = Call(x[:longest], state, timespans, resets, batched)
     y, final = run_padded(layers, call, torch.tensor(lengths, device=call.x.device))
-    return functional.pad(y, (0, 0, 0, 0, 0, steps - longest)), final
+    if longest < steps:
+        y = functional.pad(y, (0, 0, 0, 0, 0, steps - longest))
+    return y, final
 
 
 def check_lengths(lengths: Tensor | list[int], steps: int, batch: int) -> list[int]:
