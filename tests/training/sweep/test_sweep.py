@@ -139,6 +139,7 @@ def test_cells_count_who_has_stopped():
     [
         ("sweep/plane.yaml", "36 members in 2 runs"),
         ("study/pilot.yaml", "80 members in 4"),
+        ("study/positions.yaml", "40 members in 2"),
     ],
 )
 def test_shipped_declarations_are_planned(tmp_path, capsys, file, count):
