@@ -60,6 +60,14 @@ def test_returns_are_those_of_these_weights_or_are_not_told(run):
     assert "Not measured with these weights" in (run / "out" / "README.md").read_text()
 
 
+def test_without_resets_the_caller_is_told_to_forget(run):
+    card = run / "export" / "pt2" / "README.md"
+    for words, told in (([], False), (["--no_reset"], True)):
+        assert main(["export", str(run), "--format", "pt2", *words]) == 0
+        assert ("set its state to zeros there" in card.read_text()) == told
+        assert ("| input | `reset` |" in card.read_text()) != told
+
+
 def test_the_configuration_is_not_run_and_a_link_not_followed(run, tmp_path):
     secret = tmp_path / "secret.yaml"
     secret.write_text("data:\n  password: x\n")
@@ -86,6 +94,7 @@ def test_what_is_wrong_is_a_sentence(run, tmp_path, capsys):
     write_checkpoint(state, tmp_path / "nan.ckpt")
     for words, sentence in (
         ([str(run), "--format", "tflite"], "unknown export format 'tflite'"),
+        ([str(run), "--format", "numpy", "--no_reset"], "leave reset as it is"),
         ([str(tmp_path / "gone")], "no checkpoint at"),
         ([str(tmp_path / "nan.ckpt"), "--format=numpy", f"--out={tmp_path}/o"], "not finite"),
         ([str(run), "--format", "numpy", "--tolerance", "1e-30"], "was not written: it is off by"),
