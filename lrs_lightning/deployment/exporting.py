@@ -91,8 +91,8 @@ def export_policy(
         )
     if not reset and format == "numpy":
         raise ArgumentError(
-            "format 'numpy' takes `reset` outside of the network, where it costs nothing: leave "
-            "reset as it is"
+            "format 'numpy' zeroes its state outside of the network, where that costs nothing, and "
+            "has no form without `reset`: leave out --no_reset"
         )
     dt = dt or (task.time_unit is not None and knows_time(policy))
     interface, path = Interface.of(policy, task, dt, reset), folder / chosen.file

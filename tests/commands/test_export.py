@@ -94,7 +94,7 @@ def test_what_is_wrong_is_a_sentence(run, tmp_path, capsys):
     write_checkpoint(state, tmp_path / "nan.ckpt")
     for words, sentence in (
         ([str(run), "--format", "tflite"], "unknown export format 'tflite'"),
-        ([str(run), "--format", "numpy", "--no_reset"], "leave reset as it is"),
+        ([str(run), "--format", "numpy", "--no_reset"], "leave out --no_reset"),
         ([str(tmp_path / "gone")], "no checkpoint at"),
         ([str(tmp_path / "nan.ckpt"), "--format=numpy", f"--out={tmp_path}/o"], "not finite"),
         ([str(run), "--format", "numpy", "--tolerance", "1e-30"], "was not written: it is off by"),

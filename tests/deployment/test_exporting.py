@@ -217,7 +217,7 @@ def test_what_cannot_be_recorded_is_refused(tmp_path):
     [
         ({"format": "tflite"}, "unknown export format 'tflite'.*numpy, onnx, pt2"),
         ({"format": "numpy", "dt": True}, "dt was asked for, and the policy knows no time"),
-        ({"format": "numpy", "reset": False}, "format 'numpy' .*leave reset as it is"),
+        ({"format": "numpy", "reset": False}, "format 'numpy' .*leave out --no_reset"),
     ],
 )
 def test_bad_arguments(options, sentence, tmp_path):
