@@ -1,0 +1,47 @@
+"""The table of a study is what its results make, and what is declared is what ran."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+RESULTS = ROOT / "benchmarks" / "results"
+CONDITIONS = (
+    *("clean", "sensor_noise@2", "sensor_dropout@2", "sensor_delay@1", "mass@2", "friction@5"),
+)
+NAMES = {"none": "no recurrence", "prior-8-0.5": "prior (8, 0.5)", "prior-2-0.8": "prior (2, 0.8)"}
+KINDS = {"0": "plain", "0:0.4": "noisy"}
+ARMS = ("dense", "rescaled", *NAMES)
+ROWS = [("pilot", arm, noise) for arm in ARMS for noise in KINDS]
+ROWS += [("positions", arm, None) for arm in ARMS]
+
+
+@pytest.mark.parametrize(("study", "arm", "noise"), ROWS)
+def test_the_page_shows_the_results(study, arm, noise):
+    with (RESULTS / study / "cells.csv").open() as file:
+        rows = [
+            row
+            for row in csv.DictReader(file)
+            if (row["arm"], row.get("data.noise")) == (arm, noise)
+        ]
+    of = {row["condition"]: row for row in rows}
+    assert {row["seeds"] for row in rows} == {"8"} and {row["stopped"] for row in rows} == {"0"}
+    keys = ("of_expert", "of_expert_low", "of_expert_high")
+    cells = [
+        "{:.2f} [{:.2f}, {:.2f}]".format(*(float(of[name][key]) for key in keys))
+        for name in CONDITIONS
+    ]
+    head = [NAMES.get(arm, arm)] if noise is None else [KINDS[noise], NAMES.get(arm, arm)]
+    line = " | ".join([*head, *cells])
+    assert f"| {line} |\n" in (RESULTS / study / "README.md").read_text()
+
+
+@pytest.mark.parametrize("study", ["pilot", "positions"])
+def test_what_is_declared_is_what_ran(study):
+    declared = yaml.safe_load((ROOT / "conf" / "study" / f"{study}.yaml").read_text())
+    ran = yaml.safe_load((RESULTS / study / "sweep.yaml").read_text())
+    assert declared == {key: value for key, value in ran.items() if value is not None}

@@ -1,0 +1,128 @@
+"""Figures of the README and of the page on populations are those of the tables of benchmarks."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+RESULTS = ROOT / "benchmarks" / "results"
+SIZES = {"B": "32", "T": "32", "I": "128", "H": "64"}
+
+
+def rows(name: str, **wanted: str) -> list[dict[str, str]]:
+    """The rows of a table that have these values."""
+    with (RESULTS / f"{name}.csv").open() as file:
+        return [row for row in csv.DictReader(file) if wanted.items() <= row.items()]
+
+
+def value(column: str, name: str, **wanted: str) -> float:
+    """A number of the one row that has these values."""
+    (row,) = rows(name, **wanted)
+    return float(row[column])
+
+
+def clean(case: str) -> str:
+    """Shares of the expert's clean return, by training seed."""
+    found = rows("training", case=case, condition="clean")
+    return ", ".join(f"{float(row['expert_normalized']):.3f}" for row in found)
+
+
+def step(provider: str, threads: str) -> float:
+    """Time of a provider in units of the CfC scan's own."""
+    case = {"mode": "training", "cell": "cfc", "case": "B32 T32 I128 H64", "threads": threads}
+    ours = value("p10_ms", "kernels_cpu", provider="ours native", **case)
+    return value("p10_ms", "kernels_cpu", provider=provider, **case) / ours
+
+
+def layer(column: str, batch: str, threads: str) -> float:
+    sizes = SIZES | {"B": batch}
+    return value(column, f"layers_{threads}_threads", cell="CfC", **sizes)
+
+
+def score(game: str) -> str:
+    """Mean and deviation of a shipped expert with sticky actions."""
+    folder = ROOT / "lrs_lightning" / "experts" / "shipped"
+    told = json.loads((folder / f"ALE-{game}-v5.json").read_text())["evaluation"]
+    return f"{told['return_mean']:,.0f} (sd {told['return_sd']:.0f})"
+
+
+def of_threads(form: str, figure) -> str:
+    return " and ".join(format(figure(threads), form) for threads in ("1", "2"))
+
+
+def seconds() -> str:
+    row = rows("evaluation", policy="LRS-CfC")[0]
+    median, worst = float(row["seconds_median"]), float(row["seconds_worst"])
+    return f"median {median:.1f} s, worst of {row['rounds']} {worst:.1f} s"
+
+
+def population(threads: str) -> float:
+    return value("single_over_this", "population", provider=f"population, {threads} threads")
+
+
+def figures() -> Iterator[tuple[str, str]]:
+    """What the README says of each figure."""
+    yield "clean return, share of the expert's, seeds 0, 1, 2", clean("default")
+    yield "the same, dense", clean("dense")
+    yield "positions only: LRS; dense", f"{clean('positions')}; {clean('positions, dense')}"
+    yield (
+        "training step of the CfC scan, ncps / ours, 1 and 2 threads",
+        of_threads(".1f", lambda threads: step("ncps", threads)),
+    )
+    yield (
+        "the same, ours / `torch.nn.LSTM`",
+        of_threads(".2f", lambda threads: 1 / step("torch.nn.LSTM", threads)),
+    )
+    yield (
+        "training step of the layer, ncps / ours, 1 and 2 threads",
+        of_threads(".1f", lambda threads: layer("peer_over_prior", "32", threads)),
+    )
+    yield (
+        "the same, ours / `torch.nn.LSTM`; at batch 1",
+        "; ".join(
+            of_threads(".2f", lambda threads, b=batch: layer("prior_over_lstm", b, threads))
+            for batch in ("32", "1")
+        ),
+    )
+    yield (
+        "an update of each of 25 policies, single loops / population, 1 and 2 threads",
+        of_threads(".2f", population),
+    )
+    engine = value("times_sync", "rollout", task="HalfCheetah-v5", provider="engine", threads="2")
+    yield "180 HalfCheetahs, engine / `SyncVectorEnv`", f"{engine:.2f}"
+    yield (
+        "shipped experts, 30 games, sticky 0.25: Seaquest; Breakout",
+        f"{score('Seaquest')}; {score('Breakout')}",
+    )
+    yield "`paper` suite, 6 × 30 × 1,000 steps, report included", seconds()  # noqa: RUF001
+
+
+@pytest.mark.parametrize(("figure", "measured"), figures())
+def test_the_readme_says_what_was_measured(figure, measured):
+    assert f"| {figure} | {measured} |" in (ROOT / "README.md").read_text()
+
+
+def test_the_page_on_populations_says_what_was_measured():
+    page = " ".join((ROOT / "docs" / "populations.md").read_text().split())
+    took = {row["provider"]: float(row["wall_ms_p10"]) for row in rows("population")}
+    single, one, two = took["single loops"], *(took[f"population, {t} threads"] for t in (1, 2))
+    assert (
+        f"a member's update took {single:.1f} ms in single loops, {one:.1f} ms in a population on "
+        f"one thread and {two:.1f} ms on two: {population('1'):.2f} and {population('2'):.2f} times"
+    ) in page
+    arithmetic = [f"its arithmetic, {threads} threads" for threads in (1, 2)]
+    fewest = value("single_over_this", "population", provider=arithmetic[1])
+    assert (
+        f"took {took[arithmetic[0]]:.1f} and {took[arithmetic[1]]:.1f} ms: on two cores "
+        f"{fewest:.1f} times less than single loops"
+    ) in page
+    each, together = rows("population_rollout")
+    assert (
+        f"{float(each['seconds_p10']):.1f} s asked one by one and "
+        f"{float(together['seconds_p10']):.1f} s asked together, {together['each_over_this']} times"
+    ) in page
