@@ -94,7 +94,7 @@ def test_a_wrong_recipe_is_told(tmp_path, capsys, text, message):
             ["expert", "fit", "--env", "Breakout", "--config", "no.yaml"],
             "there is no file",
         ),
-        (["expert", "score", "--env", "Hopper-v5"], "unknown shipped expert 'Hopper-v5'"),
+        (["expert", "score", "--env", "Ant-v5"], "unknown shipped expert 'Ant-v5'"),
         (["expert", "score", "--env", "Hopper-v5", "--expert", "no.zip"], "no expert at no.zip"),
     ],
 )
