@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 from torch.nn import functional
 
+from lrs_lightning.deployment.cfc_step import with_halved_gate
 from lrs_lightning.deployment.interface import Interface
 from lrs_lightning.deployment.numpy_policy import NO_ACTION
 from lrs_lightning.deployment.plain import (
@@ -102,7 +103,7 @@ def export_program(policy: RecurrentPolicy, interface: Interface) -> ExportedPro
 def _portable_core(core: nn.Module) -> nn.Module:
     if is_plain(core):
         assert isinstance(core, LRSLayer)
-        return _Cells(plain_cells(core))
+        return _Cells([with_halved_gate(cell) for cell in plain_cells(core)])
     if isinstance(core, FeedForward):
         return _FeedForward(core)
     return _AnyCore(dense_layer(core) if isinstance(core, LRSLayer) else core)
