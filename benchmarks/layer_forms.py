@@ -91,7 +91,7 @@ def compared(
 ) -> float:
     """Ratio of the tenth percentiles of two ways."""
     calls = {name: update(run, leaves) for name, run in ways.items()}
-    timings = interleave(calls, rounds=rounds, warmup=3, seconds=8)
+    timings = interleave(calls, rounds=rounds, warmup=3, seconds=12)
     return round(ratio(timings[this], timings[that]), 2)
 
 
@@ -100,14 +100,14 @@ def main(arguments: list[str]) -> None:
     call(run, "python -m benchmarks layer-forms", arguments)
 
 
-def run(*, threads: PositiveInt = 1, rounds: PositiveInt = 40, smoke: bool = False) -> None:
+def run(*, threads: PositiveInt = 1, rounds: PositiveInt = 200, smoke: bool = False) -> None:
     """Measure lengths beside padding, and vmap beside the population axis.
 
     Writes `results/layer_forms_N_threads.csv`.
 
     Args:
         threads: threads of torch
-        rounds: measurements of each way
+        rounds: measurements of each way, as far as 12 seconds reach
         smoke: three rounds, nothing stored
     """
     torch.set_num_threads(threads)
