@@ -1,4 +1,4 @@
-"""Figures of the README and of the page on populations are those of the tables of benchmarks."""
+"""Figures of the README and of other pages are those of the tables of benchmarks."""
 
 from __future__ import annotations
 
@@ -126,3 +126,11 @@ def test_the_page_on_populations_says_what_was_measured():
         f"{float(each['seconds_p10']):.1f} s asked one by one and "
         f"{float(together['seconds_p10']):.1f} s asked together, {together['each_over_this']} times"
     ) in page
+
+
+def test_the_page_on_deployment_says_how_long_a_decision_takes():
+    took = {row["provider"]: row["p50_us"] for row in rows("step", cell="cfc", H="64")}
+    names = ("numpy", "onnxruntime", "onnxruntime, no reset")
+    cells = [f"{float(took['eager']):.0f}", *(took[name] for name in names)]
+    line = f"| `benchmarks/results/step.csv` | {' | '.join(cells)} |\n"
+    assert line in (ROOT / "docs" / "deployment.md").read_text()
