@@ -103,12 +103,10 @@ def with_other_seeds(methods: Iterable[Sequence[str]]) -> set[str]:
 
 def _repeats(told: Mapping[str, Any]) -> str:
     """That fewer episodes differ than were played."""
+    episodes = f"{told['episodes']} episodes of {told['condition']}"
     if told["outcomes"] == 1:
-        return f"all {told['episodes']} episodes of {told['condition']} went alike: they count as one"
-    return (
-        f"of {told['episodes']} episodes of {told['condition']} only {told['outcomes']} differ: "
-        "intervals are drawn over those"
-    )
+        return f"all {episodes} went alike: they count as one"
+    return f"of {episodes} only {told['outcomes']} differ: intervals are drawn over those"
 
 
 def caveats(summary: Summary, other_seeds: bool = False) -> list[str]:
