@@ -32,7 +32,7 @@ def here(tmp_path, monkeypatch):
         ([*EVALUATE, "stray"], "'stray' belongs to no option: options are written --NAME VALUE"),
         ([*EVALUATE, "--suite", "paperr"], "did you mean 'paper'?"),
         ([*EVALUATE, "--env", "HalfCheeta-v5"], "unknown environment 'HalfCheeta-v5': did you"),
-        ([*EVALUATE, "--env", "Hopper-v5"], "name one of your own, or train one with `expert fit`"),
+        ([*EVALUATE, "--env", "Ant-v5"], "name one of your own, or train one with `expert fit`"),
         ([*EVALUATE, "--wrappers", "TimeAwareObservaton"], "did you mean 'TimeAwareObservation'?"),
         ([*EVALUATE, "--env_kwargs", "{reset_noise_scal: 5}"], "did you mean 'reset_noise_scale'?"),
         ([*EVALUATE, "--env_kwargs", "word"], "expected a mapping such as '{key: value}'"),
