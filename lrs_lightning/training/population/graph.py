@@ -97,19 +97,29 @@ class RecordedLosses:
             losses = self._function(self._batches)
             total = torch.stack([loss.sum() for loss in losses]).sum()
             gradients = torch.autograd.grad(total, self._parameters, allow_unused=True)
-            laid_out = [_as(p, g) for p, g in zip(self._parameters, gradients, strict=True)]
-        self._outputs = [loss.detach() for loss in losses], laid_out
+        self._outputs = [loss.detach() for loss in losses], _own(self._parameters, gradients)
 
 
 @torch.no_grad()
-def _as(parameter: nn.Parameter, gradient: Tensor | None) -> Tensor | None:
-    """A gradient in its parameter's order in memory: a fused optimiser goes through both alike.
+def _own(
+    parameters: Sequence[nn.Parameter], gradients: Sequence[Tensor | None]
+) -> list[Tensor | None]:
+    """Gradients in memory of their own, each in its parameter's order.
 
-    `backward` sees to that; `autograd.grad` leaves the gradient of a product transposed.
+    `backward` sees to both; `autograd.grad` leaves the gradient of a product transposed, which a
+    fused optimiser would go through in the other order, and hands out one tensor twice where two
+    parameters are added, as the two biases of an LSTM: clipping in place would scale it twice.
     """
-    if gradient is None or gradient.stride() == parameter.stride():
-        return gradient
-    return torch.empty_like(parameter).copy_(gradient)
+    found: list[Tensor | None] = []
+    taken: set[int] = set()
+    for parameter, gradient in zip(parameters, gradients, strict=True):
+        if gradient is not None:
+            place = gradient.data_ptr()
+            if place in taken or gradient.stride() != parameter.stride():
+                gradient = torch.empty_like(parameter).copy_(gradient)
+            taken.add(place)
+        found.append(gradient)
+    return found
 
 
 def _shapes(batches: Sequence[WindowBatch]) -> list[list[torch.Size | None]]:
