@@ -54,7 +54,7 @@ def test_every_verb_explains_itself(verb, capsys):
         ),
         (["collect"], "required and not given: --out"),
         (["collect", "--out", "x", "--env", "HalfCheeta-v5"], "did you mean 'HalfCheetah-v5'?"),
-        (["collect", "--out", "x", "--env", "Walker2d-v5"], "unknown shipped expert 'Walker2d-v5'"),
+        (["collect", "--out", "x", "--env", "Ant-v5"], "unknown shipped expert 'Ant-v5'"),
         (["collect", "--out", "x", "--noise", "loud"], "noise is 'loud', expected"),
         (["collect", "--out", "x", "--expert", "nowhere.safetensors"], "no expert at nowhere"),
     ],
