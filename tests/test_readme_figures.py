@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.dagger import differences
+
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
 SIZES = {"B": "32", "T": "32", "I": "128", "H": "64"}
@@ -134,3 +136,28 @@ def test_the_page_on_deployment_says_how_long_a_decision_takes():
     cells = [f"{float(took['eager']):.0f}", *(took[name] for name in names)]
     line = f"| `benchmarks/results/step.csv` | {' | '.join(cells)} |\n"
     assert line in (ROOT / "docs" / "deployment.md").read_text()
+
+
+def test_the_page_on_dagger_says_what_was_measured():
+    found = rows("dagger")
+    gained = dict(
+        line.split(" seeds")[0].rsplit(", ", 1)[0].split(": ") for line in differences(found)
+    )
+    lines = [
+        line
+        for line in (ROOT / "docs" / "dagger.md").read_text().splitlines()
+        if "@" in line or "clean |" in line
+    ]
+    conditions = dict.fromkeys(row["condition"] for row in found)
+    assert len(lines) == len(conditions)
+    for condition, line in zip(conditions, lines, strict=True):
+        parts = [condition]
+        for case in dict.fromkeys(row["case"] for row in found):
+            shares = [
+                float(r["expert_normalized"])
+                for r in found
+                if (r["case"], r["condition"]) == (case, condition)
+            ]
+            gain = gained.get(f"{case} - schedule, {condition}")
+            parts += [f"{sum(shares) / len(shares):.3f}", *([gain] if gain else [])]
+        assert line == f"| {' | '.join(parts)} |"

@@ -17,6 +17,7 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_
 from lrs_lightning.errors import ArgumentError
 from lrs_lightning.nn import _checks
 from lrs_lightning.nn._calls import Call, State, Surface, check_state
+from lrs_lightning.nn._padding import zero_padding
 
 Run = Callable[
     [Tensor, tuple[Tensor, ...], Tensor | None, Tensor | None], tuple[Tensor, tuple[Tensor, ...]]
@@ -32,6 +33,8 @@ class Layers(Protocol):
 
     @property
     def can_hold(self) -> bool: ...
+    @property
+    def stays_small(self) -> bool: ...
     def run(
         self,
         x: Tensor,
@@ -124,18 +127,17 @@ def run_padded(layers: Layers, call: Call, lengths: Tensor) -> tuple[Tensor, tup
     x, state, timespans, resets, _ = call
     valid = torch.arange(x.shape[0], device=x.device).unsqueeze(-1) < lengths  # (T, B)
     padding = ~valid
-    x = x.masked_fill(padding.unsqueeze(-1), 0)
+    x = zero_padding(x, valid)
     if timespans is not None:
         timespans = timespans.masked_fill(padding, 0)
-    if len(state) == 1:  # so that nothing can grow in the padding
+    if len(state) == 1 and not layers.stays_small:  # nothing may grow in the padding
         resets = padding if resets is None else (resets != 0) | padding
     elif resets is not None:
         resets = (resets != 0) & valid
     outputs, final = layers.through_layers(x, state, timespans, resets, valid)
     last = (lengths - 1).view(-1, 1)  # (B, 1)
     ends = [y.gather(0, last.expand(1, -1, y.shape[-1])).squeeze(0) for y in outputs]
-    y = outputs[-1].masked_fill(padding.unsqueeze(-1), 0)
-    return y, (torch.stack(ends), *final[1:])
+    return zero_padding(outputs[-1], valid), (torch.stack(ends), *final[1:])
 
 
 def run_spans(run: Run, call: Call, lengths: list[int]) -> tuple[Tensor, tuple[Tensor, ...]]:

@@ -152,6 +152,11 @@ class LRSCfC(LRSLayer):
         return self.mode
 
     @property
+    def stays_small(self) -> bool:
+        """Yes where a state is made of a tanh or two; `"pure"` has a factor without limit."""
+        return self.cell is cfc.CELL and self.mode != "pure"
+
+    @property
     def gates(self) -> int:
         """Number of recurrent matrices: 2 where F is removed, which a constant then replaces."""
         return 2 if self.gate == "removed" else super().gates

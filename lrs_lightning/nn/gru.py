@@ -49,6 +49,11 @@ class LRSGRU(LRSLayer):
 
     cell = gru.CELL
 
+    @property
+    def stays_small(self) -> bool:
+        """Yes: a state lies between the one before and a tanh."""
+        return self.cell is gru.CELL
+
     def input_part(self, layer: int) -> tuple[Tensor, Tensor | None]:
         """W_ih, and all biases but that of the candidate n, which the reset gate multiplies."""
         bias: Tensor | None = None

@@ -11,7 +11,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from lrs_kernels import recurrent_layer
 from lrs_kernels.cells import lstm
+from lrs_lightning.nn._padding import in_the_open, zero_padding
 from lrs_lightning.nn.recurrent import LRSLayer
 
 _SHUT = 1e4
@@ -142,6 +144,8 @@ class LRSLSTM(LRSLayer):
         if self.proj_size:
             x_proj = self.hold(self.project_input(x, layer), valid)
             return self._scan_projected(x_proj, state, resets, layer)
+        if valid is not None and self._projects_plainly(None) and in_the_open(x):
+            return self._scan_held(x, state, resets, layer, valid)
         return super().scan(x, state, timespans, resets, layer, valid)
 
     @property
@@ -158,8 +162,31 @@ class LRSLSTM(LRSLayer):
         """Let nothing enter c in padding, and nothing leave it: i = 0, f = 1."""
         if valid is None:
             return x_proj
-        closed = x_proj.new_tensor([-_SHUT, _SHUT, 0, 0]).repeat_interleave(self.hidden_size)
-        return torch.where(valid.unsqueeze(-1), x_proj, closed)
+        return torch.where(valid.unsqueeze(-1), x_proj, self._closed(x_proj))
+
+    def _closed(self, like: Tensor) -> Tensor:
+        """Pre-activations of gates that hold c, `(4 H,)`."""
+        return like.new_tensor([-_SHUT, _SHUT, 0, 0]).repeat_interleave(self.hidden_size)
+
+    def _scan_held(
+        self,
+        x: Tensor,
+        state: tuple[Tensor, ...],
+        resets: Tensor | None,
+        layer: int,
+        valid: Tensor,
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """`scan` with padding, whose input is projected on the way as where there is none.
+
+        Padding is one feature more, which shuts the gates by weights of its own.
+        """
+        x = torch.cat([zero_padding(x, valid), (~valid).unsqueeze(-1).to(x.dtype)], dim=-1)
+        weight_ih, bias = self.input_part(layer)
+        weight_ih = torch.cat([weight_ih, self._closed(weight_ih).unsqueeze(-1)], dim=-1)
+        weight, mask = self.weight_for_scan(layer)
+        options = {"mask": mask, "resets": resets, "backend": self.backend}
+        given: dict[str, Any] = {**self.extras(layer), **options}
+        return recurrent_layer(self.cell, x, weight_ih, bias, weight, state, **given)
 
     def _scan_projected(
         self, x_proj: Tensor, state: tuple[Tensor, ...], resets: Tensor | None, layer: int

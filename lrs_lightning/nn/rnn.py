@@ -100,3 +100,8 @@ class LRSRNN(LRSLayer):
     def variant(self) -> str:
         """The nonlinearity."""
         return self.nonlinearity
+
+    @property
+    def stays_small(self) -> bool:
+        """Yes where it is tanh."""
+        return self.cell is rnn.CELL and self.nonlinearity == "tanh"

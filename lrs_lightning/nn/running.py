@@ -97,6 +97,11 @@ class LayerScans(LayerParameters):
         """Whether `hold` can be called with padding."""
         return self.states == 1
 
+    @property
+    def stays_small(self) -> bool:
+        """Whether no input can make h large, so that it may run on in padding: not if in doubt."""
+        return False
+
     def hold(self, x_proj: Tensor, valid: Tensor | None) -> Tensor:
         """Projected inputs that leave the state as it is in padding, but for h."""
         return x_proj
