@@ -90,7 +90,7 @@ class _Turned(NamedTuple):
         """The line of the plot."""
         clear = bool(self.p_holm < LEVEL)
         kind = ("better" if self.difference > 0 else "worse") if clear else ""
-        sign = element("b", with_sign(self.difference), class_=kind)
+        sign = element("b" if clear else "span", with_sign(self.difference), class_=kind)
         cells: list[Cell] = [sign, between(self.ci95), p_value(self.p_holm)]
         return Row(label, self.difference, self.ci95, cells, self.dots, self.rings, None, clear)
 
@@ -172,14 +172,14 @@ def _of_point(subject: Subject, p: Point, many: int) -> Row:
 
 
 METHODS = (
-    "Bars are 95 % intervals over training seeds, of each comparison alone, bold where the "
-    "corrected p value is below 0.05. Dots: each pair of training seeds; where seeds are not "
+    "Bars are 95 % intervals over training seeds, of each comparison alone, in full colour, and the "
+    "difference bold, where the corrected p value is below 0.05. Dots: each pair of training seeds; where seeds are not "
     "shared, each seed of the first method (filled) and of the second (ring) against the mean of "
     "the other."
 )
 RUNS = (
-    "Bars are 95 % intervals over episodes of these very runs, of each comparison alone, bold "
-    "where the corrected p value is below 0.05. They say nothing of methods, which takes more "
+    "Bars are 95 % intervals over episodes of these very runs, of each comparison alone, in full "
+    "colour, and the difference bold, where the corrected p value is below 0.05. They say nothing of methods, which takes more "
     "training seeds."
 )
 ONE = (
