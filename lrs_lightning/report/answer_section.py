@@ -172,15 +172,15 @@ def _of_point(subject: Subject, p: Point, many: int) -> Row:
 
 
 METHODS = (
-    "Bars are 95 % intervals over training seeds, of each comparison alone, in full colour, and the "
-    "difference bold, where the corrected p value is below 0.05. Dots: each pair of training seeds; where seeds are not "
-    "shared, each seed of the first method (filled) and of the second (ring) against the mean of "
-    "the other."
+    "Bars are 95 % intervals over training seeds, of each comparison alone, in full colour, and "
+    "the difference bold, where the corrected p value is below 0.05. Dots: each pair of training "
+    "seeds; where seeds are not shared, each seed of the first method (filled) and of the second "
+    "(ring) against the mean of the other."
 )
 RUNS = (
     "Bars are 95 % intervals over episodes of these very runs, of each comparison alone, in full "
-    "colour, and the difference bold, where the corrected p value is below 0.05. They say nothing of methods, which takes more "
-    "training seeds."
+    "colour, and the difference bold, where the corrected p value is below 0.05. They say nothing "
+    "of methods, which takes more training seeds."
 )
 ONE = (
     "Bars are 95 % intervals: over training seeds, each a dot, or else over episodes of one policy."

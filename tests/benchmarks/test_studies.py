@@ -5,8 +5,11 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
+
+from lrs_lightning.statistics.between_seeds import mean_over_seeds
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "benchmarks" / "results"
@@ -45,3 +48,25 @@ def test_what_is_declared_is_what_ran(study):
     declared = yaml.safe_load((ROOT / "conf" / "study" / f"{study}.yaml").read_text())
     ran = yaml.safe_load((RESULTS / study / "sweep.yaml").read_text())
     assert declared == {key: value for key, value in ran.items() if value is not None}
+
+
+def test_single_trainings_are_shown_as_they_ran():
+    with (RESULTS / "positions" / "single_runs.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    page = (RESULTS / "positions" / "README.md").read_text()
+    for condition in CONDITIONS:
+        prior, dense = (
+            np.array(
+                [
+                    float(row["expert_normalized"])
+                    for row in rows
+                    if (row["case"], row["condition"]) == (case, condition)
+                ]
+            )
+            for case in ("positions", "positions, dense")
+        )
+        gains = prior - dense
+        low, high = mean_over_seeds(gains[:, None], gains).interval()
+        told = f"{gains.mean():+.3f} [{low:+.3f}, {high:+.3f}]"
+        assert f"| {condition} | {prior.mean():.3f} | {dense.mean():.3f} | {told} |\n" in page
+        assert len(gains) == 8
