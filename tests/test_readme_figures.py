@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -134,8 +135,32 @@ def test_the_page_on_deployment_says_how_long_a_decision_takes():
     took = {row["provider"]: row["p50_us"] for row in rows("step", cell="cfc", H="64")}
     names = ("numpy", "onnxruntime", "onnxruntime, no reset")
     cells = [f"{float(took['eager']):.0f}", *(took[name] for name in names)]
-    line = f"| `benchmarks/results/step.csv` | {' | '.join(cells)} |\n"
-    assert line in (ROOT / "docs" / "deployment.md").read_text()
+    page = (ROOT / "docs" / "deployment.md").read_text()
+    assert f"| `benchmarks/results/step.csv` | {' | '.join(cells)} |\n" in page
+    for table, name in product(("step", "step_gpu"), ("CfC", "LSTM", "GRU", "RNN")):
+        of_cell = rows(table, cell=name.lower())
+        for hidden in dict.fromkeys(row["H"] for row in of_cell):
+            told = [_median_and_tail(row, table) for row in of_cell if row["H"] == hidden]
+            assert f"| {name}, {hidden} | {' | '.join(told)} |\n" in page
+
+
+def _median_and_tail(row: dict[str, str], table: str) -> str:
+    median = float(row["p50_us"])
+    digits = 0 if row["provider"] == "eager" or (table == "step_gpu" and median >= 50) else 1
+    return f"{median:.{digits}f} ({float(row['p99_us']):,.0f})"
+
+
+def test_the_page_on_demonstrations_says_what_was_measured():
+    page = (ROOT / "docs" / "demonstrations.md").read_text()
+    for condition in ("clean", "mass@2"):
+        shares = [
+            ", ".join(
+                f"{float(row['expert_normalized']):.3f}"
+                for row in rows("training", case=case, condition=condition)
+            )
+            for case in ("default", "no start share")
+        ]
+        assert f"| {condition} | {' | '.join(shares)} |\n" in page
 
 
 def test_the_page_on_dagger_says_what_was_measured():

@@ -144,7 +144,7 @@ class LRSLSTM(LRSLayer):
         if self.proj_size:
             x_proj = self.hold(self.project_input(x, layer), valid)
             return self._scan_projected(x_proj, state, resets, layer)
-        if valid is not None and self._projects_plainly(None) and in_the_open(x):
+        if valid is not None and self._may_hold_by_input() and in_the_open(x):
             return self._scan_held(x, state, resets, layer, valid)
         return super().scan(x, state, timespans, resets, layer, valid)
 
@@ -164,6 +164,10 @@ class LRSLSTM(LRSLayer):
             return x_proj
         return torch.where(valid.unsqueeze(-1), x_proj, self._closed(x_proj))
 
+    def _may_hold_by_input(self) -> bool:
+        """Whether nobody has a projection, a run or a `hold` of their own."""
+        return type(self).hold is LRSLSTM.hold and self._projects_plainly(None)
+
     def _closed(self, like: Tensor) -> Tensor:
         """Pre-activations of gates that hold c, `(4 H,)`."""
         return like.new_tensor([-_SHUT, _SHUT, 0, 0]).repeat_interleave(self.hidden_size)
@@ -180,7 +184,8 @@ class LRSLSTM(LRSLayer):
 
         Padding is one feature more, which shuts the gates by weights of its own.
         """
-        x = torch.cat([zero_padding(x, valid), (~valid).unsqueeze(-1).to(x.dtype)], dim=-1)
+        x = zero_padding(x, valid) if layer else x  # the first layer's input comes with zeros
+        x = torch.cat([x, (~valid).unsqueeze(-1).to(x.dtype)], dim=-1)  # (T, B, I + 1)
         weight_ih, bias = self.input_part(layer)
         weight_ih = torch.cat([weight_ih, self._closed(weight_ih).unsqueeze(-1)], dim=-1)
         weight, mask = self.weight_for_scan(layer)

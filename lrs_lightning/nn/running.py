@@ -68,8 +68,8 @@ class LayerScans(LayerParameters):
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
         """One layer over time, `(T, B, I)` -> `(T, B, H)` and its final state, each `(B, H)`.
 
-        Where `valid`, `(T, B)`, is False there is padding: all of the state but h must stay as it
-        is, and what becomes of h is nobody's concern.
+        Where `valid`, `(T, B)`, is False there is padding, in which the first layer sees zeros: all
+        of the state but h must stay as it is, and what becomes of h is nobody's concern.
         """
         weight, mask = self.weight_for_scan(layer)
         options = {"mask": mask, "timespans": timespans, "resets": resets}

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lrs_lightning.nn import LRSGRU, LRSRNN, LRSCfC
+from lrs_lightning.nn import LRSGRU, LRSLSTM, LRSRNN, LRSCfC
 from lrs_lightning.nn._padding import zero_padding
 
 VALID = torch.tensor([[True, True, True], [True, False, True], [False, False, True]])  # (T, B)
@@ -96,6 +98,23 @@ def test_only_what_cannot_grow_runs_on_in_padding(layer, small):
 
 def test_a_cell_of_ones_own_is_not_trusted_by_its_parent():
     class Other(LRSGRU):
-        cell = LRSRNN.cell
+        cell = replace(LRSGRU.cell, native=None)
 
-    assert not Other.stays_small.fget(Other.__new__(Other))
+    assert not Other(2, 3).stays_small
+
+
+def test_a_hold_of_ones_own_is_asked():
+    asked = []
+
+    class Other(LRSLSTM):
+        def hold(self, x_proj, valid):
+            asked.append(valid)
+            return super().hold(x_proj, valid)
+
+    torch.manual_seed(0)
+    own, plain = Other(2, 3, num_layers=2), LRSLSTM(2, 3, num_layers=2)
+    own.load_state_dict(plain.state_dict())
+    x = torch.randn(7, 3, 2)
+    (y, state), (expected, last) = own(x, lengths=[7, 5, 2]), plain(x, lengths=[7, 5, 2])
+    assert len(asked) == 2, "once for each layer"
+    torch.testing.assert_close((y, *state), (expected, *last))
