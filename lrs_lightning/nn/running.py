@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from lrs_kernels import Cell, recurrent_layer, recurrent_scan
 from lrs_kernels.dispatch import choose
-from lrs_kernels.native.scan import fits_cache
+from lrs_kernels.native.limits import limits
 from lrs_lightning.nn.parameters import LayerParameters, Weight
 
 
@@ -46,7 +46,7 @@ class LayerScans(LayerParameters):
             return False
         native = choose(self.backend, self.cell, self.variant, "cpu").backend == "native"
         weights = [self.input_part(layer)[0] for layer in range(self.num_layers)]
-        return native and all(fits_cache(weight) for weight in weights)
+        return native and all(map(limits(self.cell).take_projection, weights))
 
     @property
     def knows_time(self) -> bool:

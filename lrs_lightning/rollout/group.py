@@ -21,6 +21,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from lrs_kernels.native.limits import limits
 from lrs_lightning.errors import ANY_FAILURE
 from lrs_lightning.nn import Encoder, RecurrentPolicy
 from lrs_lightning.nn.encoders import digest_of
@@ -36,8 +37,6 @@ from lrs_lightning.rollout.torch_policy import TorchPolicy, torch_threads
 Array = NDArray[Any]
 FEWEST = 8
 """Members that a group has at least; fewer are asked one by one, which is then as fast."""
-_LARGEST_RANK = 16
-"""Factors up to this rank are multiplied in C, others by a product of torch."""
 
 
 class Group:
@@ -195,4 +194,5 @@ def _acts_otherwise(core: Any) -> bool:
     cut = getattr(getattr(core, "compression", None), "active", False)
     held = getattr(core, "gate", "learned") == "frozen"
     rank = getattr(getattr(core, "connectivity", None), "rank", None) or 0
-    return bool(cut or held or rank > _LARGEST_RANK)
+    # A product of torch adds up a stack of factors in another order than those of one policy.
+    return bool(cut or held or (rank and rank > limits(core.cell).rank))

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from gymnasium.spaces import Box, Discrete
 
+from lrs_kernels import find_cell
+from lrs_kernels.native.limits import Limits, limits
 from lrs_lightning.envs.mujoco_task import MujocoTask
 from lrs_lightning.errors import EnvironmentMismatchError
 from lrs_lightning.nn import PolicyConfig, build_policy, controls, cores, encoders
@@ -76,11 +78,20 @@ def test_members_decide_as_they_do_alone(core):
     assert_together_as_alone({str(k): policy(CORES[core], k, **dense) for k in range(2)})
 
 
+def test_ranks_that_c_does_not_multiply_stay_alone(monkeypatch):
+    members = {str(k): policy(cores.CfC, k, rank=3) for k in range(group_module.FEWEST)}
+    every = {name: slice(0, 1) for name in members}
+    assert len(groups(members, every)) == 1
+    monkeypatch.setattr(group_module, "limits", lambda _: Limits(64, 2, 100))
+    assert groups(members, every) == []
+
+
 def test_members_of_the_default_size_and_logits():
+    ranks = [rank for rank in (2, 8, 16, 32) if rank <= limits(find_cell("cfc")).rank]
     assert_together_as_alone(
         {
             str(r): TorchPolicy(build_policy(PolicyConfig(core=cores.CfC(rank=r)), *SPACES))
-            for r in (2, 8, 16)
+            for r in ranks
         }
     )
     spaces = SPACES[0], Discrete(4)

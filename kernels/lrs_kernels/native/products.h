@@ -2,7 +2,7 @@
 INLINE void add_products(int count, const REAL *a, int64_t by_row, const REAL *panel, vec *left,
                          vec *right) {
     vec p = *(const vec *)panel, q = *(const vec *)(panel + LANES);
-#pragma GCC unroll 6
+#pragma GCC unroll 12
     for (int r = 0; r < count; r++) {
         vec s = a[r * by_row] - (vec){0};
         left[r] += s * p;
@@ -14,7 +14,7 @@ INLINE void add_products(int count, const REAL *a, int64_t by_row, const REAL *p
 INLINE void block(int count, int64_t inner, const REAL *a, int64_t by_row, int64_t by_k,
                   const REAL *panel, REAL *c, int64_t ldc) {
     vec left[ROWS], right[ROWS];
-#pragma GCC unroll 6
+#pragma GCC unroll 12
     for (int r = 0; r < count; r++) {
         left[r] = *(const vec *)(c + r * ldc);
         right[r] = *(const vec *)(c + r * ldc + LANES);
@@ -28,7 +28,7 @@ INLINE void block(int count, int64_t inner, const REAL *a, int64_t by_row, int64
         for (int64_t k = 0; k < inner; k++)
             add_products(count, a + k * by_k, by_row, panel + k * COLUMNS, left, right);
     }
-#pragma GCC unroll 6
+#pragma GCC unroll 12
     for (int r = 0; r < count; r++) {
         *(vec *)(c + r * ldc) = left[r];
         *(vec *)(c + r * ldc + LANES) = right[r];
@@ -36,7 +36,9 @@ INLINE void block(int count, int64_t inner, const REAL *a, int64_t by_row, int64
 }
 
 /* C (rows, panels * COLUMNS) += A (rows, K), strided, times the packed matrix. Rows go in blocks of
- * nearly equal height: 8 as 4 and 4, since blocks of 6 and 2 would leave the arithmetic units idle. */
+ * nearly equal height: of 6 at most, 8 as 4 and 4, since 6 and 2 would leave the arithmetic units
+ * idle. */
+#define CASE(n) case n: block(n, inner, from, by_row, by_k, panel, to, ldc); break;
 INLINE void multiply_strided(int64_t rows, int64_t panels, int64_t inner, const REAL *a,
                              int64_t by_row, int64_t by_k, const REAL *packed, REAL *c,
                              int64_t ldc) {
@@ -48,11 +50,19 @@ INLINE void multiply_strided(int64_t rows, int64_t panels, int64_t inner, const 
             const REAL *from = a + r * by_row;
             REAL *to = c + r * ldc;
             switch (count) {
-                case 6: block(6, inner, from, by_row, by_k, panel, to, ldc); break;
-                case 5: block(5, inner, from, by_row, by_k, panel, to, ldc); break;
-                case 4: block(4, inner, from, by_row, by_k, panel, to, ldc); break;
-                case 3: block(3, inner, from, by_row, by_k, panel, to, ldc); break;
-                case 2: block(2, inner, from, by_row, by_k, panel, to, ldc); break;
+#if ROWS == 12
+                CASE(12)
+                CASE(11)
+                CASE(10)
+                CASE(9)
+                CASE(8)
+                CASE(7)
+#endif
+                CASE(6)
+                CASE(5)
+                CASE(4)
+                CASE(3)
+                CASE(2)
                 default: block(1, inner, from, by_row, by_k, panel, to, ldc);
             }
         }
@@ -82,9 +92,11 @@ static void pack(const REAL *m, int64_t by_k, int64_t by_c, int64_t inner, int64
             memcpy(panel + k * COLUMNS, m + k * by_k + first, COLUMNS * sizeof(REAL));
         return;
     }
-    for (int64_t k = 0; k < inner; k++)
-        for (int64_t c = 0; c < COLUMNS; c++)
-            panel[k * COLUMNS + c] = c < width ? m[k * by_k + (first + c) * by_c] : 0;
+    if (width < COLUMNS) memset(panel, 0, inner * COLUMNS * sizeof(REAL));
+    for (int64_t c = 0; c < width; c++) { /* along k, where a transposed matrix is adjacent */
+        const REAL *from = m + (first + c) * by_c;
+        for (int64_t k = 0; k < inner; k++) panel[k * COLUMNS + c] = from[k * by_k];
+    }
 }
 
 /* Matrices (rows, columns) of P members as panels: transposed, or as they are. All threads of a team

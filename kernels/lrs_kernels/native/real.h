@@ -4,16 +4,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* ROWS of a product at a time: two vectors of sums each, in 32 registers or 16. */
 #if defined(__AVX512F__)
 #define VECTOR_BYTES 64
+#define ROWS 12
 #elif defined(__AVX__)
 #define VECTOR_BYTES 32
+#define ROWS 6
 #else
 #define VECTOR_BYTES 16
+#define ROWS 6
 #endif
 
 typedef REAL vec __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(REAL)), may_alias));
-enum { LANES = VECTOR_BYTES / sizeof(REAL), COLUMNS = 2 * LANES, ROWS = 6, CHUNK = 64, DX_ROWS = 48 };
+enum { LANES = VECTOR_BYTES / sizeof(REAL), COLUMNS = 2 * LANES, CHUNK = 64, DX_ROWS = 48 };
 
 #define INLINE static inline __attribute__((always_inline))
 /* A step for each of the H hidden units; wherever it stands, H is in sight. */

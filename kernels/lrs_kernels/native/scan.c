@@ -62,6 +62,9 @@ static int run(const Scan *s, int backward) {
     return failed;
 }
 
+/* How many numbers an instruction takes: what `limits.py` goes by. */
+const int NAME(lanes) = LANES;
+
 int NAME(forward)(const Scan *s) { return run(s, 0); }
 int NAME(backward)(const Scan *s) { return run(s, 1); }
 int NAME(products)(const Scan *s) { return products_of_dz(s); }

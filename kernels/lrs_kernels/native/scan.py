@@ -12,6 +12,7 @@ from torch import Tensor
 
 from lrs_kernels.cell import Cell
 from lrs_kernels.native.build import load_library
+from lrs_kernels.native.limits import limits
 from lrs_kernels.part_grads import recurrent_grads, with_projection
 from lrs_kernels.passes import (
     Grads,
@@ -31,13 +32,6 @@ _ROWS_OF_A_TILE = 48
 """Their state and pre-activations at H = 64 fill a first-level cache."""
 _WORTH_A_THREAD = 200_000
 """Multiplications that take as long as waking a thread."""
-_LARGEST_RANK = 16
-"""Factors of larger rank are worth a GEMM of the library."""
-_LARGEST_HIDDEN = 64
-"""Gradients of larger matrices are worth one too: measured, at H = 128 C takes a tenth longer."""
-_LARGEST_PROJECTION = 131_072
-"""Numbers of W_ih that fill a second-level cache: measured, up to 256 x 512 C is level with the
-library or faster, and at 768 x 512 it takes 4 to 17 % longer."""
 
 
 class _Scan(ctypes.Structure):
@@ -63,13 +57,8 @@ class _Scan(ctypes.Structure):
 
 
 def takes_input(recurrence: Recurrence, inputs: Inputs) -> bool:
-    """Whether the projection is a part of the walk: where its matrix fits the cache."""
-    return inputs.w_ih is None or fits_cache(inputs.w_ih)
-
-
-def fits_cache(w_ih: Tensor) -> bool:
-    """Whether an input matrix `(..., G*H, I)` is small enough to be multiplied in the walk."""
-    return w_ih.shape[-2] * w_ih.shape[-1] <= _LARGEST_PROJECTION
+    """Whether the projection is a part of the walk."""
+    return inputs.w_ih is None or limits(recurrence.cell).take_projection(inputs.w_ih)
 
 
 def forward(recurrence: Recurrence, inputs: Inputs, save: bool, save_time: bool) -> Trace:
@@ -81,7 +70,7 @@ def forward(recurrence: Recurrence, inputs: Inputs, save: bool, save_time: bool)
     cells = torch.empty_like(y) if save and cell.has_c else None
     c_n = _empty_like(h0) if cell.has_c else None
     time = torch.empty_like(y) if save_time else None
-    read = _read_by_all(inputs)
+    read = _read_by_all(cell, inputs)
     scan = _Scan(
         *_sizes(recurrence, lead, inputs), *_addresses(read),
         x.data_ptr(), *_strides(x), *_addresses((y, gates, cells, c_n, time)),
@@ -100,7 +89,8 @@ def backward(recurrence: Recurrence, inputs: Inputs, trace: Trace, upstream: Ups
     dz_recurrent = torch.empty_like(dz) if cell.joins_late else None
     d_spans = None if trace.time is None else y.new_empty(y.shape[:-1])
     dy = None if upstream.dy is None else _dense_rows(upstream.dy)
-    read, kept = _read_by_all(inputs), _packed((y, trace.gates, trace.cells, None, trace.time))
+    read = _read_by_all(cell, inputs)
+    kept = _packed((y, trace.gates, trace.cells, None, trace.time))
     entering = _packed((upstream.h_n, upstream.c_n))
     scan = _Scan(
         *_sizes(recurrence, y.shape[:-1], inputs), *_addresses(read), *_NO_ROWS,
@@ -117,7 +107,8 @@ def part_grads(
     """Products of dz for all steps in one call; see `part_grads.part_grads`."""
     found, w1, w2, hidden = PartGrads(), inputs.w1, inputs.w2, inputs.h0.shape[-1]
     of_weights = wanted.weights
-    if hidden > _LARGEST_HIDDEN or (w1 is not None and w1.shape[-1] > _LARGEST_RANK):
+    cell, in_c = recurrence.cell, limits(recurrence.cell)
+    if hidden > in_c.hidden or (w1 is not None and not _rank_in_c(cell, w1)):
         found = recurrent_grads(inputs, states, grads) if of_weights else found
         of_weights = False
     projected = inputs.x is not None and inputs.w_ih is not None
@@ -136,7 +127,8 @@ def part_grads(
     if projected and wanted.layer_input:
         found = found._replace(x=_empty_like(inputs.x))
     x = None if inputs.x is None else _dense_rows(inputs.x)
-    read, (seen, rows, late) = _read_by_all(inputs), _packed((states, dz, grads.dz_recurrent))
+    read = _read_by_all(cell, inputs)
+    seen, rows, late = _packed((states, dz, grads.dz_recurrent))
     scan = _Scan(
         *_sizes(recurrence, dz.shape[:-1], inputs), *_addresses(read),
         *(_NO_ROWS if x is None else (x.data_ptr(), *_strides(x))), *_addresses((seen,)),
@@ -145,18 +137,24 @@ def part_grads(
     scan.dw, scan.dw1, scan.dw2 = _addresses((effective, *found[1:3]))
     into = found if projected else found._replace(x=None, w_ih=None, b_ih=None)
     scan.d_bias, scan.dx, scan.dw_ih, scan.db_ih = _addresses(into[3:])
-    _call(recurrence.cell, "products", dz.dtype, scan)
+    _call(cell, "products", dz.dtype, scan)
     return found._replace(dense=effective) if of_weights and w1 is None else found
 
 
-def _read_by_all(inputs: Inputs) -> list[Tensor | None]:
+def _read_by_all(cell: Cell, inputs: Inputs) -> list[Tensor | None]:
     """What all functions read, from `weight` to `b_ih`; whoever calls keeps it until the end."""
     _, dense, w1, w2, mask, h0, c0, spans, resets, bias_n, _, w_ih, b_ih = inputs
-    if w1 is not None and w1.shape[-1] > _LARGEST_RANK:
+    if w1 is not None and not _rank_in_c(cell, w1):
         dense, w1, w2, mask = inputs.recurrent.effective(), None, None, None
     if mask is not None and mask.dtype != h0.dtype:
         mask = mask.to(h0.dtype)
     return _packed((dense, w1, w2, mask, h0, c0, bias_n, spans, resets, w_ih, b_ih))
+
+
+def _rank_in_c(cell: Cell, w1: Tensor | None) -> int:
+    """The rank of factors `(P, G, H, r)` that C multiplies; 0 where it is given their product."""
+    rank = 0 if w1 is None else w1.shape[-1]
+    return rank if rank <= limits(cell).rank else 0
 
 
 def _packed(tensors: tuple[_MaybeTensor, ...]) -> list[_MaybeTensor]:
@@ -190,10 +188,10 @@ def _call(cell: Cell, name: str, dtype: torch.dtype, scan: _Scan) -> None:
 
 def _sizes(recurrence: Recurrence, lead: tuple[int, ...], inputs: Inputs) -> tuple[int, ...]:
     """The numbers at the head of `_Scan`; `lead` are P, T and B."""
-    rank = 0 if inputs.w1 is None else inputs.w1.shape[-1]
+    cell, threads = recurrence.cell, torch.get_num_threads()
+    rank = _rank_in_c(cell, inputs.w1)
     width = 0 if inputs.w_ih is None else inputs.w_ih.shape[-1]
     hidden, gates = inputs.h0.shape[-1], inputs.recurrent.gates
-    cell, threads = recurrence.cell, torch.get_num_threads()
     return _divided(cell, recurrence.variant, lead, hidden, gates, width, rank, threads)
 
 
@@ -215,9 +213,8 @@ def _divided(
     threads = max(1, min(available, products // _WORTH_A_THREAD))
     per_member = max(1, threads // members)
     tile = max(1, min(_ROWS_OF_A_TILE, -(-batch // per_member)))
-    in_c = rank if rank <= _LARGEST_RANK else 0
     number = cell.position(variant)
-    return members, steps, batch, hidden, gates, in_c, width, number, threads, tile
+    return members, steps, batch, hidden, gates, rank, width, number, threads, tile
 
 
 def _dense_rows(tensor: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ import torch
 
 from lrs_kernels import cfc_scan
 from lrs_kernels.native import scan as native
+from lrs_kernels.native.limits import Limits
 from tests.lrs_kernels.cases import (
     CELLS,
     LAYERS,
@@ -18,6 +19,8 @@ from tests.lrs_kernels.cases import (
 )
 
 pytestmark = needs_native
+
+NARROW, ALL_IN_C, NOTHING_IN_C = Limits(64, 16, 100), Limits(*[float("inf")] * 3), Limits(0, 0, 0)
 
 
 def in_float32(arguments):
@@ -66,10 +69,14 @@ def test_threads_do_not_change_a_bit(scan, gates, members):
 @pytest.mark.parametrize(
     ("hidden", "rank"),
     [(1, 1), (17, None), (20, 3), (64, 16), (40, 17), (66, 4)],
-    ids=["one unit", "dense", "low rank", "largest rank in C", "rank by GEMM", "hidden by GEMM"],
+    ids=["one unit", "dense", "low rank", "narrow's largest rank", "larger rank", "larger H"],
 )
 @pytest.mark.parametrize("scan", [cfc_scan, Layer(cfc_scan)], ids=["scan", "layer"])
-def test_weights_are_formed_and_their_gradients_gathered(scan, hidden, rank, density, members):
+@pytest.mark.parametrize("in_c", [NARROW, ALL_IN_C], ids=["narrow", "wide"])
+def test_weights_are_formed_and_their_gradients_gathered(
+    monkeypatch, scan, hidden, rank, density, members, in_c
+):
+    monkeypatch.setattr(native, "limits", lambda _: in_c)
     arguments = make_arguments(scan, 7, 11, hidden, 3, members, rank=rank, density=density)
     want = outputs_and_grads(scan, arguments, backend="reference")
     got = outputs_and_grads(scan, arguments, backend="native")
@@ -159,10 +166,12 @@ def test_only_the_gradients_that_are_wanted_are_made(monkeypatch, wanted):
 
 @pytest.mark.parametrize("members", [None, 2])
 @pytest.mark.parametrize(("scan", "gates"), LAYERS)
-def test_a_large_projection_is_left_to_the_library(monkeypatch, scan, gates, members):
+def test_the_library_finds_the_same_beyond_the_limits(monkeypatch, scan, gates, members):
     arguments = make_arguments(scan, 5, 3, 6, gates, members, inputs=4, rank=2, resets=True)
+    monkeypatch.setattr(native, "limits", lambda _: ALL_IN_C)
     want = outputs_and_grads(scan, arguments, backend="native")
-    monkeypatch.setattr(native, "_LARGEST_PROJECTION", 0)
-    got = outputs_and_grads(scan, arguments, backend="native")
-    for ours, right in zip(got[0] + got[1], want[0] + want[1], strict=True):
-        torch.testing.assert_close(ours, right, rtol=1e-10, atol=1e-12)
+    for beyond in (NOTHING_IN_C, ALL_IN_C._replace(projection=0), ALL_IN_C._replace(hidden=0)):
+        monkeypatch.setattr(native, "limits", lambda _, found=beyond: found)
+        got = outputs_and_grads(scan, arguments, backend="native")
+        for ours, right in zip(got[0] + got[1], want[0] + want[1], strict=True):
+            torch.testing.assert_close(ours, right, rtol=1e-10, atol=1e-12)

@@ -1,0 +1,46 @@
+"""What is multiplied in C, and the code for processors with shorter vectors than this one."""
+
+from __future__ import annotations
+
+import platform
+
+import pytest
+import torch
+
+from lrs_kernels import find_cell
+from lrs_kernels.native import build
+from lrs_kernels.native.limits import limits
+from tests.lrs_kernels.cases import LAYERS, make_arguments, needs_native, outputs_and_grads
+
+CFC = find_cell("cfc")
+
+
+@pytest.fixture(autouse=True)
+def forget():
+    """What one test compiles must not reach the next."""
+    for known in (build.load_library, limits):
+        known.cache_clear()
+    yield
+    for known in (build.load_library, limits):
+        known.cache_clear()
+
+
+def test_without_compiled_code_there_are_limits(monkeypatch):
+    monkeypatch.setenv(build.DISABLED, "0")
+    assert limits(CFC).hidden < float("inf")
+    assert not limits(CFC).take_projection(torch.empty(3 * 512, 768, device="meta"))
+    assert limits(CFC).take_projection(torch.empty(2, 256, 512, device="meta"))
+
+
+@needs_native
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="vectors of other processors")
+@pytest.mark.parametrize(("scan", "gates"), LAYERS)
+def test_shorter_vectors_find_the_same(tmp_path, monkeypatch, scan, gates):
+    arguments = make_arguments(scan, 4, 15, 21, gates, inputs=9, rank=3, density=0.5)
+    want = outputs_and_grads(scan, arguments, backend="reference")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(build, "_FLAGS", (*build._FLAGS, "-mno-avx512f"))
+    got = outputs_and_grads(scan, arguments, backend="native")
+    assert limits(CFC).hidden < float("inf")
+    for ours, right in zip(got[0] + got[1], want[0] + want[1], strict=True):
+        torch.testing.assert_close(ours, right, rtol=1e-10, atol=1e-12)
