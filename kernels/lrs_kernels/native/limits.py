@@ -1,8 +1,9 @@
 """Up to which sizes the products in C are as fast as those of PyTorch's library: measured.
 
-With vectors of 512 bits C is ahead at every size that was tried (H to 1,024, I to 2,048, all ranks):
-at H = 256, I = 512 an update of the LSTM takes 0.65 of the time. With shorter ones the library packs
-large matrices better.
+With vectors of 512 bits C is ahead at all sizes that were tried (H to 1,024, I to 2,048, all ranks),
+but for some percent at batch 1 and H = 512. An update of the LSTM, B = 32, T = 32, I = 512, H = 256,
+takes 0.65 of the time (an EPYC with Zen 5 cores). With shorter vectors large matrices are better left
+to the library.
 """
 
 from __future__ import annotations
@@ -33,8 +34,8 @@ class Limits(NamedTuple):
 
 
 _NARROW = Limits(hidden=64, rank=16, projection=131_072)
-"""At H = 128 C takes a tenth longer; up to W_ih of 256 x 512, which fills a second-level cache, it is
-level with the library or faster, and at 768 x 512 it takes 4 to 17 % longer."""
+"""At H = 128 C takes a tenth longer; up to W_ih of 256 x 512, which fills a second-level cache, it
+is level with the library or faster, and at 768 x 512 it takes 4 to 17 % longer."""
 _WIDE = Limits(*[float("inf")] * 3)
 _WIDE_LANES = 16
 
