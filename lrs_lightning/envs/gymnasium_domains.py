@@ -32,6 +32,7 @@ from lrs_lightning.envs.layouts import as_arrays, frame_channels
 from lrs_lightning.envs.mujoco_engine import MujocoVectorEnv
 from lrs_lightning.envs.mujoco_log import forward_warnings
 from lrs_lightning.envs.mujoco_task import MujocoTask
+from lrs_lightning.envs.mujoco_timers import stop_timers
 from lrs_lightning.envs.object_physics import NumberSetter, numbers_of
 from lrs_lightning.envs.own_code import with_module
 from lrs_lightning.envs.swimmer import Swimmer
@@ -105,6 +106,7 @@ def _make_mujoco(
     **kwargs: Any,
 ) -> EpisodicVectorEnv:
     env = _template(env_id, kwargs)
+    stop_timers()
     base: Any = env.unwrapped
     spec, steps = env.spec, _horizon(env)
     task_type = None if _rewrapped(env) else _task_type(spec)

@@ -1,17 +1,15 @@
 """Many MuJoCo environments on a few threads, equal to Gymnasium's to the last bit.
 
-An environment is only its integration state, one row of `_state`. Each thread owns one `MjData` and
-pulls rows from a shared queue: load a row, step the physics (MuJoCo lets go of the interpreter lock
-meanwhile), store the row. The working set stays in cache; observation, reward and termination are
+The physics of all rows is one call (`mujoco_physics.py`); observation, reward and termination are
 computed for all environments at once. Edited models (heavier, slipperier) have the same layout, so
-environments of different physics share a batch, and even the `MjData`.
+environments of different physics share a batch.
 
-Letters: N environments, Q positions, V velocities, A actuators, S numbers of integration state.
+Letters: N environments, O observations, A actuators, Q positions.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import mujoco
@@ -22,14 +20,12 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from lrs_lightning.envs.contract import Flags
-from lrs_lightning.envs.failures import describe_failure, failure_info
+from lrs_lightning.envs.failures import failure_info
+from lrs_lightning.envs.mujoco_physics import STATE, make_physics
 from lrs_lightning.envs.mujoco_task import Array, MujocoTask, Readings
 from lrs_lightning.envs.seeds import Seeds, spread_seeds
-from lrs_lightning.envs.worker_pool import Errors, WorkerPool
+from lrs_lightning.envs.worker_pool import MOST_BY_DEFAULT, available_cores
 from lrs_lightning.errors import ArgumentError
-
-# The integration state holds the solver's warm start: without it there is no equality.
-_STATE = mujoco.mjtState.mjSTATE_INTEGRATION
 
 
 class MujocoVectorEnv(VectorEnv[Array, NDArray[np.float32], Any]):
@@ -64,23 +60,14 @@ class MujocoVectorEnv(VectorEnv[Array, NDArray[np.float32], Any]):
         self.observation_space = batch_space(task.observation_space, num_envs)
         self.action_space = batch_space(task.action_space, num_envs)
         self._models = [task.model] * num_envs
-        self._state = np.zeros((num_envs, mujoco.mj_stateSize(task.model, _STATE)))
-        self._rows = list(self._state)  # views (S,): indexing once is cheaper than at every step
-        probe = mujoco.MjData(task.model)
-        self._readings: Readings = {
-            "qpos": self._columns(mujoco.mjtState.mjSTATE_QPOS),
-            "qvel": self._columns(mujoco.mjtState.mjSTATE_QVEL),
-            "ctrl": self._columns(mujoco.mjtState.mjSTATE_CTRL),
-            **{k: np.zeros((num_envs, *getattr(probe, k).shape)) for k in task.reads},
-        }
+        threads = max(1, min(threads or min(available_cores(), MOST_BY_DEFAULT), num_envs))
+        self._physics = make_physics(task, num_envs, threads)
+        self._readings: Readings = dict(self._physics.readings)
         if task.reads_body_mass:
             self._readings["body_mass"] = np.tile(task.model.body_mass, (num_envs, 1))
-        self._time = self._columns(mujoco.mjtState.mjSTATE_TIME)[:, 0]
         self._elapsed = np.zeros(num_envs, np.int64)
         self._resting = np.ones(num_envs, bool)
         self._rngs: list[np.random.Generator | None] = [None] * num_envs
-        self._workers = WorkerPool(threads, num_envs)
-        self._data = [mujoco.MjData(task.model) for _ in range(self._workers.size)]
         if models is not None:
             if len(models) != num_envs:
                 raise ArgumentError(
@@ -97,9 +84,11 @@ class MujocoVectorEnv(VectorEnv[Array, NDArray[np.float32], Any]):
         Raises:
             ArgumentError: if a model has another layout than the task's own.
         """
-        size = self._state.shape[1]
+        if not models:
+            return
+        size = mujoco.mj_stateSize(self.base_model, STATE)
         for row, model in models.items():
-            if mujoco.mj_stateSize(model, _STATE) != size or model.nbody != self.base_model.nbody:
+            if mujoco.mj_stateSize(model, STATE) != size or model.nbody != self.base_model.nbody:
                 raise ArgumentError(
                     f"models: the model of environment {row} has another layout than the task's: "
                     "edit a copy of `base_model`"
@@ -107,6 +96,7 @@ class MujocoVectorEnv(VectorEnv[Array, NDArray[np.float32], Any]):
             self._models[row] = model
             if "body_mass" in self._readings:
                 self._readings["body_mass"][row] = model.body_mass
+        self._physics.set_models(self._models)
 
     def reset(
         self, *, seed: Seeds = None, options: Mapping[str, Any] | None = None
@@ -126,13 +116,10 @@ class MujocoVectorEnv(VectorEnv[Array, NDArray[np.float32], Any]):
         options = options or {}
         self.set_models(options.get("models", {}))
         mask = np.asarray(options.get("reset_mask", np.ones(self.num_envs, bool)))
-        seeds = spread_seeds(seed, self.num_envs)
-        for i in np.flatnonzero(mask).tolist():
-            rng = self._rngs[i]
-            if rng is None or seeds[i] is not None:
-                rng, _ = seeding.np_random(seeds[i])
-                self._rngs[i] = rng
-            self._start(i, rng)
+        seeds, rows = spread_seeds(seed, self.num_envs), np.flatnonzero(mask).tolist()
+        starts = [self.task.initial_state(self._random_numbers(i, seeds[i])) for i in rows]
+        if rows:
+            self._physics.start(rows, *zip(*starts, strict=True))
         self._elapsed[mask], self._resting[mask] = 0, False
         return self.task.observe(self._readings), {}
 
@@ -151,9 +138,9 @@ class MujocoVectorEnv(VectorEnv[Array, NDArray[np.float32], Any]):
                 f"actions: expected shape {self.action_space.shape}, got {actions.shape}"
             )
         active = ~self._resting
-        before, started = self.task.position(self._readings), self._time.copy()
+        before, started = self.task.position(self._readings), self._physics.time.copy()
         self._readings["ctrl"][active] = actions[active]
-        errors = self._workers.run(np.flatnonzero(active).tolist(), self._work)
+        errors = self._physics.step(np.flatnonzero(active))
         self._elapsed[active] += 1
         velocity = (self.task.position(self._readings) - before) / self.task.dt
         reward = np.where(active, self.task.reward(self._readings, velocity, actions), 0.0)
@@ -172,46 +159,19 @@ class MujocoVectorEnv(VectorEnv[Array, NDArray[np.float32], Any]):
 
     def close_extras(self, **kwargs: Any) -> None:
         """End the worker threads."""
-        self._workers.close()
+        self._physics.close()
 
-    def _start(self, i: int, rng: np.random.Generator) -> None:
-        model, data = self._models[i], self._data[0]
-        mujoco.mj_resetData(model, data)
-        data.qpos[:], data.qvel[:] = self.task.initial_state(rng)
-        mujoco.mj_forward(model, data)
-        mujoco.mj_getState(model, data, self._rows[i], _STATE)
-        for name in self.task.reads:
-            self._readings[name][i] = getattr(data, name)
-
-    def _work(self, queue: Iterator[int], worker: int) -> Errors:
-        data = self._data[worker]
-        models, states, skip = self._models, self._rows, self.task.frame_skip
-        copied = [(getattr(data, name), self._readings[name]) for name in self.task.reads]
-        contact_forces = self.task.contact_forces
-        load, step, store = mujoco.mj_setState, mujoco.mj_step, mujoco.mj_getState
-        errors: Errors = {}
-        for i in queue:
-            model, state = models[i], states[i]
-            try:
-                load(model, data, state, _STATE)
-                step(model, data, skip)
-                store(model, data, state, _STATE)
-                if contact_forces:
-                    mujoco.mj_rnePostConstraint(model, data)
-            except Exception as error:  # one environment's fault is not the others'
-                errors[i] = describe_failure(error)
-            for source, target in copied:
-                target[i] = source
-        return errors
+    def _random_numbers(self, row: int, seed: int | None) -> np.random.Generator:
+        """Those of a row: it goes on with its own where there is no new seed."""
+        rng = self._rngs[row]
+        if rng is None or seed is not None:
+            rng, _ = seeding.np_random(seed)
+            self._rngs[row] = rng
+        return rng
 
     def _diverged(self, active: Flags, started: Array, known: Iterable[int]) -> dict[int, str]:
         """MuJoCo answers an unstable simulation by starting it anew: its clock falls behind."""
-        late = active & (self._time < started + self.task.dt - 0.5 * self.base_model.opt.timestep)
+        least = started + self.task.dt - 0.5 * self.base_model.opt.timestep
+        late = active & (self._physics.time < least)
         rows = set(np.flatnonzero(late).tolist()) - set(known)
         return dict.fromkeys(rows, "the simulation became unstable and MuJoCo reset it")
-
-    def _columns(self, part: mujoco.mjtState) -> Array:
-        """The view `(N, size)` of one part of the integration state."""
-        bits = int(part)
-        start = mujoco.mj_stateSize(self.base_model, int(_STATE) & (bits - 1))
-        return self._state[:, start : start + mujoco.mj_stateSize(self.base_model, bits)]

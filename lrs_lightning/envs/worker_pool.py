@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 # About a tenth of a MuJoCo step is the interpreter's, one thread at a time: more threads than this
 # would queue for it.
-_MOST_BY_DEFAULT = 8
+MOST_BY_DEFAULT = 8
 
 Errors = dict[int, str]
 """Row -> what went wrong there."""
@@ -31,7 +31,7 @@ class WorkerPool:
     """
 
     def __init__(self, threads: int | None, rows: int) -> None:
-        self.size = max(1, min(threads or min(available_cores(), _MOST_BY_DEFAULT), rows))
+        self.size = max(1, min(threads or min(available_cores(), MOST_BY_DEFAULT), rows))
         self._helpers = ThreadPoolExecutor(max(self.size - 1, 1), thread_name_prefix="envs")
 
     def run(self, rows: list[int], work: Callable[[Iterator[int], int], Errors]) -> Errors:

@@ -9,7 +9,9 @@ import mujoco
 import numpy as np
 import pytest
 
-from lrs_lightning.envs import describe, make
+from lrs_lightning.envs import describe, make, mujoco_engine
+from lrs_lightning.envs.mujoco_batch import BatchedPhysics
+from lrs_lightning.envs.mujoco_loop import LoopedPhysics
 from lrs_lightning.errors import ArgumentError
 
 ENV = "HalfCheetah-v5"
@@ -95,20 +97,78 @@ def test_a_diverging_simulation_ends_its_own_episode_only():
     assert "unstable" in info["error"][1]
 
 
-def test_an_environment_that_raises_ends_its_own_episode_only(monkeypatch):
-    ours = make(ENV, 3, threads=2)
-    ours.reset(seed=0)
-    bad, step = ours._rows[2], mujoco.mj_setState
+def unknown_integrator() -> mujoco.MjModel:
+    model = copy.copy(describe(ENV).base_model)
+    model.opt.integrator = 77
+    return model
 
-    def load(model, data, state, spec):
-        if state is bad:
-            raise mujoco.FatalError("mju_error:\n broken")
-        step(model, data, state, spec)
 
-    monkeypatch.setattr(mujoco, "mj_setState", load)
-    _, _, terminated, _, info = ours.step(np.zeros((3, 6), np.float32))
+@pytest.mark.parametrize("physics", [BatchedPhysics, LoopedPhysics])
+def test_an_environment_that_raises_ends_its_own_episode_only(monkeypatch, physics):
+    monkeypatch.setattr(mujoco_engine, "make_physics", physics)
+    ours, untouched = make(ENV, 3, threads=2), make(ENV, 3, threads=2)
+    seen = ours.reset(seed=0)[0]
+    untouched.reset(seed=0)
+    ours.set_models({2: unknown_integrator()})
+    stepped, reward, terminated, _, info = ours.step(np.zeros((3, 6), np.float32))
     assert terminated.tolist() == [False, False, True]
-    assert info["error"][2] == "FatalError: mju_error: broken"
+    assert info["error"][2].startswith("FatalError: ") and "integrator" in info["error"][2]
+    wanted = untouched.step(np.zeros((3, 6), np.float32))
+    np.testing.assert_array_equal(stepped, [*wanted[0][:2], seen[2]])
+    np.testing.assert_array_equal(reward[:2], wanted[1][:2])
+
+
+def play(env, steps=40):
+    """All that comes of some steps, one row reset in between and one with another physics."""
+    rng, found = np.random.default_rng(3), [env.reset(seed=5)[0]]
+    for t in range(steps):
+        if t == 20:
+            found.append(env.reset(options={"reset_mask": np.array([False, True, False])})[0])
+            env.set_models({2: heavier(env.base_model)})
+        found += env.step(rng.uniform(-1, 1, (3, 6)).astype(np.float32))[:4]
+    return found
+
+
+def test_the_loop_finds_the_same_bits_as_the_batch(monkeypatch):
+    batched = make(ENV, 3)
+    assert isinstance(batched._physics, BatchedPhysics)
+    monkeypatch.setattr(mujoco_engine, "make_physics", LoopedPhysics)
+    looped = make(ENV, 3)
+    for got, want in zip(play(batched), play(looped), strict=True):
+        np.testing.assert_array_equal(got, want)
+
+
+def test_functions_of_python_are_called():
+    """MuJoCo's batch calls none."""
+    called = []
+    mujoco.set_mjcb_control(lambda model, data: called.append(1))
+    try:
+        ours = make(ENV, 1)
+        ours.reset(seed=0)
+        ours.step(np.zeros((1, 6), np.float32))
+    finally:
+        mujoco.set_mjcb_control(None)
+    assert called and isinstance(ours._physics, LoopedPhysics)
+
+
+def timed() -> float:
+    model = describe(ENV).base_model
+    data = mujoco.MjData(model)
+    mujoco.mj_step(model, data)
+    return float(data.timer[mujoco.mjtTimer.mjTIMER_STEP].duration)
+
+
+def test_no_clock_is_read_unless_somebody_wants_it():
+    make(ENV, 1)
+    assert timed() == 0
+    mujoco.set_mjcb_time(None)  # MuJoCo's own again
+    assert timed() > 0
+    mujoco.set_mjcb_time(lambda: 1.0)
+    try:
+        make(ENV, 1)
+        assert mujoco.get_mjcb_time() is not None
+    finally:
+        mujoco.set_mjcb_time(None)
 
 
 @pytest.mark.parametrize(
