@@ -103,13 +103,14 @@ static int products_of_dz(const Scan *s) {
     int64_t parts = P % s->threads ? s->threads : 1, each = (panels + parts - 1) / parts;
     int64_t size = each * (W * COLUMNS + APART), size_ih = W * panels_of(I) * COLUMNS;
     int64_t of_input = s->dx ? DX_ROWS * panels_of(I) * COLUMNS : 0;
+    int64_t of_factors = s->dw ? factor_scratch(s) : 0;
     int64_t pieces = s->dx ? (all + DX_ROWS - 1) / DX_ROWS : 0;
     REAL *packed_ih = s->dx ? numbers(P * size_ih) : 0;
     int failed = s->dx && !packed_ih;
     if (failed) return failed;
 #pragma omp parallel num_threads(s->threads) reduction(| : failed)
     {
-        REAL *scratch = numbers(size > of_input ? size : of_input);
+        REAL *scratch = numbers(largest(size, largest(of_input, of_factors)));
         failed = scratch == 0;
         if (s->dx) pack_all(P, s->w_ih, W, I, 0, packed_ih);
 #pragma omp for schedule(dynamic) nowait
@@ -132,7 +133,7 @@ static int products_of_dz(const Scan *s) {
             REAL *of_gate = s->dw + gate * H * H;
             if (s->mask)
                 for (int64_t i = 0; i < H * H; i++) of_gate[i] *= s->mask[gate * H * H + i];
-            if (s->rank) factor_gradients(s, gate, s->dw, s->dw1, s->dw2);
+            if (s->rank && !failed) factor_gradients(s, gate, s->dw1, s->dw2, scratch);
         }
         free(scratch);
     }

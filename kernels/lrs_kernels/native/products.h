@@ -109,14 +109,3 @@ static void pack_all(int64_t P, const REAL *m, int64_t rows, int64_t columns, in
         pack(m + i / panels * rows * columns, transposed ? 1 : columns, transposed ? columns : 1,
              inner, transposed ? rows : columns, i % panels * COLUMNS, packed + i * inner * COLUMNS);
 }
-
-/* In an order of its own: LANES partial sums, which the compiler may not introduce by itself. */
-static REAL dot(int64_t count, const REAL *a, const REAL *b) {
-    vec sums = {0};
-    REAL total = 0;
-    int64_t j = 0;
-    for (; j + LANES <= count; j += LANES) sums += *(const vec *)(a + j) * *(const vec *)(b + j);
-    for (int64_t lane = 0; lane < LANES; lane++) total += sums[lane];
-    for (; j < count; j++) total += a[j] * b[j];
-    return total;
-}

@@ -29,7 +29,8 @@ static int run(const Scan *s, int backward) {
     /* Forward multiplies by the transpose, (H, W); backward by (W, H). */
     int64_t size = (backward ? panels_of(H) * W : panels_of(W) * H) * COLUMNS;
     int64_t size_ih = projects ? panels_of(W) * s->inputs * COLUMNS : 0;
-    int64_t scratch_size = backward ? backward_scratch(s) : forward_scratch(s);
+    int64_t walk = backward ? backward_scratch(s) : forward_scratch(s);
+    int64_t scratch_size = largest(walk, factor_scratch(s));
     REAL *packed = numbers(P * (size + size_ih)), *packed_ih = packed + P * size;
     REAL *effective = formed ? 0 : numbers(P * W * H);
     const REAL *weight = formed ? s->weight : effective;
@@ -41,7 +42,8 @@ static int run(const Scan *s, int backward) {
             failed = scratch == 0;
             if (!formed) {
 #pragma omp for schedule(static)
-                for (int64_t i = 0; i < P * W; i++) form_row(s, i, effective + i * H);
+                for (int64_t gate = 0; gate < P * s->gates; gate++)
+                    if (!failed) form(s, gate, effective, scratch);
             }
             pack_all(P, weight, W, H, !backward, packed);
             if (projects) pack_all(P, s->w_ih, W, s->inputs, 1, packed_ih);

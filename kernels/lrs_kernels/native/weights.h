@@ -1,30 +1,43 @@
-/* Recurrent weights: formed before a pass, and the gradients of their factors after it. */
+/* Recurrent weights: formed before a pass, and the gradients of their factors after it. Both are a
+ * gate's at a time, in memory for one thread: a packed matrix, and sums whose rows are padded. */
+static int64_t largest(int64_t a, int64_t b) { return a > b ? a : b; }
 
-/* Row i of the effective matrices of all members: W, or W1 W2, times the mask. */
-static void form_row(const Scan *s, int64_t i, REAL *restrict row) {
-    int64_t H = s->hidden, R = s->rank;
-    if (s->weight) memcpy(row, s->weight + i * H, H * sizeof(REAL));
-    else memset(row, 0, H * sizeof(REAL));
-    for (int64_t k = 0; k < R; k++) {
-        const REAL *restrict right = s->w2 + (i / H * R + k) * H;
-        REAL left = s->w1[i * R + k];
-        EACH row[j] += left * right[j];
+static int64_t factor_scratch(const Scan *s) {
+    int64_t side = largest(s->hidden, s->rank);
+    return s->rank ? 2 * side * panels_of(side) * COLUMNS : 0;
+}
+
+/* The effective matrix of a gate of a member: W, or W1 W2, times the mask. */
+static void form(const Scan *s, int64_t gate, REAL *effective, REAL *scratch) {
+    int64_t H = s->hidden, R = s->rank, panels = panels_of(H), ld = panels * COLUMNS;
+    REAL *matrix = effective + gate * H * H, *packed = scratch, *sums = scratch + R * ld;
+    const REAL *rows = s->weight ? s->weight + gate * H * H : sums, *mask = s->mask;
+    int64_t by_row = s->weight ? H : ld;
+    if (!s->weight) {
+        for (int64_t j = 0; j < panels; j++)
+            pack(s->w2 + gate * R * H, H, 1, R, H, j * COLUMNS, packed + j * R * COLUMNS);
+        memset(sums, 0, H * ld * sizeof(REAL));
+        multiply(H, panels, R, s->w1 + gate * H * R, R, packed, sums, ld);
     }
-    if (s->mask) EACH row[j] *= s->mask[i * H + j];
+    for (int64_t i = 0; i < H; i++, rows += by_row, matrix += H) {
+        memcpy(matrix, rows, H * sizeof(REAL));
+        if (mask) EACH matrix[j] *= mask[(gate * H + i) * H + j];
+    }
 }
 
 /* From dL/dW of a gate of a member, masked in place, to d1 = dW W2' and d2 = W1' dW. */
-static void factor_gradients(const Scan *s, int64_t gate, REAL *dw, REAL *d1, REAL *d2) {
-    int64_t H = s->hidden, R = s->rank;
-    const REAL *w2 = s->w2 + gate * R * H;
-    REAL *to_w2 = d2 + gate * R * H;
-    memset(to_w2, 0, R * H * sizeof(REAL));
-    for (int64_t i = gate * H; i < (gate + 1) * H; i++) {
-        REAL *restrict row = dw + i * H;
-        for (int64_t k = 0; k < R; k++) {
-            REAL *restrict to = to_w2 + k * H, left = s->w1[i * R + k];
-            EACH to[j] += left * row[j];
-            d1[i * R + k] = dot(H, row, w2 + k * H);
-        }
-    }
+static void factor_gradients(const Scan *s, int64_t gate, REAL *d1, REAL *d2, REAL *scratch) {
+    int64_t H = s->hidden, R = s->rank, wide = panels_of(R), tall = panels_of(H);
+    const REAL *dw = s->dw + gate * H * H, *w1 = s->w1 + gate * H * R, *w2 = s->w2 + gate * R * H;
+    REAL *packed = scratch, *sums = packed + H * largest(wide, tall) * COLUMNS;
+    for (int64_t j = 0; j < wide; j++) pack(w2, 1, H, H, R, j * COLUMNS, packed + j * H * COLUMNS);
+    memset(sums, 0, H * wide * COLUMNS * sizeof(REAL));
+    multiply(H, wide, H, dw, H, packed, sums, wide * COLUMNS);
+    for (int64_t i = 0; i < H; i++)
+        memcpy(d1 + (gate * H + i) * R, sums + i * wide * COLUMNS, R * sizeof(REAL));
+    for (int64_t j = 0; j < tall; j++) pack(dw, H, 1, H, H, j * COLUMNS, packed + j * H * COLUMNS);
+    memset(sums, 0, R * tall * COLUMNS * sizeof(REAL));
+    multiply_transposed(R, tall, H, w1, R, packed, sums, tall * COLUMNS);
+    for (int64_t k = 0; k < R; k++)
+        memcpy(d2 + (gate * R + k) * H, sums + k * tall * COLUMNS, H * sizeof(REAL));
 }
