@@ -1,8 +1,9 @@
 """Other ways to call a layer, beside the plain one: `python -m benchmarks layer-forms`.
 
 Sequences of many `lengths` beside the same call with its padding, and sixteen layers under
-`torch.vmap` beside one call for all members. Every timing is a training update, forward and
-backward; both ways must give the same output in this run before a ratio is printed.
+`torch.vmap` beside one call for all members. Every such timing is a training update, forward and
+backward; both ways must give the same output in this run before a ratio is printed. Beside vmap
+stands what PyTorch takes for modules under it that do nothing.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Callable, Sequence
 
 import torch
 from jsonargparse.typing import PositiveInt
-from torch import Tensor
+from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 
 from benchmarks._provenance import RESULTS, device_name, write_csv
@@ -49,14 +50,23 @@ def of_lengths(cell: str, rounds: int) -> float:
     return compared(ways, "lengths", "padded", list(layer.parameters()), rounds)
 
 
-def of_vmap(cell: str, rounds: int) -> float:
-    """Time of members under vmap, in units of one call that knows the population axis."""
+def of_vmap(cell: str, rounds: int) -> tuple[float, float]:
+    """Time of members under vmap, in units of one call that knows the population axis.
+
+    And that of modules with the same tensors that do nothing, forward: PyTorch's own.
+    """
     layers = [CELLS[cell](INPUTS, HIDDEN, mask_seed=p, **PRIOR) for p in range(MEMBERS)]
     state, buffers = stack_module_state(layers)
     x = torch.randn(MEMBERS, STEPS, BATCH, INPUTS)
 
     def one(own: dict[str, Tensor], fixed: dict[str, Tensor], given: Tensor) -> Tensor:
         y: Tensor = functional_call(layers[0], (own, fixed), (given,))[0]
+        return y
+
+    idle = Nothing(layers[0])
+
+    def nothing(own: dict[str, Tensor], fixed: dict[str, Tensor], given: Tensor) -> Tensor:
+        y: Tensor = functional_call(idle, (own, fixed), (given,))
         return y
 
     parts = [stacked(layer) for layer in layers]
@@ -74,7 +84,26 @@ def of_vmap(cell: str, rounds: int) -> float:
 
     ways = {"vmap": lambda: vmap(one)(state, buffers, x), "population": population}
     torch.testing.assert_close(ways["vmap"](), ways["population"]())
-    return compared(ways, "vmap", "population", [*state.values(), *leaves], rounds)
+    calls = {name: update(run, [*state.values(), *leaves]) for name, run in ways.items()}
+    calls["nothing"] = lambda: vmap(nothing)(state, buffers, x)
+    timings = interleave(calls, rounds=rounds, warmup=3, seconds=12)
+    shares = [round(ratio(timings[n], timings["population"]), 2) for n in ("vmap", "nothing")]
+    return shares[0], shares[1]
+
+
+class Nothing(nn.Module):
+    """The parameters and masks of a layer, and an input that comes back as it was."""
+
+    def __init__(self, layer: LRSLayer) -> None:
+        super().__init__()
+        for name, parameter in layer.named_parameters():
+            self.register_parameter(name, parameter)
+        for name, mask in layer.named_buffers():
+            self.register_buffer(name, mask)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Nothing."""
+        return x
 
 
 def stacked(layer: LRSLayer) -> tuple[Tensor, ...]:
@@ -115,9 +144,11 @@ def run(*, threads: PositiveInt = 1, rounds: PositiveInt = 200, smoke: bool = Fa
     print(f"{device_name()}, torch {torch.__version__}, {threads} thread(s)")
     rows: list[Row] = []
     for cell in CELLS:
+        mapped, nothing = of_vmap(cell, 3 if smoke else rounds)
         found = {
             "lengths_over_padded": of_lengths(cell, 3 if smoke else rounds),
-            "vmap_over_population": of_vmap(cell, 3 if smoke else rounds),
+            "vmap_over_population": mapped,
+            "vmap_of_nothing": nothing,
         }
         rows.append({"threads": threads, "cell": cell, **found})
         print("  ".join(f"{name} {value}" for name, value in rows[-1].items()), flush=True)

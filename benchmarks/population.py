@@ -4,8 +4,8 @@ The policies are those of the default `fit` on HalfCheetah (CfC, H 64, 128 featu
 rank and sparsity. Both sides do what training does between two batches: forward, loss, backward,
 clipping, AdamW, and a look at losses and norms, as the guard takes it. They are compared before
 they are timed, and take turns. Lightning's loop, which costs a single `fit` more of its time, is
-left out of both. On a CPU one large product of as many multiplications stands beside them: at
-that rate nothing but arithmetic is left, and no way of training can be faster in this precision.
+left out of both. On a CPU as many multiplications in products of the largest layer's size stand
+beside them, at the rate of the faster library: what is left of an update is its arithmetic there.
 
 On a GPU each side also runs with forward and backward pass as a CUDA graph, as a population does
 with `--population.graph=true`; a single `fit` has no such option, and its graph is here to tell
@@ -26,9 +26,11 @@ import torch
 from gymnasium.spaces import Box
 from jsonargparse.typing import PositiveInt
 from torch import Tensor
+from torch.nn import functional
 
 from benchmarks._provenance import RESULTS, device_name, write_csv
 from benchmarks._timing import Timing, ratio
+from lrs_kernels.native.linear import has_rowwise_linear, rowwise_linear
 from lrs_lightning.data import WindowBatch
 from lrs_lightning.errors import ArgumentError
 from lrs_lightning.nn import PolicyConfig, RecurrentPolicy, build_policy, cores
@@ -114,29 +116,40 @@ class Together:
         self.optimizer.step()
 
 
-class OneProduct:
-    """As many multiplications as an update of P members has, in one product of shared out rows.
+class Multiplications:
+    """As many multiplications as an update of P members has, over and over the same few numbers.
 
     Each layer multiplies three times: outputs, gradients of weights, gradients of inputs, which the
-    first does without. Factors of weights, activations and the optimiser are left out.
+    first does without. Factors of weights, activations and the optimiser are left out. The products
+    are those of PyTorch's library or of the C beside the scans, whichever is faster here.
     """
 
-    def __init__(self, members: int, threads: int, side: int = 1024) -> None:
+    def __init__(self, members: int, threads: int) -> None:
         passes = 3 * sum(i * o for i, o in LAYERS) - math.prod(LAYERS[0])
-        depth = round(members * math.prod(WINDOW) * passes / side**2)
-        rows = torch.randn(side, depth).chunk(threads)
-        self._other = torch.randn(depth, side)
-        self._parts = [(own, own.new_empty(len(own), side)) for own in rows]
+        columns, rows = max(LAYERS, key=math.prod), math.prod(WINDOW)
+        self._x, self._weight = torch.randn(rows, columns[0]), torch.randn(columns[1], columns[0])
+        self._times = [round(members * passes / math.prod(columns) / threads)] * threads
+        ways = [functional.linear, *([rowwise_linear] if has_rowwise_linear() else [])]
+        self._way = min(ways, key=lambda way: _least_time(lambda: way(self._x, self._weight)))
         # A new thread would multiply on all cores, whatever the first one was told.
         self._pool = ThreadPoolExecutor(threads, initializer=partial(torch.set_num_threads, 1))
 
     def __call__(self) -> None:
-        for _ in self._pool.map(self._multiply, self._parts):
+        for _ in self._pool.map(self._multiply, self._times):
             pass
 
-    def _multiply(self, part: tuple[Tensor, Tensor]) -> None:
-        own, out = part
-        torch.mm(own, self._other, out=out)
+    def _multiply(self, times: int) -> None:
+        for _ in range(times):
+            self._way(self._x, self._weight)
+
+
+def _least_time(call: Callable[[], object], calls: int = 20) -> float:
+    taken = []
+    for _ in range(calls):
+        began = time.perf_counter()
+        call()
+        taken.append(time.perf_counter() - began)
+    return min(taken)
 
 
 def _loss(policy: RecurrentPolicy, batch: WindowBatch) -> Tensor:
@@ -213,7 +226,7 @@ def sides(members: int, device: str) -> dict[str, Update]:
     if device == "cpu":
         for threads in (1, 2):
             found[f"population, {threads} threads"] = Together(made(), batch, threads)
-            found[f"its arithmetic, {threads} threads"] = OneProduct(members, threads)
+            found[f"its arithmetic, {threads} threads"] = Multiplications(members, threads)
         return found
     found["single loops, graphs"] = Singles(made(), batch, graph=True)
     found["population"] = Together(made(), batch)

@@ -2,19 +2,20 @@
 
 Policies of the default `fit` on HalfCheetah, untrained, over a plane of rank and sparsity, playing
 some episodes each, side by side. Both sides play the same episodes to the last bit, which is
-compared; they take turns.
+compared; they take turns. The simulator with the same actions and no policy stands beside them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+import numpy as np
 import torch
 from jsonargparse.typing import PositiveInt
 
 from benchmarks._provenance import RESULTS, device_name, write_csv
 from benchmarks._timing import interleave, ratio
-from lrs_lightning.envs import describe
+from lrs_lightning.envs import describe, make
 from lrs_lightning.nn import PolicyConfig, RecurrentPolicy, build_policy, cores
 from lrs_lightning.options.call import call
 from lrs_lightning.rollout import TorchPolicy, rollout
@@ -43,6 +44,22 @@ def play(members: Mapping[str, TorchPolicy], episodes: int) -> Outcomes:
     """Play all; what each episode came to."""
     found = rollout(members, TASK, ["clean"], range(episodes))
     return {(e.policy, e.episode): f"{e.return_} {e.outcome}" for e in found}
+
+
+class Replay:
+    """The simulator alone: the same episodes again, their actions known beforehand."""
+
+    def __init__(self, members: Mapping[str, TorchPolicy], episodes: int) -> None:
+        played = list(rollout(members, TASK, ["clean"], range(episodes), record=True))
+        self._seeds = [episode.seed for episode in played]
+        actions = [episode.trajectory.actions for episode in played if episode.trajectory]
+        self._actions = np.stack(actions, axis=1)  # (T, N, A)
+        self._env = make(TASK, len(played))
+
+    def __call__(self) -> None:
+        self._env.reset(seed=self._seeds)
+        for actions in self._actions:
+            self._env.step(actions)
 
 
 def main(arguments: list[str]) -> None:
@@ -74,9 +91,10 @@ def run(
     alone = {str(k): Alone(policy) for k, policy in enumerate(made)}
     if play(together, episodes) != play(alone, episodes):
         raise AssertionError("the two sides play other episodes")
-    sides: dict[str, Callable[[], Outcomes]] = {
+    sides: dict[str, Callable[[], object]] = {
         "one call for each": lambda: play(alone, episodes),
         "one call for all": lambda: play(together, episodes),
+        "the simulator alone": Replay(together, episodes),
     }
     times = interleave(sides, rounds=rounds, warmup=0)
     print(f"{device_name()}, torch {torch.__version__}, {members} members x {episodes} episodes")

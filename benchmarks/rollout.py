@@ -22,12 +22,14 @@ from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
+import mujoco
 import numpy as np
 import torch
 from jsonargparse.typing import PositiveInt
 
 from benchmarks._provenance import RESULTS, provenance
 from lrs_lightning.envs import available_cores, describe, make
+from lrs_lightning.envs.mujoco_timers import stop_timers
 from lrs_lightning.files import write_whole
 from lrs_lightning.nn import PolicyConfig, build_policy, cores
 from lrs_lightning.options.call import call
@@ -112,7 +114,7 @@ def providers(task: str, envs: int, steps: int) -> Iterator[dict[str, Provider]]
     actions = rng.uniform(space.low, space.high, (steps, envs, *space.shape)).astype(np.float32)
     sync = gym.make_vec(task, num_envs=envs, vectorization_mode="sync")
     ours = {n: make(task, envs, threads=n) for n in thread_counts()}
-    every: dict[str, Provider] = {SYNC: _resetting_itself(sync, actions)}
+    every: dict[str, Provider] = {SYNC: _as_by_itself(_resetting_itself(sync, actions))}
     pool = _envpool(task, envs)
     if pool is not None:
         every[ENVPOOL] = _resetting_itself(pool, actions)
@@ -142,6 +144,19 @@ def _resetting_itself(env: Any, actions: np.ndarray) -> Provider:
         return int(actions.shape[0] * actions.shape[1])
 
     return play
+
+
+def _as_by_itself(play: Provider) -> Provider:
+    """With MuJoCo's clock, which our engine stops for the whole process."""
+
+    def timed() -> int:
+        mujoco.set_mjcb_time(None)
+        try:
+            return play()
+        finally:
+            stop_timers()
+
+    return timed
 
 
 def _reset_by_us(env: Any, actions: np.ndarray) -> Provider:

@@ -21,7 +21,9 @@ from numpy.typing import NDArray
 
 from lrs_lightning.envs.contract import Flags
 from lrs_lightning.envs.failures import failure_info
-from lrs_lightning.envs.mujoco_physics import STATE, make_physics
+from lrs_lightning.envs.mujoco_batch import BatchedPhysics
+from lrs_lightning.envs.mujoco_loop import LoopedPhysics
+from lrs_lightning.envs.mujoco_physics import STATE, MujocoPhysics
 from lrs_lightning.envs.mujoco_task import Array, MujocoTask, Readings
 from lrs_lightning.envs.seeds import Seeds, spread_seeds
 from lrs_lightning.envs.worker_pool import MOST_BY_DEFAULT, available_cores
@@ -175,3 +177,21 @@ class MujocoVectorEnv(VectorEnv[Array, NDArray[np.float32], Any]):
         late = active & (self._physics.time < least)
         rows = set(np.flatnonzero(late).tolist()) - set(known)
         return dict.fromkeys(rows, "the simulation became unstable and MuJoCo reset it")
+
+
+def make_physics(task: MujocoTask, rows: int, threads: int) -> MujocoPhysics:
+    """The faster one of those that can simulate a task.
+
+    Args:
+        task: what is simulated, and read.
+        rows: number of simulations N.
+        threads: that share them.
+    """
+    needs_loop = task.contact_forces or calls_python()
+    return (LoopedPhysics if needs_loop else BatchedPhysics)(task, rows, threads)
+
+
+def calls_python() -> bool:
+    """Whether somebody has given MuJoCo a function of Python for a part of its physics."""
+    getters = [name for name in dir(mujoco) if name.startswith("get_mjcb_")]
+    return any(getattr(mujoco, name)() is not None for name in getters)

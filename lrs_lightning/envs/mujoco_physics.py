@@ -16,7 +16,7 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
-from lrs_lightning.envs.mujoco_task import Array, MujocoTask, Readings
+from lrs_lightning.envs.mujoco_task import Array, Readings
 from lrs_lightning.envs.worker_pool import Errors
 
 # The integration state holds the solver's warm start: without it there is no equality.
@@ -42,24 +42,3 @@ class MujocoPhysics(Protocol):
 
     def close(self) -> None:
         """End the threads."""
-
-
-def make_physics(task: MujocoTask, rows: int, threads: int) -> MujocoPhysics:
-    """The faster one of those that can simulate a task.
-
-    Args:
-        task: what is simulated, and read.
-        rows: number of simulations N.
-        threads: that share them.
-    """
-    from lrs_lightning.envs.mujoco_batch import BatchedPhysics
-    from lrs_lightning.envs.mujoco_loop import LoopedPhysics
-
-    needs_loop = task.contact_forces or calls_python()
-    return (LoopedPhysics if needs_loop else BatchedPhysics)(task, rows, threads)
-
-
-def calls_python() -> bool:
-    """Whether somebody has given MuJoCo a function of Python for a part of its physics."""
-    getters = [name for name in dir(mujoco) if name.startswith("get_mjcb_")]
-    return any(getattr(mujoco, name)() is not None for name in getters)

@@ -6,8 +6,9 @@ import pytest
 import torch
 from torch import nn
 
+from lrs_kernels.native.limits import Limits
 from lrs_kernels.native.linear import has_rowwise_linear
-from lrs_lightning.nn import LRSLSTM, LRSCfC, rowwise
+from lrs_lightning.nn import LRSLSTM, LRSCfC, rowwise, running
 from lrs_lightning.nn.rowwise import Dense, computes_rows_apart, rows_apart
 
 in_c = pytest.mark.skipif(not has_rowwise_linear(), reason="no compiled C")
@@ -50,10 +51,18 @@ def test_rows_are_apart_within(monkeypatch):
         (LRSCfC(3, 4, rank=2), True),
         (LRSCfC(3, 4, rank=2, backend="cpu"), False),
         (LRSCfC(3, 4, rank=2, gate="removed"), True),
-        (LRSCfC(3000, 16), False),  # its projection does not fit the cache
         (LRSLSTM(3, 4, proj_size=2), False),
     ],
     ids=lambda value: value if isinstance(value, bool) else type(value).__name__,
 )
 def test_what_is_known_to_be_apart(module, apart):
     assert computes_rows_apart(module) is apart
+
+
+@in_c
+def test_a_projection_that_is_left_to_the_library_is_not_apart(monkeypatch):
+    layer = LRSCfC(3000, 16)
+    monkeypatch.setattr(running, "limits", lambda _: Limits(64, 16, 131_072))
+    assert not computes_rows_apart(layer)
+    monkeypatch.setattr(running, "limits", lambda _: Limits(64, 16, float("inf")))
+    assert computes_rows_apart(layer)
