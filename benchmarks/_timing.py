@@ -1,11 +1,13 @@
 """Timing that two programs can be compared by: interleaved rounds, quantiles, ratios.
 
 A shared machine speeds up and slows down from second to second. So the providers take turns, one
-call each per round, and the tenth percentile is reported beside the median.
+call each per round, and the tenth percentile is reported beside the median. A call finds in the
+caches what the one before has left there, so each round has an order of its own.
 """
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -37,7 +39,7 @@ def interleave(
     inner: int = 1,
     synchronize: Callable[[], None] | None = None,
 ) -> dict[str, Timing]:
-    """Time every provider once per round.
+    """Time every provider once per round, in an order that is drawn anew, and the same in each run.
 
     Args:
         providers: what to call, by name.
@@ -49,9 +51,11 @@ def interleave(
 
     """
     durations: dict[str, list[float]] = {name: [] for name in providers}
+    order, turns = random.Random(0), list(providers.items())
     started = time.perf_counter()
     for index in range(warmup + rounds):
-        for name, call in providers.items():
+        order.shuffle(turns)
+        for name, call in turns:
             begin = time.perf_counter()
             for _ in range(inner):
                 call()

@@ -12,13 +12,19 @@ def test_quantiles_are_of_the_sorted_durations():
     assert (timing.p10, timing.median, timing.p90, timing.calls) == (1.0, 3.0, 5.0, 5)
 
 
-def test_providers_take_turns_and_the_warmup_does_not_count():
-    order = []
-    timings = interleave(
-        {"a": lambda: order.append("a"), "b": lambda: order.append("b")}, rounds=2, warmup=1
-    )
-    assert order == ["a", "b"] * 3
-    assert timings["a"].calls == timings["b"].calls == 2
+def order_of(providers, rounds, warmup):
+    """Names in the order of their calls, round by round."""
+    called = []
+    calls = {name: (lambda name=name: called.append(name)) for name in providers}
+    timings = interleave(calls, rounds=rounds, warmup=warmup)
+    assert all(timings[name].calls == rounds for name in providers)  # the warmup does not count
+    return [called[i : i + len(providers)] for i in range(0, len(called), len(providers))]
+
+
+def test_providers_take_turns_in_changing_order():
+    found = order_of("abc", rounds=50, warmup=1)
+    assert len(found) == 51 and all(sorted(turn) == ["a", "b", "c"] for turn in found)
+    assert {turn[0] for turn in found} == {"a", "b", "c"} and found == order_of("abc", 50, 1)
 
 
 def test_a_slow_provider_is_seen_as_slow():
