@@ -88,17 +88,18 @@ class MujocoVectorEnv(VectorEnv[Array, NDArray[np.float32], Any]):
         """
         if not models:
             return
-        size = mujoco.mj_stateSize(self.base_model, STATE)
+        now, sizes = list(self._models), _sizes(self.base_model)
         for row, model in models.items():
-            if mujoco.mj_stateSize(model, STATE) != size or model.nbody != self.base_model.nbody:
-                raise ArgumentError(
-                    f"models: the model of environment {row} has another layout than the task's: "
-                    "edit a copy of `base_model`"
-                )
-            self._models[row] = model
-            if "body_mass" in self._readings:
-                self._readings["body_mass"][row] = model.body_mass
-        self._physics.set_models(self._models)
+            if _sizes(model) != sizes:
+                raise _another_layout(f"the model of environment {row}")
+            now[row] = model
+        try:
+            self._physics.set_models(now)
+        except mujoco.FatalError as error:  # MuJoCo's batch looks at more than sizes
+            raise _another_layout("a model") from error
+        self._models = now
+        if "body_mass" in self._readings:
+            self._readings["body_mass"][list(models)] = [m.body_mass for m in models.values()]
 
     def reset(
         self, *, seed: Seeds = None, options: Mapping[str, Any] | None = None
@@ -177,6 +178,17 @@ class MujocoVectorEnv(VectorEnv[Array, NDArray[np.float32], Any]):
         late = active & (self._physics.time < least)
         rows = set(np.flatnonzero(late).tolist()) - set(known)
         return dict.fromkeys(rows, "the simulation became unstable and MuJoCo reset it")
+
+
+def _sizes(model: mujoco.MjModel) -> tuple[int, ...]:
+    """What models of one layout have in common."""
+    return mujoco.mj_stateSize(model, STATE), model.nbody, model.ngeom, model.nsite, model.nv
+
+
+def _another_layout(which: str) -> ArgumentError:
+    return ArgumentError(
+        f"models: {which} has another layout than the task's: edit a copy of `base_model`"
+    )
 
 
 def make_physics(task: MujocoTask, rows: int, threads: int) -> MujocoPhysics:

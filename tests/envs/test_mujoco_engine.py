@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from pathlib import Path
 
 import gymnasium as gym
 import mujoco
@@ -136,6 +137,31 @@ def test_the_loop_finds_the_same_bits_as_the_batch(monkeypatch):
     looped = make(ENV, 3)
     for got, want in zip(play(batched), play(looped), strict=True):
         np.testing.assert_array_equal(got, want)
+
+
+def with_another_ball() -> mujoco.MjModel:
+    model = Path(gym.__file__).parent / "envs" / "mujoco" / "assets" / "half_cheetah.xml"
+    spec = mujoco.MjSpec.from_file(str(model))
+    spec.worldbody.add_geom(type=mujoco.mjtGeom.mjGEOM_SPHERE, size=[0.1, 0, 0], pos=[9, 0, 9])
+    return spec.compile()
+
+
+@pytest.mark.parametrize(
+    ("physics", "sizes_tell"),
+    [(BatchedPhysics, True), (LoopedPhysics, True), (BatchedPhysics, False)],
+)
+def test_a_model_of_another_layout_changes_nothing(monkeypatch, physics, sizes_tell):
+    monkeypatch.setattr(mujoco_engine, "make_physics", physics)
+    ours, untouched = make(ENV, 2), make(ENV, 2)
+    for env in (ours, untouched):
+        env.reset(seed=0)
+    if not sizes_tell:
+        monkeypatch.setattr(mujoco_engine, "_sizes", lambda model: ())
+    with pytest.raises(ArgumentError, match="another layout") as caught:
+        ours.set_models({1: with_another_ball()})
+    assert "\n" not in str(caught.value)
+    actions = np.ones((2, 6), np.float32)
+    np.testing.assert_array_equal(ours.step(actions)[0], untouched.step(actions)[0])
 
 
 def test_functions_of_python_are_called():
