@@ -121,8 +121,8 @@ def test_the_page_on_populations_says_what_was_measured():
     alone, both = (f"its arithmetic, {threads} threads" for threads in (1, 2))
     fewest = value("single_over_this", "population", provider=both)
     assert (
-        f"alone took {took[alone]:.1f} ms on one thread and {took[both]:.2f} ms on two, at the rate "
-        f"of the fastest product there is here: {fewest:.1f} times less than single loops"
+        f"alone took {took[alone]:.1f} ms on one thread and {took[both]:.2f} ms on two, at the "
+        f"rate of the fastest product there is here: {fewest:.1f} times less than single loops"
     ) in page
     each, together, simulator = rows("population_rollout")
     assert (

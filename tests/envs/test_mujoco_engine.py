@@ -146,6 +146,7 @@ def with_another_ball() -> mujoco.MjModel:
     return spec.compile()
 
 
+@pytest.mark.filterwarnings("ignore:.*settotalmass")  # Gymnasium's own model
 @pytest.mark.parametrize(
     ("physics", "sizes_tell"),
     [(BatchedPhysics, True), (LoopedPhysics, True), (BatchedPhysics, False)],
