@@ -98,8 +98,11 @@ def check_lengths(lengths: Tensor | list[int], steps: int, batch: int) -> list[i
         raise ArgumentError(
             f"lengths has shape {shape}, expected ({batch},), one for each sequence."
         )
+    values = lengths.tolist() if isinstance(lengths, Tensor) else list(lengths)
+    if set(map(type, values)) == {int} and min(values) >= 1 and max(values) <= steps:
+        return values  # nearly always, and three times as fast
     whole = []
-    for value in lengths.tolist() if isinstance(lengths, Tensor) else lengths:
+    for value in values:
         number = _whole(value)
         if not 1 <= number <= steps:
             raise ArgumentError(
@@ -137,7 +140,8 @@ def run_padded(layers: Layers, call: Call, lengths: Tensor) -> tuple[Tensor, tup
     outputs, final = layers.through_layers(x, state, timespans, resets, valid)
     last = (lengths - 1).view(-1, 1)  # (B, 1)
     ends = [y.gather(0, last.expand(1, -1, y.shape[-1])).squeeze(0) for y in outputs]
-    return zero_padding(outputs[-1], valid), (torch.stack(ends), *final[1:])
+    h = ends[0].unsqueeze(0) if len(ends) == 1 else torch.stack(ends)
+    return zero_padding(outputs[-1], valid), (h, *final[1:])
 
 
 def run_spans(run: Run, call: Call, lengths: list[int]) -> tuple[Tensor, tuple[Tensor, ...]]:

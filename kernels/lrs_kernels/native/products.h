@@ -36,8 +36,8 @@ INLINE void block(int count, int64_t inner, const REAL *a, int64_t by_row, int64
 }
 
 /* C (rows, panels * COLUMNS) += A (rows, K), strided, times the packed matrix. Rows go in blocks of
- * nearly equal height: of 6 at most, 8 as 4 and 4, since 6 and 2 would leave the arithmetic units
- * idle. */
+ * nearly equal height, ROWS at most: with 6 of them, 8 go as 4 and 4, since 6 and 2 would leave the
+ * arithmetic units idle. */
 #define CASE(n) case n: block(n, inner, from, by_row, by_k, panel, to, ldc); break;
 INLINE void multiply_strided(int64_t rows, int64_t panels, int64_t inner, const REAL *a,
                              int64_t by_row, int64_t by_k, const REAL *packed, REAL *c,
