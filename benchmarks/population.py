@@ -126,9 +126,9 @@ class Multiplications:
 
     def __init__(self, members: int, threads: int) -> None:
         passes = 3 * sum(i * o for i, o in LAYERS) - math.prod(LAYERS[0])
-        columns, rows = max(LAYERS, key=math.prod), math.prod(WINDOW)
-        self._x, self._weight = torch.randn(rows, columns[0]), torch.randn(columns[1], columns[0])
-        self._times = [round(members * passes / math.prod(columns) / threads)] * threads
+        (inputs, outputs), rows = max(LAYERS, key=math.prod), math.prod(WINDOW)
+        self._x, self._weight = torch.randn(rows, inputs), torch.randn(outputs, inputs)
+        self._times = [round(members * passes / (inputs * outputs) / threads)] * threads
         ways = [functional.linear, *([rowwise_linear] if has_rowwise_linear() else [])]
         self._way = min(ways, key=lambda way: _least_time(lambda: way(self._x, self._weight)))
         # A new thread would multiply on all cores, whatever the first one was told.
