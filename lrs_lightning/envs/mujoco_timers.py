@@ -1,7 +1,7 @@
 """MuJoCo without its stopwatch.
 
 Each step reads the clock of the system dozens of times, for `MjData.timer`, which nobody here looks
-at: a seventh of a step of HalfCheetah. MuJoCo reads no clock where its C function `mjcb_time` is
+at. MuJoCo reads no clock where its C function `mjcb_time` is
 null, as it is outside of Python.
 """
 

@@ -100,7 +100,7 @@ def check_lengths(lengths: Tensor | list[int], steps: int, batch: int) -> list[i
         )
     values = lengths.tolist() if isinstance(lengths, Tensor) else list(lengths)
     if set(map(type, values)) == {int} and min(values) >= 1 and max(values) <= steps:
-        return values  # nearly always, and three times as fast
+        return values  # nearly always, and sooner
     whole = []
     for value in values:
         number = _whole(value)

@@ -49,6 +49,15 @@ class LayerScans(LayerParameters):
         return native and all(map(limits(self.cell).take_projection, weights))
 
     @property
+    def stacks_exactly(self) -> bool:
+        """Whether weights of a stack of such layers are formed as those of one, to the last bit.
+
+        C does so; a product of the library adds up a stack of factors in another order.
+        """
+        rank = self.connectivity.rank if self.connectivity.factored else 0
+        return (rank or 0) <= limits(self.cell).rank
+
+    @property
     def knows_time(self) -> bool:
         """Whether the cell takes the time between steps."""
         return "timespans" in self.cell.variants[self.variant].extras

@@ -21,7 +21,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lrs_kernels.native.limits import limits
 from lrs_lightning.errors import ANY_FAILURE
 from lrs_lightning.nn import Encoder, RecurrentPolicy
 from lrs_lightning.nn.encoders import digest_of
@@ -193,6 +192,4 @@ def _acts_otherwise(core: Any) -> bool:
     """Whether a core does in evaluation what cannot be stacked, or not to the last bit."""
     cut = getattr(getattr(core, "compression", None), "active", False)
     held = getattr(core, "gate", "learned") == "frozen"
-    rank = getattr(getattr(core, "connectivity", None), "rank", None) or 0
-    # A product of torch adds up a stack of factors in another order than those of one policy.
-    return bool(cut or held or (rank and rank > limits(core.cell).rank))
+    return bool(cut or held or not getattr(core, "stacks_exactly", True))

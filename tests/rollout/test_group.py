@@ -10,7 +10,7 @@ from lrs_kernels import find_cell
 from lrs_kernels.native.limits import Limits, limits
 from lrs_lightning.envs.mujoco_task import MujocoTask
 from lrs_lightning.errors import EnvironmentMismatchError
-from lrs_lightning.nn import PolicyConfig, build_policy, controls, cores, encoders
+from lrs_lightning.nn import PolicyConfig, build_policy, controls, cores, encoders, running
 from lrs_lightning.nn.encoders import digest_of
 from lrs_lightning.rollout import TorchPolicy, rollout
 from lrs_lightning.rollout import decisions as module
@@ -82,7 +82,7 @@ def test_ranks_that_c_does_not_multiply_stay_alone(monkeypatch):
     members = {str(k): policy(cores.CfC, k, rank=3) for k in range(group_module.FEWEST)}
     every = {name: slice(0, 1) for name in members}
     assert len(groups(members, every)) == 1
-    monkeypatch.setattr(group_module, "limits", lambda _: Limits(64, 2, 100))
+    monkeypatch.setattr(running, "limits", lambda _: Limits(64, 2, float("inf")))
     assert groups(members, every) == []
 
 

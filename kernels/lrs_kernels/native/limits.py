@@ -1,9 +1,8 @@
 """Up to which sizes the products in C are as fast as those of PyTorch's library: measured.
 
-With vectors of 512 bits C is ahead at all sizes that were tried (H to 1,024, I to 2,048, all ranks)
-but batch 1 at H = 512, where it is some percent behind. An update of the LSTM, B = 32, T = 32,
-I = 512, H = 256, takes 0.65 of the time (an EPYC with Zen 5 cores). With shorter vectors large
-matrices are better left to the library.
+With vectors of 512 bits C is ahead nearly everywhere (on an EPYC with Zen 5 cores; at batch 1 and
+H = 512 it is behind by some percent). With shorter ones large matrices are better left to the
+library. `python -m benchmarks layers` has a case beyond the limits of the latter.
 """
 
 from __future__ import annotations

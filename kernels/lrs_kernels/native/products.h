@@ -99,6 +99,13 @@ static void pack(const REAL *m, int64_t by_k, int64_t by_c, int64_t inner, int64
     }
 }
 
+/* All panels of one matrix. */
+static void pack_matrix(const REAL *m, int64_t by_k, int64_t by_c, int64_t inner, int64_t columns,
+                        REAL *packed) {
+    for (int64_t first = 0; first < columns; first += COLUMNS, packed += inner * COLUMNS)
+        pack(m, by_k, by_c, inner, columns, first, packed);
+}
+
 /* Matrices (rows, columns) of P members as panels: transposed, or as they are. All threads of a team
  * share the work. */
 static void pack_all(int64_t P, const REAL *m, int64_t rows, int64_t columns, int transposed,

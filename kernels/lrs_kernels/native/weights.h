@@ -14,8 +14,7 @@ static void form(const Scan *s, int64_t gate, REAL *effective, REAL *scratch) {
     const REAL *rows = s->weight ? s->weight + gate * H * H : sums, *mask = s->mask;
     int64_t by_row = s->weight ? H : ld;
     if (!s->weight) {
-        for (int64_t j = 0; j < panels; j++)
-            pack(s->w2 + gate * R * H, H, 1, R, H, j * COLUMNS, packed + j * R * COLUMNS);
+        pack_matrix(s->w2 + gate * R * H, H, 1, R, H, packed);
         memset(sums, 0, H * ld * sizeof(REAL));
         multiply(H, panels, R, s->w1 + gate * H * R, R, packed, sums, ld);
     }
@@ -30,12 +29,12 @@ static void factor_gradients(const Scan *s, int64_t gate, REAL *d1, REAL *d2, RE
     int64_t H = s->hidden, R = s->rank, wide = panels_of(R), tall = panels_of(H);
     const REAL *dw = s->dw + gate * H * H, *w1 = s->w1 + gate * H * R, *w2 = s->w2 + gate * R * H;
     REAL *packed = scratch, *sums = packed + H * largest(wide, tall) * COLUMNS;
-    for (int64_t j = 0; j < wide; j++) pack(w2, 1, H, H, R, j * COLUMNS, packed + j * H * COLUMNS);
+    pack_matrix(w2, 1, H, H, R, packed);
     memset(sums, 0, H * wide * COLUMNS * sizeof(REAL));
     multiply(H, wide, H, dw, H, packed, sums, wide * COLUMNS);
     for (int64_t i = 0; i < H; i++)
         memcpy(d1 + (gate * H + i) * R, sums + i * wide * COLUMNS, R * sizeof(REAL));
-    for (int64_t j = 0; j < tall; j++) pack(dw, H, 1, H, H, j * COLUMNS, packed + j * H * COLUMNS);
+    pack_matrix(dw, H, 1, H, H, packed);
     memset(sums, 0, R * tall * COLUMNS * sizeof(REAL));
     multiply_transposed(R, tall, H, w1, R, packed, sums, tall * COLUMNS);
     for (int64_t k = 0; k < R; k++)
