@@ -8,8 +8,7 @@ left out of both. On a CPU as many multiplications in products of the largest la
 beside them, at the rate of the faster library: what is left of an update is its arithmetic there.
 
 On a GPU each side also runs with forward and backward pass as a CUDA graph, as a population does
-with `--population.graph=true`; a single `fit` has no such option, and its graph is here to tell
-what the graph earns from what the population earns.
+with `--population.graph=true` and a single `fit` with `--model.graph=true`.
 """
 
 from __future__ import annotations
@@ -35,8 +34,8 @@ from lrs_lightning.data import WindowBatch
 from lrs_lightning.errors import ArgumentError
 from lrs_lightning.nn import PolicyConfig, RecurrentPolicy, build_policy, cores
 from lrs_lightning.options.call import call
+from lrs_lightning.training.graph import RecordedLosses, record
 from lrs_lightning.training.losses import imitation_loss
-from lrs_lightning.training.population.graph import RecordedLosses, record
 from lrs_lightning.training.population.stacks import MemberStacks
 from lrs_lightning.training.population.updates import joined, parameter_groups
 
@@ -79,13 +78,12 @@ class Singles:
             return loss.detach()
         recorded = self.recorded[number]
         recorded([self.batch])
-        for parameter, gradient in zip(policy.parameters(), recorded.gradients, strict=True):
-            parameter.grad = gradient
+        recorded.hand_out()
         return recorded.losses[0]
 
     def _record(self, policy: RecurrentPolicy) -> RecordedLosses:
         parameters = list(policy.parameters())
-        return RecordedLosses(lambda own: [_loss(policy, own[0])], parameters, [self.batch])
+        return RecordedLosses(lambda own: [_loss(policy, own[0])], parameters)
 
 
 @dataclass

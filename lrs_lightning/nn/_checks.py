@@ -113,6 +113,8 @@ def timespans(values: Tensor) -> None:
     """
     if torch.compiler.is_compiling() or values.is_meta:
         return
+    if values.is_cuda and torch.cuda.is_current_stream_capturing():
+        return
     if bool((values >= 0).all()):
         return
     what = "NaN" if bool(values.isnan().any()) else "a negative number"

@@ -24,7 +24,9 @@ from lrs_lightning.nn.counting import told_of_parameters
 from lrs_lightning.rollout import Policy
 from lrs_lightning.shifts import ShiftContext
 from lrs_lightning.training.callbacks.finite_guard import FiniteGuard
+from lrs_lightning.training.cycle import one_cycle, refuse_stretching
 from lrs_lightning.training.frozen_source import filled_in, why_no_weights
+from lrs_lightning.training.graph import RecordedLosses, check_recordable
 from lrs_lightning.training.losses import imitation_loss
 from lrs_lightning.training.means import WeightedMeans
 from lrs_lightning.training.playable import as_played, context_of
@@ -45,6 +47,7 @@ class ImitationModule(pl.LightningModule):
         lr: peak of the one-cycle learning rate.
         weight_decay: AdamW's, on weights only.
         warmup: share of the updates until the peak.
+        graph: on a GPU, record the passes of an update once as a CUDA graph and replay them.
     """
 
     def __init__(
@@ -53,6 +56,7 @@ class ImitationModule(pl.LightningModule):
         lr: float = 3e-3,
         weight_decay: float = 1e-4,
         warmup: float = 0.3,
+        graph: bool = False,
     ) -> None:
         super().__init__()
         # A checkpoint hands back plain values, so that it loads with weights_only=True.
@@ -62,7 +66,8 @@ class ImitationModule(pl.LightningModule):
                 f"lr is {lr}, weight_decay {weight_decay}, warmup {warmup}: expected lr > 0, "
                 "weight_decay >= 0 and warmup between 0 and 1"
             )
-        self.config = config
+        self.config, self.graph = config, graph
+        # How it runs is no part of what is trained: a checkpoint says nothing of the graph.
         self.save_hyperparameters(
             {"policy": config.to_dict(), "lr": lr, "weight_decay": weight_decay, "warmup": warmup}
         )
@@ -72,6 +77,7 @@ class ImitationModule(pl.LightningModule):
         self.train_loss = MeanMetric(nan_strategy="disable")
         self.val_loss = WeightedMeans()
         self.agreement: Metric | None = None
+        self._recorded: RecordedLosses | None = None  # while a graph is replayed
         self._norm: Tensor | None = None  # of the last update's gradient
         self._updates = 0  # of a checkpoint that was loaded
         self._no_weights: LrsError | None = None  # why a frozen encoder could not be taken
@@ -122,15 +128,40 @@ class ImitationModule(pl.LightningModule):
             raise self._no_weights
 
     def on_train_start(self) -> None:
-        """Refuse to go on with another number of updates than the cycle was made for."""
+        """Refuse to go on with another number of updates than the cycle was made for.
+
+        Raises:
+            ArgumentError: that, or `graph` where updates cannot be recorded.
+        """
         refuse_stretching(self)
+        if self.graph:
+            check_recordable("model.graph", self, bool(getattr(self._policy.core, "dropout", 0)))
+            learned = [p for p in self.parameters() if p.requires_grad]
+            self._recorded = RecordedLosses(lambda batches: [self._loss(*batches)], learned)
+
+    def on_train_end(self) -> None:
+        """Give the memory of the graph back."""
+        self._recorded = None
 
     def training_step(self, batch: WindowBatch, batch_idx: int) -> Tensor:
         """Loss of a batch of windows."""
-        outputs = self._outputs(batch)
-        loss = imitation_loss(outputs, self._targets(batch), batch.loss_mask)
+        if self._recorded is None:
+            loss = self._loss(batch)
+        else:
+            self._recorded([batch])
+            (loss,) = self._recorded.losses
         self.train_loss.update(loss.detach())
         return loss
+
+    def backward(self, loss: Tensor, *args: Any, **kwargs: Any) -> None:
+        """Differentiate; a replay has done that already."""
+        if self._recorded is None:
+            super().backward(loss, *args, **kwargs)
+        else:
+            self._recorded.hand_out()
+
+    def _loss(self, batch: WindowBatch) -> Tensor:
+        return imitation_loss(self._outputs(batch), self._targets(batch), batch.loss_mask)
 
     def _outputs(self, batch: WindowBatch) -> Tensor:
         return unroll_windows(self._policy, batch.observations, self.timespans(batch))
@@ -264,34 +295,3 @@ class ImitationModule(pl.LightningModule):
         if self.policy is None:
             raise RuntimeError("the policy is built in setup(): run it through a Trainer")
         return self.policy
-
-
-def one_cycle(optimizer: torch.optim.Optimizer, updates: int, warmup: float) -> dict[str, Any]:
-    """What `configure_optimizers` returns: one cycle of the learning rate of each group.
-
-    Args:
-        optimizer: whose rates are the peaks.
-        updates: length of the cycle.
-        warmup: share of the updates until the peak.
-    """
-    peaks = [group["lr"] for group in optimizer.param_groups]
-    scheduler = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, max_lr=peaks, total_steps=updates, pct_start=warmup
-    )
-    return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
-
-
-def refuse_stretching(module: pl.LightningModule) -> None:
-    """Refuse to go on with another number of updates than the cycle was made for.
-
-    Raises:
-        ArgumentError: the checkpoint was made for another number.
-    """
-    scheduler: Any = module.lr_schedulers()
-    wanted = int(module.trainer.estimated_stepping_batches)
-    if scheduler.total_steps != wanted:
-        raise ArgumentError(
-            f"the checkpoint was made for {scheduler.total_steps} updates and max_steps is now "
-            f"{wanted}: one cycle of the learning rate cannot be stretched; give "
-            f"--trainer.max_steps={scheduler.total_steps}, or train anew"
-        )

@@ -48,6 +48,11 @@ def assemble(
     Raises:
         ArgumentError: names the member, and what cannot be.
     """
+    if base.graph:
+        raise ArgumentError(
+            "model.graph records the updates of one policy: of a population, give "
+            "--population.graph=true in its place"
+        )
     section = Population(**configuration["population"])
     data, everything = configuration["data"], configuration.get("seed_everything")
     seeds = Seeds(data["seed"], everything if type(everything) is int else None)

@@ -17,12 +17,12 @@ from lrs_lightning.shifts import ShiftContext
 from lrs_lightning.statistics.training_seeds import training_facts
 from lrs_lightning.training.bad_batches import fault_of
 from lrs_lightning.training.callbacks.finite_guard import FiniteGuard
+from lrs_lightning.training.cycle import one_cycle, refuse_stretching
 from lrs_lightning.training.frozen_source import why_no_weights
+from lrs_lightning.training.graph import check_recordable, record
 from lrs_lightning.training.means import WeightedMeans
-from lrs_lightning.training.module import one_cycle, refuse_stretching
 from lrs_lightning.training.playable import context_of
 from lrs_lightning.training.population.datamodule import PopulationTrajectories
-from lrs_lightning.training.population.graph import record
 from lrs_lightning.training.population.guard import MemberGuard
 from lrs_lightning.training.population.members import Member
 from lrs_lightning.training.population.stacks import Batches, MemberStacks
@@ -118,27 +118,9 @@ class PopulationModule(pl.LightningModule):
                 "give --trainer.precision=bf16-mixed or 32"
             )
         if self.graph:
-            self._record()
+            check_recordable("population.graph", self, self.stacks.draws)
+            self.stacks.record_with(record)
         self._remember()
-
-    def _record(self) -> None:
-        """Replay updates as a CUDA graph from now on.
-
-        Raises:
-            ArgumentError: there is no GPU, gradients are accumulated, or dropout draws.
-        """
-        obstacles = {
-            "training runs on the CPU": self.device.type != "cuda",
-            "gradients of several batches are accumulated": self.trainer.accumulate_grad_batches
-            > 1,
-            "a member has dropout": self.stacks.draws,
-        }
-        if found := [why for why, there in obstacles.items() if there]:
-            raise ArgumentError(
-                f"population.graph replays each update's launches on a GPU, but {found[0]}: give "
-                "--population.graph=false"
-            )
-        self.stacks.record_with(record)
 
     def training_step(self, batch: Batches, batch_idx: int) -> Tensor:
         """The losses of all members for their batches, as one sum."""

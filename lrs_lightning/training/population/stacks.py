@@ -14,9 +14,9 @@ from torch import Tensor, nn
 from lrs_lightning.data import WindowBatch
 from lrs_lightning.nn import RecurrentPolicy
 from lrs_lightning.nn.population import PolicyPopulation, architecture
+from lrs_lightning.training.graph import RecordedLosses, Recorder
 from lrs_lightning.training.losses import imitation_loss
 from lrs_lightning.training.population.crew import Crew
-from lrs_lightning.training.population.graph import RecordedLosses, Recorder
 from lrs_lightning.training.population.updates import Views, clip, hand_out, member_views
 from lrs_lightning.training.unrolling import unroll_windows
 
@@ -104,7 +104,7 @@ class MemberStacks:
         self._crew = Crew(1)
 
     def record_with(self, recorder: Recorder) -> None:
-        """From now on record forward and backward pass once, and replay them; see `graph.py`.
+        """From now on record forward and backward pass once, and replay them; see `training.graph`.
 
         For `differentiate` with a share of 1 and no gradients before it, and not where dropout
         draws: the runs before a recording draw as well.
@@ -115,9 +115,9 @@ class MemberStacks:
         """The loss of each member, stack by stack; `by_member` has them in their order."""
         if self._recorder is None:
             return self._losses(batches, place_of)
-        if self._recorded is None or not self._recorded.fits(batches):
+        if self._recorded is None:
             self._recorded = RecordedLosses(
-                lambda own: self._losses(own, place_of), self._learned(), batches, self._recorder
+                lambda own: self._losses(own, place_of), self._learned(), self._recorder
             )
         self._recorded(batches)
         return self._recorded.losses
@@ -131,9 +131,7 @@ class MemberStacks:
     def differentiate(self, losses: Sequence[Tensor], share: float) -> None:
         """Add the gradients of `share` times the losses to those of the parameters."""
         if self._recorded is not None:
-            gradients = self._recorded.gradients
-            for parameter, gradient in zip(self._learned(), gradients, strict=True):
-                parameter.grad = gradient
+            self._recorded.hand_out()
             return
 
         def backward(own: Tensor) -> None:

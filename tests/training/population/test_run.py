@@ -209,6 +209,13 @@ def test_a_rank_above_h_is_refused_before_anything_starts(words, tmp_path, capsy
     assert not runs.exists()
 
 
+def test_the_graph_of_a_single_policy_is_not_that_of_a_population(words, tmp_path, capsys):
+    runs = tmp_path / "runs"
+    assert main([*words, "--model.graph=true", f"--trainer.logger.save_dir={runs}"]) == 2
+    assert "of a population, give --population.graph=true" in capsys.readouterr().err
+    assert not runs.exists()
+
+
 def test_another_population_is_not_mixed_in(run, words, tmp_path, capsys):
     config = tmp_path / "other.yaml"
     config.write_text(yaml.safe_dump({"population": {"grid": {"rank": [1, 2]}}}))
