@@ -15,6 +15,7 @@ from lrs_lightning.errors import ArgumentError, LrsError
 from lrs_lightning.files import whole_file
 from lrs_lightning.locking import alone_in
 from lrs_lightning.options.call import call
+from lrs_lightning.options.layers import with_layers
 from lrs_lightning.training.sweep.launchers.needs import Needs
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 def main(verb: str, arguments: list[str]) -> int:
     """Run the verb; see `--help`. Exit code 3 says that members stopped."""
-    return int(call(sweep, f"{PROGRAM} {verb}", arguments))
+    return int(call(sweep, f"{PROGRAM} {verb}", with_layers("fit", arguments)))
 
 
 def sweep(
@@ -51,7 +52,7 @@ def sweep(
 
     Args:
         out: folder of the sweep
-        fit: what all have in common: a configuration of fit
+        fit: what all have in common: a configuration of fit; later words change single keys of it
         grid: key and its values; short names as in docs/populations.md
         arms: named lists of keys and values, each crossed with the grid
         seeds: key and its values, crossed with each other and with all the rest
