@@ -20,7 +20,7 @@ from lrs_kernels.triton.blocks import empty
 from lrs_kernels.triton.cells import history
 from lrs_kernels.triton.kernels.scan import scan_backward_kernel, scan_forward_kernel
 from lrs_kernels.triton.looks import look_at
-from lrs_kernels.triton.packing import packed_inputs, packed_upstream
+from lrs_kernels.triton.packing import flags, packed_inputs, packed_upstream
 from lrs_kernels.triton.prepared import Asked, Prepared, prepared_backward, prepared_forward
 from lrs_kernels.triton.step_passes import run_backward_steps, run_forward_steps
 
@@ -48,12 +48,13 @@ def forward(
     trace = Trace(*empty(known.written, x.device))
     stored = known.members is not None
     weights = ops.stored(inputs) if stored else ops.made(known.choice, "forward", inputs)
+    resets = flags(inputs.resets)
     arguments = (
-        x, *weights, inputs.h0, inputs.c0, inputs.bias_n, inputs.timespans, inputs.resets,
+        x, *weights, inputs.h0, inputs.c0, inputs.bias_n, inputs.timespans, resets,
         *trace[:5], *known.strides, *(known.members or weights.strides), *known.sizes,
     )  # fmt: skip
     with ops.device_of(x):
-        known.start(scan_forward_kernel, arguments, trace if stored else (*trace, *weights))
+        known.start(scan_forward_kernel, arguments, (*trace, resets, *(() if stored else weights)))
     return trace
 
 
@@ -81,13 +82,14 @@ def backward(recurrence: Recurrence, inputs: Inputs, trace: Trace, upstream: Ups
     stored = known.members is not None
     weights = ops.stored(inputs) if stored else ops.made(known.choice, "backward", inputs)
     states, initial = history(known.choice.cell, inputs, trace)
+    resets = flags(inputs.resets)
     arguments = (
         *upstream, trace.gates, states, initial, *weights, inputs.timespans, trace.time,
-        inputs.resets, grads.dz, grads.dz_recurrent, grads.h0, grads.c0, grads.timespans,
+        resets, grads.dz, grads.dz_recurrent, grads.h0, grads.c0, grads.timespans,
         *known.strides, *(known.members or weights.strides), *known.sizes,
     )  # fmt: skip
     with ops.device_of(y):
-        known.start(scan_backward_kernel, arguments, grads if stored else (*grads, *weights))
+        known.start(scan_backward_kernel, arguments, (*grads, resets, *(() if stored else weights)))
     return grads
 
 
@@ -104,6 +106,7 @@ def _forward_in_steps(
     x = inputs.x_proj
     if x.dim() == 3:
         return first(forward(recurrence, lead(inputs), save, save_time))
+    inputs = inputs._replace(resets=flags(inputs.resets))
     run = ops.Launch(known.choice, ops.made(known.choice, "forward", inputs))
     with ops.device_of(x):
         trace = run_forward_steps(run, inputs, Trace(*empty(known.written, x.device)))
@@ -116,6 +119,7 @@ def _backward_in_steps(
     y = trace.states
     if y.dim() == 3:
         return first(backward(recurrence, lead(inputs), lead(trace), lead(upstream)))
+    inputs = inputs._replace(resets=flags(inputs.resets))
     run = ops.Launch(known.choice, ops.made(known.choice, "backward", inputs))
     with ops.device_of(y):
         grads = Grads(*empty(known.written, y.device))

@@ -8,6 +8,9 @@ calls whose tensors look alike are prepared once (`prepared.py`).
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import accumulate
+from math import prod
+from operator import mul
 from typing import NamedTuple
 
 import torch
@@ -62,7 +65,9 @@ class Layout(NamedTuple):
     @property
     def member_stride(self) -> int:
         """From member to member of weights; 0 where they share memory, or there is one."""
-        return 0 if len(self.shape) == 3 else self.stride[0]
+        if len(self.shape) == 3:
+            return 0
+        return prod(self.shape[1:]) if self.gaps is None else self.gaps[0]
 
     @property
     def sequence_strides(self) -> tuple[int, ...]:
@@ -82,7 +87,5 @@ class Layout(NamedTuple):
 
 def packed_strides(shape: tuple[int, ...]) -> tuple[int, ...]:
     """Strides of a tensor without gaps, its last axis innermost."""
-    strides = [1] * len(shape)
-    for axis in range(len(shape) - 1, 0, -1):
-        strides[axis - 1] = strides[axis] * max(shape[axis], 1)
-    return tuple(strides)
+    inner = [max(size, 1) for size in shape[:0:-1]]
+    return tuple(accumulate(inner, mul, initial=1))[::-1]

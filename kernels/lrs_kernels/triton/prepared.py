@@ -36,8 +36,8 @@ class Prepared:
 
     Attributes:
         choice: the kernel.
-        packed: whether all tensors but the weights lie as kernels read them; if not, what follows
-            is of no use.
+        packed: whether all tensors but weights and resets lie as kernels read them; if not, what
+            follows is of no use.
         strides: of P, T and B, of the sequence that may have any.
         members: strides from member to member of left, right and mask, if kernels read the weights
             as they are stored; None where they have to be made first.
