@@ -1,7 +1,7 @@
 """Run as a program: launches that remember equal launches for which Triton is asked.
 
-On a GPU that is only pretended. What is compared is all that a driver is given: which compiled
-kernel, the grid, every number, and which arguments are None.
+On a GPU that is only pretended, and with nothing compiled, which is not what this is about. What is
+compared is all that a driver is given: which kernel, the grid, every number, and what is None.
 """
 
 from __future__ import annotations
@@ -14,12 +14,15 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from triton import knobs
+from triton import compiler, knobs
+from triton.compiler import CompiledKernel
+from triton.runtime import driver
 
 from benchmarks.pretended_gpu import Launcher, pretend
 from lrs_kernels import find_cell
 from lrs_kernels.passes import Inputs, Recurrence, Upstream
 from lrs_kernels.triton import launch, start
+from lrs_kernels.triton import operands as ops
 from lrs_kernels.triton.kernels.scan import scan_forward_kernel
 from lrs_kernels.triton.prepared import prepared_backward, prepared_forward
 
@@ -34,15 +37,31 @@ tensors: list[list[Tensor]] = []
 class Recording(Launcher):
     """Keeps what it is told to launch, and calls hooks as the real one does."""
 
-    def __call__(self, x: int, y: int, z: int, *others: Any) -> None:
-        _, _, _, metadata, enter, leave, *arguments = others
+    def __call__(self, x: int, y: int, z: int, *rest: Any) -> None:
+        _, _, _, metadata, enter, leave, *arguments = rest
         for hook in (enter, leave):
             if hook is not None:
                 hook(metadata)
         given = [part for part in arguments if isinstance(part, Tensor)]
+        assert not any(part.dtype == torch.bool for part in given)
+        assert all(part.stride(-1) == 1 for part in given if part.shape[-1] > 1)
+        # Only what is read step by step may have gaps; members may share their weights.
+        first = arguments[0]
+        others = [part for part in given if part is not first]
+        assert all(part.is_contiguous() or part[0].is_contiguous() for part in others)
         kinds = ["tensor" if isinstance(part, Tensor) else part for part in arguments]
         tensors.append(given)
         seen.append((id(self), x, y, z, *kinds))
+
+
+class Uncompiled(CompiledKernel):  # type: ignore[misc]
+    """What Triton has after it has compiled and loaded a kernel, but for the code."""
+
+    def __init__(self, source: Any) -> None:
+        self.src, self.name, self.metadata = source, source.fn.__name__, None
+        self.module = self.function = 1
+        self.packed_metadata = 4, 1, 0
+        self._run = Recording(source, None)
 
 
 def moved(tensor: Tensor, elements: int) -> Tensor:
@@ -100,13 +119,22 @@ def variations(cell: str) -> Iterator[tuple[Inputs, dict[str, Any]]]:
         yield plain, {"precision": precision}
 
 
-def run(cell: str, inputs: Inputs, precision: str = "bf16", **options: Any) -> None:
-    """Without a trace, with one, and back from that."""
+def run(
+    cell: str,
+    inputs: Inputs,
+    precision: str = "bf16",
+    before: Callable[[], None] = lambda: None,
+    **options: Any,
+) -> None:
+    """Without a trace, with one, and back from that; something is done before each."""
     recurrence = Recurrence(find_cell(cell), CELLS[cell][0], precision)
+    before()
     launch.forward(recurrence, inputs, save=False)
+    before()
     trace = launch.forward(recurrence, inputs, **options)
     without = inputs.without_x_proj()
     for dy in (torch.ones(()).to(trace.states.dtype).expand_as(trace.states), None):
+        before()
         launch.backward(recurrence, without, trace, Upstream(dy, torch.ones_like(inputs.h0)))
 
 
@@ -127,14 +155,13 @@ def forget() -> None:
 def check_that_remembered_launches_equal_those_of_triton() -> None:
     calls = [(cell, *call) for cell in CELLS for call in variations(cell)]
 
-    def all_of_them() -> None:
+    def all_of_them(before: Callable[[], None] = lambda: None) -> None:
         for cell, inputs, options in calls:
-            run(cell, inputs, **options)
+            run(cell, inputs, before=before, **options)
 
     all_of_them()
     again = launches(all_of_them)
-    forget()
-    asked = launches(all_of_them)
+    asked = launches(lambda: all_of_them(forget))
     assert len(again) >= 4 * len(calls)
     for one, other in zip(again, asked, strict=True):
         assert one == other, (one, other)
@@ -153,10 +180,11 @@ def check_that_tensors_are_those_of_the_call() -> None:
 
 def check_that_another_batch_compiles_nothing() -> None:
     run("cfc", example("cfc", batch=6))
-    known, compiled = len(start._compiled), len(scan_forward_kernel.device_caches[0][0])
+    compiled = scan_forward_kernel.device_caches[0][0]
+    known = len(compiled)
     for batch in (7, 9, 11, 130):
         run("cfc", example("cfc", batch=batch, steps=batch))
-    assert (known, compiled) == (len(start._compiled), len(scan_forward_kernel.device_caches[0][0]))
+    assert len(compiled) == known
 
 
 def check_that_hooks_are_called() -> None:
@@ -204,24 +232,49 @@ def check_that_threads_do_not_mix() -> None:
     assert sorted(map(repr, seen)) == sorted(map(repr, wanted))
 
 
-def check_that_what_is_written_need_not_be_aligned() -> None:
+def check_that_devices_share_no_code() -> None:
+    inputs = example("gru")
+    run("gru", inputs)
+    one = launches(partial(run, "gru", inputs))
+    prepared_forward.cache_clear()
+    prepared_backward.cache_clear()
+    active = driver.active
+    active.get_current_device = lambda: 1
+    other = launches(partial(run, "gru", inputs))
+    del active.get_current_device
+    assert [a[1:] for a in one] == [b[1:] for b in other]
+    assert all(a[0] != b[0] for a, b in zip(one, other, strict=True))
+
+
+def check_that_what_a_call_makes_need_not_be_aligned() -> None:
     """As an allocator of a user's own may have it."""
-    inputs = example("cfc")
-    run("cfc", inputs)
-    usual = launch.empty
-    launch.empty = lambda blocks, device: [  # type: ignore[assignment]
-        None if part is None else moved(part, 1) for part in usual(blocks, device)
-    ]
-    odd = launches(partial(run, "cfc", inputs))
-    forget()
-    assert odd == launches(partial(run, "cfc", inputs))
-    launch.empty = usual
-    even = launches(partial(run, "cfc", inputs))
-    assert all(one[0] != other[0] for one, other in zip(odd, even, strict=True))
+    plain = example("cfc")
+    inputs = plain._replace(resets=torch.rand(P, T, B) < 0.5, timespans=torch.rand(P, T, B))
+    where = [(launch, "empty"), (launch, "flags"), (ops, "made")]
+    for (module, name), precision in zip(where, ("bf16", "bf16", "ieee"), strict=True):
+        work = partial(run, "cfc", inputs, precision)
+        even = launches(work)
+        usual = getattr(module, name)
+
+        def odd(*arguments: Any, usual: Callable[..., Any] = usual) -> Any:
+            found = usual(*arguments)
+            if isinstance(found, Tensor):
+                return moved(found, 1)
+            parts = [None if part is None else moved(part, 1) for part in found]
+            return type(found)(*parts) if isinstance(found, ops.Weights) else parts
+
+        setattr(module, name, odd)
+        again = launches(work)
+        asked = launches(partial(work, forget))
+        setattr(module, name, usual)
+        assert again == asked
+        assert all(a[0] != b[0] for a, b in zip(again, even, strict=True))
+        assert launches(work) == even
 
 
 if __name__ == "__main__":
     pretend(Recording)
+    compiler.compile = lambda source, **_: Uncompiled(source)
     checks = [check for name, check in list(globals().items()) if name.startswith("check_that")]
     for check in checks:
         check()

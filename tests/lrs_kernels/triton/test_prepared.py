@@ -67,6 +67,7 @@ def test_whatever_decides_a_launch_tells_calls_apart(monkeypatch: pytest.MonkeyP
     assert len({id(one) for one in (first, *found)}) == 1 + len(found)
     assert found[-1].in_steps and not first.in_steps
     assert found[0].choice.constants is not first.choice.constants  # it cannot be read in pairs
+    assert first.written[2] is not None and known(recurrence, inputs, save=False).written[2] is None
     assert found[8].choice.constants.R == 2
 
 
@@ -99,6 +100,19 @@ def test_a_pass_in_inference_mode_leaves_nothing_to_the_next() -> None:
     outside = launch.forward(recurrence, inputs).states
     assert inside.is_inference() and not outside.is_inference()
     assert torch.equal(inside, outside)
+
+
+@pytest.mark.skipif(not INTERPRETED, reason="kernels are compiled in this process")
+def test_another_plan_is_followed_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    recurrence, inputs = example(members=2)
+    before = launch.forward(recurrence, inputs).states
+    in_steps = []
+    usual = launch.run_forward_steps
+    monkeypatch.setattr(launch, "run_forward_steps", lambda *a: in_steps.append(a) or usual(*a))
+    monkeypatch.setattr(choice, "plan", lambda *_: Plan("step", 8, Tile(4), "a test"))
+    after = launch.forward(recurrence, inputs).states
+    assert len(in_steps) == 1
+    torch.testing.assert_close(before, after, rtol=0.1, atol=0.1)
 
 
 @pytest.mark.skipif(not INTERPRETED, reason="kernels are compiled in this process")
