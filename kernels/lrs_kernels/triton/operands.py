@@ -1,4 +1,4 @@
-"""What every launch has in common: weights as kernels want them, types and devices."""
+"""Recurrent weights as arguments of kernels, and the little that all launches share."""
 
 from __future__ import annotations
 

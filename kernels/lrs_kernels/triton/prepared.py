@@ -1,8 +1,8 @@
 """What calls whose tensors look alike have in common, prepared at the first of them.
 
-The functions below see looks alone (`looks.py`): what they prepare can depend on no tensor and on
-no mode or stream around a call, and keeps none. Sizes without end push out the oldest; a kernel
-that has been compiled for them is found again (`start.py`).
+The functions below see looks alone (`looks.py`), so what they prepare depends on no contents, mode
+or stream, and holds no tensor. Sizes without end push out the oldest; a kernel that Triton has
+compiled for them is found again (`start.py`).
 """
 
 from __future__ import annotations

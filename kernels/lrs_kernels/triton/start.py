@@ -51,10 +51,11 @@ def start(kernel: Any, choice: Choice, arguments: Arguments) -> Any:
 def start_again(compiled: Any, choice: Choice, arguments: Arguments) -> None:
     """Launch a kernel that `start` has returned for arguments of these kinds, on its device.
 
-    Without hooks, as profilers set them, nothing about the launch has to be written down for them.
+    Where no profiler has set a hook nothing has to be written down for it, which takes longer than
+    the launch. Then this calls what Triton itself and the compiler of PyTorch call in the end.
     """
-    grid, constants, knob = choice.grid, choice.constants, knobs.runtime
-    if _hooked(knob.launch_enter_hook) or _hooked(knob.launch_exit_hook):
+    grid, constants, runtime = choice.grid, choice.constants, knobs.runtime
+    if _hooked(runtime.launch_enter_hook) or _hooked(runtime.launch_exit_hook):
         compiled[grid](*arguments, constants)
         return
     active = driver.active
