@@ -1,7 +1,7 @@
 """Run as a program: launches that remember equal launches for which Triton is asked.
 
 On a GPU that is only pretended, and with nothing compiled, which is not what this is about. What is
-compared is all that a driver is given: which kernel, the grid, every number, and what is None.
+compared is all that a driver is given: which kernel, grid, stream, every number, and what is None.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Recording(Launcher):
     """Keeps what it is told to launch, and calls hooks as the real one does."""
 
     def __call__(self, x: int, y: int, z: int, *rest: Any) -> None:
-        _, _, _, metadata, enter, leave, *arguments = rest
+        stream, _, _, metadata, enter, leave, *arguments = rest
         for hook in (enter, leave):
             if hook is not None:
                 hook(metadata)
@@ -51,7 +51,7 @@ class Recording(Launcher):
         assert all(part.is_contiguous() or part[0].is_contiguous() for part in others)
         kinds = ["tensor" if isinstance(part, Tensor) else part for part in arguments]
         tensors.append(given)
-        seen.append((id(self), x, y, z, *kinds))
+        seen.append((id(self), x, y, z, stream, *kinds))
 
 
 class Uncompiled(CompiledKernel):  # type: ignore[misc]
@@ -230,6 +230,17 @@ def check_that_threads_do_not_mix() -> None:
         thread.join()
     wanted = [one for launched in expected for one in launched for _ in range(30)]
     assert sorted(map(repr, seen)) == sorted(map(repr, wanted))
+
+
+def check_that_the_current_stream_is_taken() -> None:
+    inputs = example("rnn")
+    run("rnn", inputs)
+    active = driver.active
+    for current in (7, 8):
+        active.get_current_stream = lambda _, current=current: current
+        assert {one[4] for one in launches(partial(run, "rnn", inputs))} == {current}
+    del active.get_current_stream
+    assert {one[4] for one in launches(partial(run, "rnn", inputs))} == {0}
 
 
 def check_that_devices_share_no_code() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import weakref
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from lrs_kernels.triton import choice, launch
 from lrs_kernels.triton.choice import INTERPRETED
 from lrs_kernels.triton.config import Plan
 from lrs_kernels.triton.looks import look_at
+from lrs_kernels.triton.operands import device_of
 from lrs_kernels.triton.prepared import Prepared, prepared_backward, prepared_forward
 from lrs_kernels.triton.table import Tile
 from tests.lrs_kernels.triton.calls import Case, make, prepare, run_kernels
@@ -78,6 +80,17 @@ def test_sizes_without_end_are_not_kept() -> None:
     for steps in range(1, most + 20):
         known(recurrence, inputs._replace(x_proj=inputs.x_proj.expand(-1, steps, -1, -1)))
     assert prepared_forward.cache_info().currsize == most
+
+
+@pytest.mark.parametrize(("current", "changed"), [(0, True), (1, False)])
+def test_a_launch_goes_to_the_device_of_its_tensors(
+    current: int, changed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = SimpleNamespace(is_cuda=True, get_device=lambda: 1)
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: current)
+    guard: Any = device_of(there)
+    assert isinstance(guard, torch.cuda.device) == changed
+    assert not changed or guard.idx == 1
 
 
 @pytest.mark.skipif(not INTERPRETED, reason="kernels are compiled in this process")
