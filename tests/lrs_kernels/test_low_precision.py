@@ -70,18 +70,19 @@ def test_float32_may_stand_beside_a_low_type() -> None:
 
 
 def test_triton_is_given_bfloat16_itself(monkeypatch: pytest.MonkeyPatch) -> None:
-    stored = []
-    choose = launch.choose
+    seen: list[set[torch.dtype]] = []
+    look_at = launch.look_at
 
-    def spy(call):
-        stored.append(call.dtype)
-        return choose(call)
+    def spy(tensors):
+        given = [t for t in tensors if t is not None and t.is_floating_point()]
+        seen.append({t.dtype for t in given})
+        return look_at(tensors)
 
-    monkeypatch.setattr(launch, "choose", spy)
+    monkeypatch.setattr(launch, "look_at", spy)
     train("gru", leaves("gru", torch.bfloat16), "triton")
-    assert stored == [torch.bfloat16] * 2
+    assert seen == [{torch.bfloat16}] * 2
     train("gru", leaves("gru", torch.float16), "triton")
-    assert stored[2:] == [torch.float32] * 2
+    assert seen[2:] == [{torch.float32}] * 2
 
 
 @pytest.mark.parametrize("cell", GATES)

@@ -86,6 +86,11 @@ class Choice(NamedTuple):
     constants: Constants
     options: dict[str, Any]
 
+    @property
+    def formed_on_chip(self) -> bool:
+        """Whether the kernel forms its matrices from the weights as they are stored."""
+        return _formed_on_chip(self.plan)
+
 
 def choose(call: Call) -> Choice:
     """Choose the kernel of a call.
@@ -109,8 +114,7 @@ def _chosen(call: Call, planner: Callable[..., Plan]) -> Choice:
         call.members, limits_of(call.device),
     )  # fmt: skip
     _tell(cell.name, call.direction, call.hidden, found.path, found.reason)
-    formed_on_chip = found.path == "factored" or (found.path == "resident" and found.tile.held)
-    rank = (call.rank or 0) if formed_on_chip else 0
+    rank = (call.rank or 0) if _formed_on_chip(found) else 0
     words = call.dtype == torch.bfloat16
     fixed, options = constants(cell, call.hidden, rank, precision, found, call.paired, words)
     tiles = -(-call.batch // fixed.BB)
@@ -118,6 +122,10 @@ def _chosen(call: Call, planner: Callable[..., Plan]) -> Choice:
     if found.path == "step":
         grid = (tiles, -(-call.hidden // fixed.BN), call.members)
     return Choice(cell, precision, found, grid, fixed, options)
+
+
+def _formed_on_chip(chosen: Plan) -> bool:
+    return chosen.path == "factored" or (chosen.path == "resident" and chosen.tile.held)
 
 
 @lru_cache(maxsize=256)

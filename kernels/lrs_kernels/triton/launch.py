@@ -11,17 +11,18 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
-import torch
 from torch import Tensor
 
 from lrs_kernels.passes import Grads, Inputs, Recurrence, Trace, Upstream
+from lrs_kernels.triton import choice
 from lrs_kernels.triton import operands as ops
+from lrs_kernels.triton.blocks import empty
 from lrs_kernels.triton.cells import history
-from lrs_kernels.triton.choice import Call, choose
 from lrs_kernels.triton.kernels.scan import scan_backward_kernel, scan_forward_kernel
-from lrs_kernels.triton.start import start
+from lrs_kernels.triton.looks import look_at
+from lrs_kernels.triton.packing import flags, packed_inputs, packed_upstream
+from lrs_kernels.triton.prepared import Asked, Prepared, prepared_backward, prepared_forward
 from lrs_kernels.triton.step_passes import run_backward_steps, run_forward_steps
-from lrs_kernels.triton.table import Direction
 
 _Group = TypeVar("_Group", Inputs, Trace, Upstream, Grads)
 
@@ -38,34 +39,22 @@ def forward(
         save_time: CfC: keep the pre-activation that the time span multiplies, for its gradient.
 
     """
-    x = ops.inner_contiguous(inputs.x_proj)
-    inputs = _packed(inputs, x)
-    h0, c0 = inputs.h0, inputs.c0
-    choice = choose(_call(recurrence, "forward", inputs, x, (x, h0, c0)))
-    in_steps = choice.plan.path == "step"
-    if in_steps and x.dim() == 3:
-        return first(forward(recurrence, lead(inputs), save, save_time))
-    run, cell = ops.prepare(choice, "forward", inputs.recurrent), choice.cell
-    steps, (batch, hidden) = x.shape[-3], h0.shape[-2:]
-    y = x.new_empty(*x.shape[:-1], hidden)
-    trace = Trace(
-        y,
-        None if c0 is None else torch.empty_like(c0),
-        ops.gates_for(x, cell, hidden, save),
-        torch.empty_like(y) if c0 is not None and (save or in_steps) else None,
-        torch.empty_like(y) if save_time else None,
-    )
+    x = inputs.x_proj
+    known = prepared_forward(_asked(recurrence, x), save, save_time, look_at(inputs))
+    if not known.packed:
+        return forward(recurrence, packed_inputs(inputs), save, save_time)
+    if known.in_steps:
+        return _forward_in_steps(recurrence, known, inputs, save, save_time)
+    trace = Trace(*empty(known.written, x.device))
+    stored = known.members is not None
+    weights = ops.stored(inputs) if stored else ops.made(known.choice, "forward", inputs)
+    resets = flags(inputs.resets)
+    arguments = (
+        x, *weights, inputs.h0, inputs.c0, inputs.bias_n, inputs.timespans, resets,
+        *trace[:5], *known.strides, *(known.members or weights.strides), *known.sizes,
+    )  # fmt: skip
     with ops.device_of(x):
-        if in_steps:
-            trace = run_forward_steps(run, inputs, trace)
-            return trace if save else trace._replace(cells=None)
-        left, right, mask = run.weights
-        arguments = (
-            x, left, right, mask, h0, c0, inputs.bias_n, inputs.timespans, inputs.resets,
-            y, trace.c_n, trace.gates, trace.cells, trace.time, *ops.strides(x),
-            *run.weights.strides, steps, batch,
-        )  # fmt: skip
-        start(scan_forward_kernel, choice, arguments, x)
+        known.start(scan_forward_kernel, arguments, (*trace, resets, *(() if stored else weights)))
     return trace
 
 
@@ -83,64 +72,58 @@ def backward(recurrence: Recurrence, inputs: Inputs, trace: Trace, upstream: Ups
 
     """
     y = trace.states
-    dy = None if upstream.dy is None else ops.inner_contiguous(upstream.dy)
-    upstream = Upstream(dy, ops.packed(upstream.h_n), ops.packed(upstream.c_n))
-    inputs = _packed(inputs, inputs.x_proj)
-    h0, c0 = inputs.h0, inputs.c0
-    read = (*upstream, y, trace.gates, trace.cells, trace.time, h0, c0)
-    choice = choose(_call(recurrence, "backward", inputs, y, read))
-    in_steps = choice.plan.path == "step"
-    if in_steps and y.dim() == 3:
-        return first(backward(recurrence, lead(inputs), lead(trace), lead(upstream)))
-    run, cell = ops.prepare(choice, "backward", inputs.recurrent), choice.cell
-    *outer, batch, hidden = y.shape
-    gates = ops.saved(trace.gates) if cell.saved else None
-    dz = y.new_empty(*outer, batch, cell.gates * hidden)
-    grads = Grads(
-        dz,
-        torch.empty_like(h0),
-        None if c0 is None else torch.empty_like(c0),
-        None if trace.time is None else y.new_empty(*outer, batch),
-        torch.empty_like(dz) if cell.after >= 0 else None,
-    )
+    known = prepared_backward(_asked(recurrence, y), look_at((*upstream, *trace, *inputs)))
+    if not known.packed:
+        inputs = packed_inputs(inputs.without_x_proj())
+        return backward(recurrence, inputs, trace, packed_upstream(upstream))
+    if known.in_steps:
+        return _backward_in_steps(recurrence, known, inputs, trace, upstream)
+    grads = Grads(*empty(known.written, y.device))
+    stored = known.members is not None
+    weights = ops.stored(inputs) if stored else ops.made(known.choice, "backward", inputs)
+    states, initial = history(known.choice.cell, inputs, trace)
+    resets = flags(inputs.resets)
+    arguments = (
+        *upstream, trace.gates, states, initial, *weights, inputs.timespans, trace.time,
+        resets, grads.dz, grads.dz_recurrent, grads.h0, grads.c0, grads.timespans,
+        *known.strides, *(known.members or weights.strides), *known.sizes,
+    )  # fmt: skip
     with ops.device_of(y):
-        if in_steps:
-            return run_backward_steps(run, inputs, trace, upstream, grads)
-        states, initial = history(cell, inputs, trace)
-        left, right, mask = run.weights
-        arguments = (
-            dy, upstream.h_n, upstream.c_n, gates, states, initial, left, right, mask,
-            inputs.timespans, trace.time, inputs.resets, dz, grads.dz_recurrent, grads.h0,
-            grads.c0, grads.timespans, *ops.strides(dy), *run.weights.strides, outer[-1], batch,
-        )  # fmt: skip
-        start(scan_backward_kernel, choice, arguments, y)
+        known.start(scan_backward_kernel, arguments, (*grads, resets, *(() if stored else weights)))
     return grads
 
 
-def _packed(inputs: Inputs, x_proj: Tensor) -> Inputs:
-    """Inputs as kernels read them."""
-    h0, bias = inputs.h0.contiguous(), ops.packed(inputs.bias_n)
-    spans, flags = ops.packed(inputs.timespans), ops.flags(inputs.resets)
-    return Inputs(x_proj, *inputs.recurrent, h0, ops.packed(inputs.c0), spans, flags, bias)
+def _asked(recurrence: Recurrence, like: Tensor) -> Asked:
+    """What is asked for beside tensors."""
+    cell, variant, precision = recurrence.cell, recurrence.variant, recurrence.precision
+    return cell, variant, precision, like.device, choice.plan
 
 
-def _call(
-    recurrence: Recurrence,
-    direction: Direction,
-    inputs: Inputs,
-    like: Tensor,
-    units: tuple[Tensor | None, ...],
-) -> Call:
-    """What is asked for; `units` are all tensors of units that the kernel reads."""
-    *members, batch, hidden = inputs.h0.shape
-    left = inputs.w1 if inputs.dense is None else inputs.dense
-    assert left is not None
-    *_, gates, _, rank = left.shape
-    return Call(
-        recurrence.cell, recurrence.variant, gates, direction, members[0] if members else 1, batch,
-        hidden, None if inputs.w1 is None else rank, inputs.mask is not None, like.dtype,
-        recurrence.precision, like.device, hidden % 2 == 0 and ops.pairs_aligned(units),
-    )  # fmt: skip
+def _forward_in_steps(
+    recurrence: Recurrence, known: Prepared, inputs: Inputs, save: bool, save_time: bool
+) -> Trace:
+    """A launch for every step; these kernels know populations alone."""
+    x = inputs.x_proj
+    if x.dim() == 3:
+        return first(forward(recurrence, lead(inputs), save, save_time))
+    inputs = inputs._replace(resets=flags(inputs.resets))
+    run = ops.Launch(known.choice, ops.made(known.choice, "forward", inputs))
+    with ops.device_of(x):
+        trace = run_forward_steps(run, inputs, Trace(*empty(known.written, x.device)))
+    return trace if save else trace._replace(cells=None)
+
+
+def _backward_in_steps(
+    recurrence: Recurrence, known: Prepared, inputs: Inputs, trace: Trace, upstream: Upstream
+) -> Grads:
+    y = trace.states
+    if y.dim() == 3:
+        return first(backward(recurrence, lead(inputs), lead(trace), lead(upstream)))
+    inputs = inputs._replace(resets=flags(inputs.resets))
+    run = ops.Launch(known.choice, ops.made(known.choice, "backward", inputs))
+    with ops.device_of(y):
+        grads = Grads(*empty(known.written, y.device))
+        return run_backward_steps(run, inputs, trace, upstream, grads)
 
 
 def lead(group: _Group) -> _Group:

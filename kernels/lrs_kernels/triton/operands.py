@@ -1,24 +1,19 @@
-"""What every launch has in common: weights as kernels want them, types, and layouts.
-
-Kernels take the innermost axis as contiguous and any stride elsewhere, so a batch-first tensor seen
-through `transpose` and a gradient that `sum` has expanded along T need no copy.
-"""
+"""Recurrent weights as arguments of kernels, and the little that all launches share."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
+from lrs_kernels.passes import Inputs
 from lrs_kernels.recurrent import Recurrent
 from lrs_kernels.triton.choice import Choice
-from lrs_kernels.triton.kernels.cell import KernelCell
 from lrs_kernels.triton.table import Direction
 
-_NO_DEVICE = nullcontext()
+_AS_IT_IS = nullcontext()
 
 
 class Weights(NamedTuple):
@@ -38,17 +33,34 @@ def _member(part: Tensor | None) -> int:
     return 0 if part is None or part.dim() == 3 else part.stride(0)
 
 
+def stored(inputs: Inputs) -> Weights:
+    """Weights that kernels read as they are."""
+    return Weights(inputs.w1 if inputs.dense is None else inputs.dense, inputs.w2, inputs.mask)  # type: ignore[arg-type]
+
+
+def member_strides(choice: Choice, inputs: Any) -> tuple[int, ...] | None:
+    """Strides of stored weights as kernel arguments, from their layouts (`looks.py`).
+
+    None where the kernel does not read them as they are stored: they have to be `made`.
+    """
+    mask = inputs.mask
+    if not choice.formed_on_chip or (mask is not None and mask.dtype == torch.bool):
+        return None
+    parts = (inputs.w1 if inputs.dense is None else inputs.dense, inputs.w2, mask)
+    if not all(part is None or part.members_contiguous for part in parts):
+        return None
+    return tuple([0 if part is None else part.member_stride for part in parts])
+
+
 def weights(recurrent: Recurrent) -> Weights:
     """Order the parts of the recurrent weights for the prologue."""
-    left = recurrent.dense if recurrent.dense is not None else recurrent.factors[0]
-    right = None if recurrent.dense is not None else recurrent.factors[1]
-    mask = recurrent.mask
+    left, right, mask = recurrent.reference, recurrent.w2, recurrent.mask
     if mask is not None and mask.dtype == torch.bool:
         mask = mask.to(left.dtype)
     return Weights(
-        left if left.is_contiguous() else _packed_members(left),
-        right if right is None or right.is_contiguous() else _packed_members(right),
-        mask if mask is None or mask.is_contiguous() else _packed_members(mask),
+        _packed_members(left),
+        None if right is None else _packed_members(right),
+        None if mask is None else _packed_members(mask),
     )
 
 
@@ -57,18 +69,6 @@ def _packed_members(part: Tensor) -> Tensor:
     if part.is_contiguous() or (part.dim() == 4 and part[0].is_contiguous()):
         return part
     return part.contiguous()
-
-
-def inner_contiguous(tensor: Tensor) -> Tensor:
-    """The tensor, copied only if its last axis is not contiguous."""
-    return tensor if tensor.stride(-1) == 1 else tensor.contiguous()
-
-
-def flags(resets: Tensor | None) -> Tensor | None:
-    """Resets as 32-bit integers: threads read no less, and no 8-bit value may reach a product."""
-    if resets is None:
-        return None
-    return resets.to(torch.int32, memory_format=torch.contiguous_format)
 
 
 class Launch(NamedTuple):
@@ -84,23 +84,23 @@ class Launch(NamedTuple):
     weights: Weights
 
 
-def prepare(choice: Choice, direction: Direction, recurrent: Recurrent) -> Launch:
-    """Order the weights as the chosen kernel wants them.
+def made(choice: Choice, direction: Direction, inputs: Inputs) -> Weights:
+    """Make weights as the chosen kernel wants them.
 
     Args:
         choice: the kernel.
         direction: `forward` or `backward`.
-        recurrent: the weights.
+        inputs: with the weights as they are stored.
 
     """
-    (path, _, tile, _), precision = choice.plan, choice.precision
-    if path == "step":
-        return Launch(choice, Weights(_effective(recurrent, precision), None, None))
-    if path == "factored" or tile.held:
-        return Launch(choice, weights(recurrent))
+    recurrent, precision = inputs.recurrent, choice.precision
+    if choice.plan.path == "step":
+        return Weights(_effective(recurrent, precision), None, None)
+    if choice.formed_on_chip:
+        return weights(recurrent)
     whole = _product(recurrent, precision)
     turned = (direction == "backward") != (precision == "ieee")  # as its products want them
-    return Launch(choice, weights(Recurrent.of(whole.mT if turned else whole)))
+    return weights(Recurrent.of(whole.mT if turned else whole))
 
 
 def _effective(recurrent: Recurrent, precision: str) -> Tensor:
@@ -116,37 +116,11 @@ def _product(recurrent: Recurrent, precision: str) -> Tensor:
     return recurrent.effective()
 
 
-def packed(tensor: Tensor | None) -> Tensor | None:
-    """The tensor, or nothing, contiguous."""
-    return None if tensor is None else tensor.contiguous()
-
-
-def pairs_aligned(tensors: Iterable[Tensor | None]) -> bool:
-    """Whether all tensors may be read two numbers at a time, from units 0, 2, 4 ... on.
-
-    Their last axes are of even length.
-    """
-    for tensor in tensors:
-        if tensor is not None and (
-            tensor.data_ptr() % (2 * tensor.element_size())
-            or (not tensor.is_contiguous() and any(s % 2 for s in tensor.stride()[:-1]))
-        ):
-            return False
-    return True
-
-
 def strides(tensor: Tensor | None) -> tuple[int, ...]:
     """Strides of P, T and B in elements; zeros for what is not there."""
     if tensor is None:
         return 0, 0, 0
     return tensor.stride()[:3] if tensor.dim() == 4 else (0, *tensor.stride()[:2])
-
-
-def gates_for(like: Tensor, cell: KernelCell, hidden: int, save: bool) -> Tensor | None:
-    """Memory for what the way back needs of every step, where it needs anything."""
-    if not save or not cell.saved:
-        return None
-    return like.new_empty(*like.shape[:-1], cell.saved * hidden)
 
 
 def start_of(d_final: Tensor | None, state: Tensor, dtype: torch.dtype) -> Tensor:
@@ -164,4 +138,6 @@ def saved(tensor: Tensor | None) -> Tensor:
 
 def device_of(tensor: Tensor) -> AbstractContextManager[Any]:
     """Launch on the tensor's own device: the current one may be another."""
-    return torch.cuda.device(tensor.get_device()) if tensor.is_cuda else _NO_DEVICE
+    if not tensor.is_cuda or tensor.get_device() == torch.cuda.current_device():
+        return _AS_IT_IS
+    return torch.cuda.device(tensor.get_device())

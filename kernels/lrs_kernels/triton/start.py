@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from torch import Tensor
+from triton import knobs
+from triton.runtime import driver
 
 from lrs_kernels.triton.choice import INTERPRETED, Choice
 
@@ -21,26 +23,52 @@ Arguments = Sequence[Tensor | int | None]
 _compiled: dict[tuple[object, ...], Any] = {}
 
 
-def start(kernel: Any, choice: Choice, arguments: Arguments, like: Tensor) -> None:
+def start(kernel: Any, choice: Choice, arguments: Arguments) -> Any:
     """Launch a kernel on the current device.
 
     Args:
         kernel: a function of Triton's, whose last argument is `K`.
         choice: grid, `K`, and the options of the compiler, which belong to `K`.
         arguments: all arguments but `K`.
-        like: a tensor on the current device.
+
+    Returns:
+        What Triton has compiled, for `start_again`; None in the interpreter.
 
     """
     grid, constants = choice.grid, choice.constants
     if INTERPRETED:
         kernel[grid](*arguments, K=constants, **choice.options)
-        return
-    key = (kernel, like.get_device(), constants, *_kinds(arguments))
+        return None
+    key = (kernel, driver.active.get_current_device(), constants, *_kinds(arguments))
     compiled = _compiled.get(key)
     if compiled is None:
-        _compiled[key] = kernel[grid](*arguments, K=constants, **choice.options)
+        compiled = _compiled[key] = kernel[grid](*arguments, K=constants, **choice.options)
     else:
+        start_again(compiled, choice, arguments)
+    return compiled
+
+
+def start_again(compiled: Any, choice: Choice, arguments: Arguments) -> None:
+    """Launch a kernel that `start` has returned for arguments of these kinds, on its device.
+
+    Where no profiler has set a hook nothing has to be written down for it, which takes longer than
+    the launch. Then this calls what Triton itself and the compiler of PyTorch call in the end.
+    """
+    grid, constants, runtime = choice.grid, choice.constants, knobs.runtime
+    if _hooked(runtime.launch_enter_hook) or _hooked(runtime.launch_exit_hook):
         compiled[grid](*arguments, constants)
+        return
+    active = driver.active
+    stream = active.get_current_stream(active.get_current_device())
+    compiled.run(
+        *grid, stream, compiled.function, compiled.packed_metadata, None, None, None,
+        *arguments, constants,
+    )  # fmt: skip
+
+
+def _hooked(chain: Any) -> bool:
+    """Whether anybody has put something into a chain of hooks; also if it is no chain we know."""
+    return bool(getattr(chain, "calls", True))
 
 
 def _kinds(arguments: Arguments) -> list[object]:

@@ -64,7 +64,7 @@ def forward_steps(run: ops.Launch, inputs: Inputs, trace: Trace) -> StepPass:
                 at["gates"], at["cells"], at["time"], *x.stride()[:3], w_p, prev_p, prev_at, t,
                 x.shape[1], x.shape[2],
             )  # fmt: skip
-            start(step_forward_kernel, run.choice, arguments, x)
+            start(step_forward_kernel, run.choice, arguments)
 
     written = {"y": trace.states, "gates": trace.gates, "cells": trace.cells, "time": trace.time}
     read = {"x": inputs.x_proj, "dt": inputs.timespans, "reset": inputs.resets}
@@ -98,7 +98,7 @@ def backward_steps(
                 at["dt"], at["time"], at["reset"], at["dz"], at["dz_h"], dh0, at["d_units"],
                 *ops.strides(at["dy"]), w_p, prev_p, prev_at, t, steps, batch,
             )  # fmt: skip
-            start(step_backward_kernel, run.choice, arguments, state)
+            start(step_backward_kernel, run.choice, arguments)
         state.copy_(dh0)
 
     states, initial = history(cell, inputs, trace)
