@@ -195,6 +195,24 @@ class PartGrads(NamedTuple):
     b_ih: Tensor | None = None
 
 
+class InputGrads(NamedTuple):
+    """Gradients of `Inputs`, in its order."""
+
+    x_proj: Tensor | None
+    dense: Tensor | None
+    w1: Tensor | None
+    w2: Tensor | None
+    mask: None
+    h0: Tensor
+    c0: Tensor | None
+    timespans: Tensor | None
+    resets: None
+    bias_n: Tensor | None
+    x: Tensor | None
+    w_ih: Tensor | None
+    b_ih: Tensor | None
+
+
 class Passes(Protocol):
     """The two passes of a cell: what a module of `cpu/` has."""
 
@@ -207,16 +225,24 @@ class Passes(Protocol):
         """Walk back once."""
 
 
-class Backend(Passes, Protocol):
+class Backend(Protocol):
     """One way to run the passes of all cells."""
 
     STORES_BFLOAT16: bool
     """Whether the passes read and write bfloat16; else they are given float32."""
 
+    def forward(self, recurrence: Recurrence, inputs: Inputs, save: bool, save_time: bool) -> Trace:
+        """As that of `Passes`."""
+
     def takes_input(self, recurrence: Recurrence, inputs: Inputs) -> bool:
         """Whether `forward` projects a layer's input itself; else it wants `x_proj`."""
 
-    def part_grads(
-        self, recurrence: Recurrence, inputs: Inputs, states: Tensor, grads: Grads, wanted: Wanted
-    ) -> PartGrads:
-        """What is left after the way back, for all steps at once; see `products.part_grads`."""
+    def gradients(
+        self,
+        recurrence: Recurrence,
+        inputs: Inputs,
+        trace: Trace,
+        upstream: Upstream,
+        wanted: Wanted,
+    ) -> InputGrads:
+        """Walk back, and make of dL/dz the gradients of the parts that are wanted."""

@@ -16,14 +16,13 @@ static void project(const Scan *s, int64_t p, int64_t first, int64_t rows, int64
     multiply(row, panels_of(W), I, seen, I, packed, z, ldz);
 }
 
-/* dx = dz W_ih of some rows of all (T B, I) of a member. */
-static void input_gradient(const Scan *s, int64_t p, int64_t first, int64_t rows,
+/* dx = dz W_ih of some rows from `at` on of all (P T B, I). */
+static void input_gradient(const Scan *s, int64_t at, int64_t rows, const REAL *dz,
                            const REAL *packed, REAL *scratch) {
     int64_t I = s->inputs, W = s->gates * s->hidden, panels = panels_of(I), ld = panels * COLUMNS;
-    int64_t at = p * s->steps * s->batch + first;
     REAL *dx = s->dx + at * I, *to = ld == I ? dx : scratch;
     memset(to, 0, rows * ld * sizeof(REAL));
-    multiply(rows, panels, W, s->dz + at * W, W, packed, to, ld);
+    multiply(rows, panels, W, dz, W, packed, to, ld);
     if (to == dx) return;
     for (int64_t r = 0; r < rows; r++) memcpy(dx + r * I, to + r * ld, I * sizeof(REAL));
 }

@@ -1,0 +1,127 @@
+"""How C is called: the structure, addresses and strides, and how the work is cut into tiles."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import TypeVar
+
+import torch
+from torch import Tensor
+
+from lrs_kernels.cell import Cell
+from lrs_kernels.native.build import load_library
+
+_MaybeTensor = TypeVar("_MaybeTensor", Tensor, Tensor | None)
+
+_ROWS_OF_A_TILE = 48
+"""Their state and pre-activations at H = 64 fill a first-level cache."""
+_WORTH_A_THREAD = 200_000
+"""Multiplications that take as long as waking a thread."""
+
+
+class Scan(ctypes.Structure):
+    """The structure `Scan` of `scan.h`, field by field; filled in this order, in half the time."""
+
+    _fields_ = (
+        *((name, ctypes.c_int64) for name in ("members", "steps", "batch", "hidden", "gates")),
+        *((name, ctypes.c_int64) for name in ("rank", "inputs", "variant", "threads", "tile")),
+        *((name, ctypes.c_void_p) for name in ("weight", "w1", "w2", "mask")),
+        *((name, ctypes.c_void_p) for name in ("h0", "c0", "bias", "spans", "resets")),
+        *((name, ctypes.c_void_p) for name in ("w_ih", "b_ih")),
+        ("x", ctypes.c_void_p),
+        *((name, ctypes.c_int64) for name in ("x_p", "x_t", "x_b")),
+        *((name, ctypes.c_void_p) for name in ("y", "saved", "cells", "c_n", "time", "dy")),
+        *((name, ctypes.c_int64) for name in ("dy_p", "dy_t", "dy_b")),
+        *((name, ctypes.c_void_p) for name in ("dh_n", "dc_n", "dz", "dz_recurrent")),
+        *((name, ctypes.c_void_p) for name in ("dh0", "dc0", "d_spans")),
+        *((name, ctypes.c_void_p) for name in ("dw", "dw1", "dw2", "d_bias")),
+        *((name, ctypes.c_void_p) for name in ("dx", "dw_ih", "db_ih")),
+    )
+
+
+NO_ROWS = (None, 0, 0, 0)
+"""In the place of an address and its three strides."""
+
+
+def call(cell: Cell, name: str, dtype: torch.dtype, scan: Scan) -> None:
+    """Call a function for this dtype; the interpreter is free meanwhile.
+
+    Raises:
+        RuntimeError: there is no compiled code.
+        MemoryError: C found no memory.
+    """
+    functions, reason = load_library(cell)
+    if functions is None:
+        raise RuntimeError(f"backend 'native' is not available: {reason}")
+    suffix = "f64" if dtype == torch.float64 else "f32"
+    if getattr(functions, f"lrs_{name}_{suffix}")(ctypes.byref(scan)):
+        raise MemoryError("backend 'native' found no memory for its packed weights")
+
+
+@lru_cache(maxsize=1024)
+def sizes(
+    cell: Cell,
+    variant: str,
+    lead: tuple[int, ...],
+    hidden: int,
+    gates: int,
+    width: int,
+    rank: int,
+    available: int,
+) -> tuple[int, ...]:
+    """The numbers at the head of `Scan`.
+
+    Args:
+        cell: its descriptor.
+        variant: one of its forms.
+        lead: P, T and B; P may be missing.
+        hidden: H.
+        gates: G.
+        width: I, or 0 where the sequence comes projected.
+        rank: r of factors that are multiplied in C, else 0.
+        available: threads.
+
+    Returns:
+        Sizes, and how the work is divided: a tile for every thread, none beyond the cache.
+
+    """
+    members = lead[0] if len(lead) == 3 else 1
+    steps, batch = lead[-2:]
+    products = members * steps * batch * gates * hidden * (hidden + width)
+    threads = max(1, min(available, products // _WORTH_A_THREAD))
+    per_member = max(1, threads // members)
+    tile = max(1, min(_ROWS_OF_A_TILE, -(-batch // per_member)))
+    number = cell.position(variant)
+    return members, steps, batch, hidden, gates, rank, width, number, threads, tile
+
+
+def packed(tensors: Iterable[_MaybeTensor]) -> list[_MaybeTensor]:
+    """The tensors without gaps, since C knows no strides but those of x and dy."""
+    return [None if tensor is None else tensor.contiguous() for tensor in tensors]
+
+
+def addresses(tensors: Iterable[Tensor | None]) -> list[int | None]:
+    """Where they lie; whoever asks keeps them until C has returned."""
+    return [None if tensor is None else tensor.data_ptr() for tensor in tensors]
+
+
+def rows_of(tensor: Tensor | None) -> tuple[int | None, int, int, int]:
+    """Where the rows of a tensor lie: its address, and its strides over P, T and B."""
+    if tensor is None:
+        return NO_ROWS
+    *lead, by_step, by_row, _ = tensor.stride()
+    return tensor.data_ptr(), lead[0] if lead else 0, by_step, by_row
+
+
+def dense_rows(tensor: _MaybeTensor) -> _MaybeTensor:
+    """The last axis must be adjacent in memory; the others may have any stride."""
+    return tensor if tensor is None or tensor.stride(-1) == 1 else tensor.contiguous()
+
+
+def empty_like(tensor: _MaybeTensor) -> _MaybeTensor:
+    """Room for a gradient, without gaps."""
+    if tensor is None:
+        return tensor
+    return torch.empty_like(tensor, memory_format=torch.contiguous_format)
