@@ -6,8 +6,8 @@ size.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple, Protocol, cast
 
 from torch import Tensor
@@ -90,11 +90,6 @@ class Inputs(NamedTuple):
         """Inputs with the recurrent weights as one value."""
         return cls(x_proj, *recurrent, h0, **others)
 
-    def of_layer(self, entry: Entry) -> Inputs:
-        """The same for a layer that projects its input itself."""
-        x, w_ih, b_ih = entry
-        return self._replace(x=x, w_ih=w_ih, b_ih=b_ih).without_x_proj()
-
     def without_x_proj(self) -> Inputs:
         """The same without what a forward pass uses up."""
         return self._replace(x_proj=cast(Tensor, None))
@@ -172,12 +167,13 @@ class Wanted:
     projection: bool = True
     layer_input: bool = True
 
-    @classmethod
-    def by(cls, needed: Sequence[bool]) -> Wanted:
+    @staticmethod
+    @lru_cache(maxsize=256)
+    def by(needed: tuple[bool, ...]) -> Wanted:
         """From which of `Inputs` need a gradient, in its order."""
         of = Inputs(*needed)  # type: ignore[arg-type]
         weights = of.dense or of.w1 or of.w2 or of.bias_n
-        return cls(bool(weights), bool(of.w_ih or of.b_ih), bool(of.x))
+        return Wanted(bool(weights), bool(of.w_ih or of.b_ih), bool(of.x))
 
 
 EVERYTHING = Wanted()

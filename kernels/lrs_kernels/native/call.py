@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import ctypes
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from struct import Struct
 from typing import TypeVar
 
 import torch
@@ -21,32 +21,28 @@ _WORTH_A_THREAD = 200_000
 """Multiplications that take as long as waking a thread."""
 
 
-class Scan(ctypes.Structure):
-    """The structure `Scan` of `scan.h`, field by field; filled in this order, in half the time."""
+FIELDS = (
+    "members", "steps", "batch", "hidden", "gates", "rank", "inputs", "variant", "threads", "tile",
+    "weight", "w1", "w2", "mask", "h0", "c0", "bias", "spans", "resets", "w_ih", "b_ih",
+    "x", "x_p", "x_t", "x_b", "y", "saved", "cells", "c_n", "time", "dy", "dy_p", "dy_t", "dy_b",
+    "dh_n", "dc_n", "dz", "dz_recurrent", "dh0", "dc0", "d_spans",
+    "dw", "dw1", "dw2", "d_bias", "dx", "dw_ih", "db_ih",
+)  # fmt: skip
+"""The structure `Scan` of `scan.h`: 64 bits each."""
 
-    _fields_ = (
-        *((name, ctypes.c_int64) for name in ("members", "steps", "batch", "hidden", "gates")),
-        *((name, ctypes.c_int64) for name in ("rank", "inputs", "variant", "threads", "tile")),
-        *((name, ctypes.c_void_p) for name in ("weight", "w1", "w2", "mask")),
-        *((name, ctypes.c_void_p) for name in ("h0", "c0", "bias", "spans", "resets")),
-        *((name, ctypes.c_void_p) for name in ("w_ih", "b_ih")),
-        ("x", ctypes.c_void_p),
-        *((name, ctypes.c_int64) for name in ("x_p", "x_t", "x_b")),
-        *((name, ctypes.c_void_p) for name in ("y", "saved", "cells", "c_n", "time", "dy")),
-        *((name, ctypes.c_int64) for name in ("dy_p", "dy_t", "dy_b")),
-        *((name, ctypes.c_void_p) for name in ("dh_n", "dc_n", "dz", "dz_recurrent")),
-        *((name, ctypes.c_void_p) for name in ("dh0", "dc0", "d_spans")),
-        *((name, ctypes.c_void_p) for name in ("dw", "dw1", "dw2", "d_bias")),
-        *((name, ctypes.c_void_p) for name in ("dx", "dw_ih", "db_ih")),
-    )
-
-
-NO_ROWS = (None, 0, 0, 0)
+_STRUCTURE = Struct(f"{len(FIELDS)}q")
+NO_ROWS = (0, 0, 0, 0)
 """In the place of an address and its three strides."""
 
 
-def call(cell: Cell, name: str, dtype: torch.dtype, scan: Scan) -> None:
+def call(cell: Cell, name: str, dtype: torch.dtype, values: Sequence[int]) -> None:
     """Call a function for this dtype; the interpreter is free meanwhile.
+
+    Args:
+        cell: its descriptor.
+        name: `forward` or `backward`.
+        dtype: float32 or float64.
+        values: of `FIELDS`, in their order.
 
     Raises:
         RuntimeError: there is no compiled code.
@@ -56,7 +52,7 @@ def call(cell: Cell, name: str, dtype: torch.dtype, scan: Scan) -> None:
     if functions is None:
         raise RuntimeError(f"backend 'native' is not available: {reason}")
     suffix = "f64" if dtype == torch.float64 else "f32"
-    if getattr(functions, f"lrs_{name}_{suffix}")(ctypes.byref(scan)):
+    if getattr(functions, f"lrs_{name}_{suffix}")(_STRUCTURE.pack(*values)):
         raise MemoryError("backend 'native' found no memory for its packed weights")
 
 
@@ -71,7 +67,7 @@ def sizes(
     rank: int,
     available: int,
 ) -> tuple[int, ...]:
-    """The numbers at the head of `Scan`.
+    """The first ten of `FIELDS`.
 
     Args:
         cell: its descriptor.
@@ -102,12 +98,12 @@ def packed(tensors: Iterable[_MaybeTensor]) -> list[_MaybeTensor]:
     return [None if tensor is None else tensor.contiguous() for tensor in tensors]
 
 
-def addresses(tensors: Iterable[Tensor | None]) -> list[int | None]:
-    """Where they lie; whoever asks keeps them until C has returned."""
-    return [None if tensor is None else tensor.data_ptr() for tensor in tensors]
+def addresses(tensors: Iterable[Tensor | None]) -> list[int]:
+    """Where they lie, null for none; whoever asks keeps them until C has returned."""
+    return [0 if tensor is None else tensor.data_ptr() for tensor in tensors]
 
 
-def rows_of(tensor: Tensor | None) -> tuple[int | None, int, int, int]:
+def rows_of(tensor: Tensor | None) -> tuple[int, int, int, int]:
     """Where the rows of a tensor lie: its address, and its strides over P, T and B."""
     if tensor is None:
         return NO_ROWS

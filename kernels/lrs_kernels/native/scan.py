@@ -7,7 +7,7 @@ from torch import Tensor
 
 from lrs_kernels.cell import Cell
 from lrs_kernels.native.call import (
-    Scan,
+    FIELDS,
     addresses,
     call,
     dense_rows,
@@ -30,6 +30,8 @@ from lrs_kernels.passes import (
 )
 
 STORES_BFLOAT16 = False
+_NOT_BACK = (0,) * (len(FIELDS) - FIELDS.index("dy"))
+"""In the place of all that only the way back is told."""
 
 
 def takes_input(recurrence: Recurrence, inputs: Inputs) -> bool:
@@ -47,11 +49,10 @@ def forward(recurrence: Recurrence, inputs: Inputs, save: bool, save_time: bool)
     c_n = empty_like(h0) if cell.has_c else None
     time = torch.empty_like(y) if save_time else None
     read = _read_by_both(cell, inputs)
-    scan = Scan(
+    call(cell, "forward", x.dtype, (
         *_sizes(recurrence, lead, inputs), *addresses(read), *rows_of(x),
-        *addresses((y, gates, cells, c_n, time)),
-    )  # fmt: skip
-    call(cell, "forward", x.dtype, scan)
+        *addresses((y, gates, cells, c_n, time)), *_NOT_BACK,
+    ))  # fmt: skip
     return Trace(y, c_n, gates, cells, time)
 
 
@@ -77,12 +78,11 @@ def gradients(
     x, dy = dense_rows(inputs.x) if projected else None, dense_rows(upstream.dy)
     kept = packed((y, trace.gates, trace.cells, None, trace.time))
     entering = packed((upstream.h_n, upstream.c_n))
-    scan = Scan(
+    call(cell, "backward", y.dtype, (
         *_sizes(recurrence, y.shape[:-1], inputs), *addresses(read), *rows_of(x),
         *addresses(kept), *rows_of(dy),
         *addresses((*entering, dz, dz_recurrent, dh0, dc0, d_spans, *found)),
-    )  # fmt: skip
-    call(cell, "backward", y.dtype, scan)
+    ))  # fmt: skip
     if dz is not None:
         grads = Grads(dz, dh0, dc0, d_spans, dz_recurrent)
         if weights != wanted.weights:
@@ -121,7 +121,7 @@ def _weights_in_c(cell: Cell, inputs: Inputs) -> bool:
 
 
 def _sizes(recurrence: Recurrence, lead: tuple[int, ...], inputs: Inputs) -> tuple[int, ...]:
-    """The numbers at the head of `Scan`; `lead` are P, T and B."""
+    """The first ten of `FIELDS`; `lead` are P, T and B."""
     w_ih, w1 = inputs.w_ih, inputs.w1
     part = inputs.dense if w1 is None else w1
     assert part is not None

@@ -10,6 +10,7 @@ from torch.func import functional_call, grad, hessian, jacfwd, jacrev, jvp, stac
 
 from lrs_kernels import cfc_scan, gru_scan, lstm_scan
 from lrs_kernels.native import scan as native
+from lrs_kernels.native.call import FIELDS
 from lrs_lightning.nn import LRSGRU, LRSLSTM, LRSRNN, LRSCfC
 from tests.lrs_kernels.cases import FORMS, LAYER_FORMS, Layer, make_scan, needs_native
 
@@ -206,7 +207,7 @@ def test_an_ensemble_by_vmap_is_one_call_of_the_population_kernel(kind, monkeypa
     original = native.call
 
     def counting(cell, name, dtype, work, *rest):
-        calls.append((name, work.members))
+        calls.append((name, work[FIELDS.index("members")]))
         return original(cell, name, dtype, work, *rest)
 
     monkeypatch.setattr(native, "call", counting)
