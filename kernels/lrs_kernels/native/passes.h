@@ -19,7 +19,8 @@ static int64_t width_of_z(const Scan *s) { /* with a block to spare */
 static int64_t forward_scratch(const Scan *s) {
     int64_t projected = s->w_ih ? s->tile * steps_at_once(s->tile) : 0;
     if (s->w_ih && projected < 8 * ROWS) projected = 8 * ROWS; /* of a last, smaller tile */
-    return s->tile * (2 * s->hidden + width_of_z(s)) + projected * (s->inputs + width_of_z(s));
+    return s->tile * (2 * s->hidden + width_of_z(s)) + projected * s->inputs +
+           (projected + 1) * width_of_z(s);
 }
 
 static void forward_rows(const Scan *s, int64_t p, int64_t first, int64_t rows, const REAL *packed,
@@ -27,11 +28,11 @@ static void forward_rows(const Scan *s, int64_t p, int64_t first, int64_t rows, 
     int64_t H = s->hidden, W = s->gates * H, T = s->steps, B = s->batch, S = SAVED * H;
     int64_t panels = panels_of(W), ldz = width_of_z(s), at_once = steps_at_once(rows);
     REAL *state = scratch, *cell = state + rows * H, *own = cell + rows * H, *z = own;
-    REAL *projected = own + rows * ldz, *seen = projected + rows * at_once * ldz;
+    REAL *projected = own + rows * ldz, *seen = projected + (rows * at_once + 1) * ldz;
     memcpy(state, s->h0 + (p * B + first) * H, rows * H * sizeof(REAL));
     if (s->c0) memcpy(cell, s->c0 + (p * B + first) * H, rows * H * sizeof(REAL));
     memset(z, 0, rows * ldz * sizeof(REAL));
-    if (s->w_ih) memset(projected, 0, rows * at_once * ldz * sizeof(REAL));
+    if (s->w_ih) memset(projected, 0, (rows * at_once + 1) * ldz * sizeof(REAL));
     for (int64_t t = 0; t < T; t++) {
         int64_t at = (p * T + t) * B + first, by_row = s->x_b;
         const REAL *x = s->x + p * s->x_p + t * s->x_t + first * s->x_b;

@@ -17,6 +17,8 @@
 #endif
 
 typedef REAL vec __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(REAL)), may_alias));
+typedef REAL four
+    __attribute__((vector_size(4 * sizeof(REAL)), aligned(sizeof(REAL)), may_alias));
 enum { LANES = VECTOR_BYTES / sizeof(REAL), COLUMNS = 2 * LANES, CHUNK = 64 };
 
 #define INLINE static inline __attribute__((always_inline))
