@@ -88,12 +88,24 @@ static Carried start_back(const Scan *s, int64_t p, int64_t first, int64_t rows,
     return by;
 }
 
+/* Whether what a pass has kept lies beyond the caches of a core, in a population or a long sequence.
+ * There a step fetches what the next one reads: the processor does not foresee rows that come from
+ * the last to the first. Where it does lie in the caches, that would cost more than it earns. */
+static int kept_far(const Scan *s) {
+    int64_t of_row = (SAVED + 1) * s->hidden * sizeof(REAL);
+    return s->members * s->steps * s->batch * of_row > 4 << 20;
+}
+
+static void ahead(const REAL *row, int64_t count) {
+    for (int64_t j = 0; j < count; j += LANES) __builtin_prefetch(row + j);
+}
+
 /* From step `end` back to step `start`; dz of `start` lies where `into` says. */
 static void back_steps(const Scan *s, Carried *by, int64_t start, int64_t end, Dz into,
                        const REAL *packed) {
     int64_t H = s->hidden, W = s->gates * H, T = s->steps, B = s->batch, S = SAVED * H;
     int64_t p = by->p, first = by->first, rows = by->rows;
-    int64_t panels = panels_of(H), ldd = by_row_of_d(s);
+    int64_t panels = panels_of(H), ldd = by_row_of_d(s), far = kept_far(s);
     for (int64_t t = end - 1; t >= start; t--) {
         int64_t at = (p * T + t) * B + first, earlier = at - B, place = (t - start) * into.by_step;
         REAL *d = by->d, *flow = by->flow, *dz = into.dz + place, *operand = into.operand + place;
@@ -115,6 +127,9 @@ static void back_steps(const Scan *s, Carried *by, int64_t start, int64_t end, D
                 .dz = dz + r * W, .dz_recurrent = operand + r * W, .through = flow + r * ldd,
             });
             if (s->time) s->d_spans[at + r] = by_span;
+            if (!far || t == 0) continue;
+            if (SAVED) ahead(s->saved + (earlier + r) * S, S);
+            if (s->dy) ahead(s->dy + p * s->dy_p + (t - 1) * s->dy_t + (first + r) * s->dy_b, H);
         }
         multiply(rows, panels, W, operand, W, packed, flow, ldd);
         by->d = flow, by->flow = d;
