@@ -63,11 +63,11 @@ def gradients(
     cell, y, h0, w_ih = recurrence.cell, trace.states, inputs.h0, inputs.w_ih
     weights = wanted.weights and _weights_in_c(cell, inputs)
     projected = w_ih is not None and limits(cell).take_projection(w_ih)
-    found = PartGrads(
-        *[empty_like(p) if weights else None for p in (*inputs[1:4], inputs.bias_n)],
-        empty_like(inputs.x) if projected and wanted.layer_input else None,
-        *[empty_like(p) if projected and wanted.projection else None for p in (w_ih, inputs.b_ih)],
-    )
+    dense, w1, w2 = map(empty_like, inputs[1:4]) if weights else (None, None, None)
+    bias_n = empty_like(inputs.bias_n) if weights else None
+    dx = empty_like(inputs.x) if projected and wanted.layer_input else None
+    of_projection = (w_ih, inputs.b_ih) if projected and wanted.projection else (None, None)
+    found = PartGrads(dense, w1, w2, bias_n, dx, *map(empty_like, of_projection))
     dz = dz_recurrent = None
     if not projected or weights != wanted.weights:
         dz = y.new_empty(*y.shape[:-1], inputs.recurrent.gates * h0.shape[-1])
