@@ -9,9 +9,10 @@ static int by_members(const Scan *s) {
 /* Memory for a member: weights, dz of a chunk, what is carried, and sums; then for anything else. */
 typedef struct {
     REAL *packed, *packed_ih, *matrix, *dz, *operand, *carried, *sums, *rest;
+    int64_t size;
 } Room;
 
-static Room room_for(const Scan *s, REAL *at, int64_t *size) {
+static Room room_for(const Scan *s, REAL *at) {
     int64_t H = s->hidden, W = s->gates * H, I = s->inputs, chunk = s->dz ? 0 : whole(CHUNK * W);
     int64_t of_ih = s->dx ? panels_of(I) * COLUMNS : 0;
     Room room = {.packed = at};
@@ -22,7 +23,7 @@ static Room room_for(const Scan *s, REAL *at, int64_t *size) {
     room.carried = room.operand + chunk;
     room.sums = room.carried + carried_size(s, block_rows(s));
     room.rest = room.sums + sums_size(s, panels_wanted(s).all);
-    *size = room.rest - at + largest(of_ih * CHUNK, factor_scratch(s));
+    room.size = room.rest - at + largest(of_ih * CHUNK, factor_scratch(s));
     return room;
 }
 
@@ -63,14 +64,13 @@ static void member_back(const Scan *s, int64_t p, Room room) {
 }
 
 static int back_by_members(const Scan *s) {
-    int64_t size;
+    int64_t size = room_for(s, 0).size;
     int failed = 0;
-    room_for(s, 0, &size);
 #pragma omp parallel num_threads(s->threads) reduction(| : failed)
     {
         REAL *scratch = numbers(size);
         failed = scratch == 0;
-        Room room = room_for(s, scratch, &size);
+        Room room = room_for(s, scratch);
 #pragma omp for schedule(dynamic)
         for (int64_t p = 0; p < s->members; p++)
             if (!failed) member_back(s, p, room);
@@ -100,7 +100,8 @@ static int back_together(const Scan *s, REAL *memory) {
     int64_t H = s->hidden, G = s->gates, W = G * H, I = s->inputs, P = s->members, B = s->batch;
     int64_t all = s->steps * B, panels = panels_wanted(s).all, tiles = (B + s->tile - 1) / s->tile;
     int64_t parts = s->threads, each = (panels + parts - 1) / parts;
-    int64_t pieces = s->dx ? (all + CHUNK - 1) / CHUNK : 0, of_ih = s->dx ? panels_of(I) * COLUMNS : 0;
+    int64_t pieces = s->dx ? (all + CHUNK - 1) / CHUNK : 0;
+    int64_t of_ih = s->dx ? panels_of(I) * COLUMNS : 0;
     int64_t size = largest(sums_size(s, each), carried_size(s, s->tile));
     size = largest(size, largest(of_ih * CHUNK, factor_scratch(s)));
     int64_t of_matrix = panels_of(H) * COLUMNS * W;

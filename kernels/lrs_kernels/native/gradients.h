@@ -1,6 +1,6 @@
-/* All that does not depend on the order of the steps: the products of dz. Sums run over the rows of a
- * batch in blocks, from the last steps to the first, a chunk of them at a time: in one order, whatever
- * the number of threads, and whether a chunk comes just after its steps or after all of them. */
+/* All that does not depend on the order of the steps: the products of dz. Sums run over the rows of
+ * a batch in blocks, from the last steps to the first, a chunk of them at a time: in one order,
+ * whatever the number of threads, and whether a chunk comes just after its steps or after all. */
 
 /* dz of some rows of a member in some steps, side by side in memory: (steps, rows, W). */
 typedef struct {

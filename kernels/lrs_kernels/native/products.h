@@ -10,7 +10,7 @@ INLINE void add_products(int count, const REAL *a, int64_t by_row, const REAL *p
     }
 }
 
-/* `count` rows of C (stride ldc) = S (stride lds) + A (count, K), strided, times a panel (K, COLUMNS). */
+/* `count` rows of C = S + A (count, K), strided, times a panel (K, COLUMNS). */
 INLINE void block(int count, int64_t inner, const REAL *a, int64_t by_row, int64_t by_k,
                   const REAL *panel, const REAL *start, int64_t lds, REAL *c, int64_t ldc) {
     vec left[ROWS], right[ROWS];
@@ -35,8 +35,8 @@ INLINE void block(int count, int64_t inner, const REAL *a, int64_t by_row, int64
     }
 }
 
-/* C (rows, panels * COLUMNS) = S + A (rows, K), strided, times the packed matrix. Rows go in blocks of
- * nearly equal height, ROWS at most: with 6 of them, 8 go as 4 and 4, since 6 and 2 would leave the
+/* C (rows, panels * COLUMNS) = S + A (rows, K), strided, times the packed matrix. Rows go in blocks
+ * of nearly equal height, ROWS at most: with 6 of them, 8 go as 4 and 4, since 6 and 2 would leave the
  * arithmetic units idle. */
 #define CASE(n) case n: block(n, inner, from, by_row, by_k, panel, begin, lds, to, ldc); break;
 INLINE void multiply_strided(int64_t rows, int64_t panels, int64_t inner, const REAL *a,

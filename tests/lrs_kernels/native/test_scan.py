@@ -86,7 +86,7 @@ def test_a_chunk_of_steps_adds_the_same_after_all_of_them(scan, gates, members, 
 def test_a_member_finds_what_it_finds_alone(scan, gates, threads):
     members = in_float32(make_arguments(scan, 9, 17, 33, gates, 4, rank=3, density=0.5))
     torch.set_num_threads(threads)
-    outputs, grads = outputs_and_grads(scan, members, backend="native")
+    outputs, _ = outputs_and_grads(scan, members, backend="native")
     torch.set_num_threads(1)
 
     def second(value):
