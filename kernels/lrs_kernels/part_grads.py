@@ -6,28 +6,55 @@ All backends end here, but for small matrices on `native`. Letters as in `recurr
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from torch import Tensor
 
-from lrs_kernels.passes import Grads, Inputs, PartGrads, Recurrence, Wanted
+from lrs_kernels.passes import (
+    Grads,
+    InputGrads,
+    Inputs,
+    PartGrads,
+    Recurrence,
+    Trace,
+    Upstream,
+    Wanted,
+)
+from lrs_kernels.precision import products
 from lrs_kernels.projection import projection_grads
 from lrs_kernels.recurrent import Recurrent
 
 
-def part_grads(
-    recurrence: Recurrence, inputs: Inputs, states: Tensor, grads: Grads, wanted: Wanted
-) -> PartGrads:
-    """Gradients of the stored parts.
+def in_two_steps(
+    backward: Callable[[Recurrence, Inputs, Trace, Upstream], Grads],
+    recurrence: Recurrence,
+    inputs: Inputs,
+    trace: Trace,
+    upstream: Upstream,
+    wanted: Wanted,
+) -> InputGrads:
+    """All gradients of a backend whose way back leaves dL/dz for a library to multiply.
 
     Args:
-        recurrence: what was run; all of them are alike here.
+        backward: its way back; see `passes.Passes`.
+        recurrence: what was run.
         inputs: of the forward pass.
-        states: what it returned, `(P, T, B, H)`.
-        grads: what the way back has left.
-        wanted: which of them.
+        trace: what that has left.
+        upstream: gradients of its outputs.
+        wanted: which gradients beside those that the way back finds in any case.
 
     """
-    found = recurrent_grads(inputs, states, grads) if wanted.weights else PartGrads()
-    return with_projection(found, inputs, grads, wanted)
+    grads = backward(recurrence, inputs, trace, upstream)
+    with products(recurrence.precision, grads.dz.device.type):
+        found = PartGrads()
+        if wanted.weights:
+            found = recurrent_grads(inputs, trace.states, grads)
+        found = with_projection(found, inputs, grads, wanted)
+    return InputGrads(
+        grads.dz if inputs.w_ih is None else None,
+        found.dense, found.w1, found.w2, None, grads.h0, grads.c0, grads.timespans, None,
+        *found[3:],
+    )  # fmt: skip
 
 
 def with_projection(found: PartGrads, inputs: Inputs, grads: Grads, wanted: Wanted) -> PartGrads:

@@ -6,8 +6,8 @@ size.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple, Protocol, cast
 
 from torch import Tensor
@@ -90,11 +90,6 @@ class Inputs(NamedTuple):
         """Inputs with the recurrent weights as one value."""
         return cls(x_proj, *recurrent, h0, **others)
 
-    def of_layer(self, entry: Entry) -> Inputs:
-        """The same for a layer that projects its input itself."""
-        x, w_ih, b_ih = entry
-        return self._replace(x=x, w_ih=w_ih, b_ih=b_ih).without_x_proj()
-
     def without_x_proj(self) -> Inputs:
         """The same without what a forward pass uses up."""
         return self._replace(x_proj=cast(Tensor, None))
@@ -172,12 +167,13 @@ class Wanted:
     projection: bool = True
     layer_input: bool = True
 
-    @classmethod
-    def by(cls, needed: Sequence[bool]) -> Wanted:
+    @staticmethod
+    @lru_cache(maxsize=256)
+    def by(needed: tuple[bool, ...]) -> Wanted:
         """From which of `Inputs` need a gradient, in its order."""
         of = Inputs(*needed)  # type: ignore[arg-type]
         weights = of.dense or of.w1 or of.w2 or of.bias_n
-        return cls(bool(weights), bool(of.w_ih or of.b_ih), bool(of.x))
+        return Wanted(bool(weights), bool(of.w_ih or of.b_ih), bool(of.x))
 
 
 EVERYTHING = Wanted()
@@ -195,6 +191,24 @@ class PartGrads(NamedTuple):
     b_ih: Tensor | None = None
 
 
+class InputGrads(NamedTuple):
+    """Gradients of `Inputs`, in its order."""
+
+    x_proj: Tensor | None
+    dense: Tensor | None
+    w1: Tensor | None
+    w2: Tensor | None
+    mask: None
+    h0: Tensor
+    c0: Tensor | None
+    timespans: Tensor | None
+    resets: None
+    bias_n: Tensor | None
+    x: Tensor | None
+    w_ih: Tensor | None
+    b_ih: Tensor | None
+
+
 class Passes(Protocol):
     """The two passes of a cell: what a module of `cpu/` has."""
 
@@ -207,16 +221,24 @@ class Passes(Protocol):
         """Walk back once."""
 
 
-class Backend(Passes, Protocol):
+class Backend(Protocol):
     """One way to run the passes of all cells."""
 
     STORES_BFLOAT16: bool
     """Whether the passes read and write bfloat16; else they are given float32."""
 
+    def forward(self, recurrence: Recurrence, inputs: Inputs, save: bool, save_time: bool) -> Trace:
+        """As that of `Passes`."""
+
     def takes_input(self, recurrence: Recurrence, inputs: Inputs) -> bool:
         """Whether `forward` projects a layer's input itself; else it wants `x_proj`."""
 
-    def part_grads(
-        self, recurrence: Recurrence, inputs: Inputs, states: Tensor, grads: Grads, wanted: Wanted
-    ) -> PartGrads:
-        """What is left after the way back, for all steps at once; see `products.part_grads`."""
+    def gradients(
+        self,
+        recurrence: Recurrence,
+        inputs: Inputs,
+        trace: Trace,
+        upstream: Upstream,
+        wanted: Wanted,
+    ) -> InputGrads:
+        """Walk back, and make of dL/dz the gradients of the parts that are wanted."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from lrs_kernels.part_grads import part_grads
-from lrs_kernels.passes import Inputs, Recurrence
+from lrs_kernels.part_grads import in_two_steps
+from lrs_kernels.passes import InputGrads, Inputs, Recurrence, Trace, Upstream, Wanted
 from lrs_kernels.triton.launch import backward, forward
 
-__all__ = ["STORES_BFLOAT16", "backward", "forward", "part_grads", "takes_input"]
+__all__ = ["STORES_BFLOAT16", "backward", "forward", "gradients", "takes_input"]
 
 STORES_BFLOAT16 = True
 
@@ -14,3 +14,10 @@ STORES_BFLOAT16 = True
 def takes_input(recurrence: Recurrence, inputs: Inputs) -> bool:
     """No: these want it projected."""
     return False
+
+
+def gradients(
+    recurrence: Recurrence, inputs: Inputs, trace: Trace, upstream: Upstream, wanted: Wanted
+) -> InputGrads:
+    """Walk back, then multiply; see `passes.Backend`."""
+    return in_two_steps(backward, recurrence, inputs, trace, upstream, wanted)

@@ -127,7 +127,9 @@ class LayerParameters(Core):
 
     def mask(self, layer: int = 0) -> Tensor | None:
         """The fixed mask of one layer, `(G, H, H)` of 0 and 1, or None where nothing is masked."""
-        found: Tensor | None = getattr(self, f"mask_hh_l{layer}")
+        name = f"mask_hh_l{layer}"
+        buffers = self._buffers  # as in `part`
+        found: Tensor | None = buffers[name] if name in buffers else getattr(self, name)
         return found
 
     def stored_weight(self, layer: int = 0) -> tuple[Tensor, ...]:

@@ -9,11 +9,20 @@ from typing import cast
 from torch import Tensor
 
 from lrs_kernels.cell import Cell
-from lrs_kernels.part_grads import part_grads
-from lrs_kernels.passes import Grads, Inputs, Passes, Recurrence, Trace, Upstream
+from lrs_kernels.part_grads import in_two_steps
+from lrs_kernels.passes import (
+    Grads,
+    InputGrads,
+    Inputs,
+    Passes,
+    Recurrence,
+    Trace,
+    Upstream,
+    Wanted,
+)
 from lrs_kernels.recurrent import Recurrent
 
-__all__ = ["STORES_BFLOAT16", "backward", "forward", "part_grads", "takes_input"]
+__all__ = ["STORES_BFLOAT16", "backward", "forward", "gradients", "takes_input"]
 
 STORES_BFLOAT16 = False
 
@@ -35,6 +44,13 @@ def backward(recurrence: Recurrence, inputs: Inputs, trace: Trace, upstream: Ups
     """Walk the cell back over the whole sequence."""
     weight = inputs.recurrent.effective() if trace.weight is None else trace.weight
     return _passes(recurrence.cell).backward(recurrence, _with(inputs, weight), trace, upstream)
+
+
+def gradients(
+    recurrence: Recurrence, inputs: Inputs, trace: Trace, upstream: Upstream, wanted: Wanted
+) -> InputGrads:
+    """Walk back, then multiply; see `passes.Backend`."""
+    return in_two_steps(backward, recurrence, inputs, trace, upstream, wanted)
 
 
 def _with(inputs: Inputs, weight: Tensor) -> Inputs:

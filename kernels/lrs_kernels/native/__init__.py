@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from lrs_kernels.native.build import load_library
-from lrs_kernels.native.scan import backward, forward, part_grads, takes_input
+from lrs_kernels.native.scan import forward, gradients, takes_input
 
-__all__ = ["backward", "forward", "load_library", "part_grads", "takes_input"]
+__all__ = ["forward", "gradients", "load_library", "takes_input"]

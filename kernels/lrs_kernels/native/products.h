@@ -10,14 +10,14 @@ INLINE void add_products(int count, const REAL *a, int64_t by_row, const REAL *p
     }
 }
 
-/* `count` rows of C (stride ldc) += A (count, K), strided, times a panel (K, COLUMNS). */
+/* `count` rows of C = S + A (count, K), strided, times a panel (K, COLUMNS). */
 INLINE void block(int count, int64_t inner, const REAL *a, int64_t by_row, int64_t by_k,
-                  const REAL *panel, REAL *c, int64_t ldc) {
+                  const REAL *panel, const REAL *start, int64_t lds, REAL *c, int64_t ldc) {
     vec left[ROWS], right[ROWS];
 #pragma GCC unroll 12
     for (int r = 0; r < count; r++) {
-        left[r] = *(const vec *)(c + r * ldc);
-        right[r] = *(const vec *)(c + r * ldc + LANES);
+        left[r] = *(const vec *)(start + r * lds);
+        right[r] = *(const vec *)(start + r * lds + LANES);
     }
     /* Low blocks gain a tenth from two products at a time; high ones would run out of registers. */
     if (count > 4) {
@@ -35,19 +35,20 @@ INLINE void block(int count, int64_t inner, const REAL *a, int64_t by_row, int64
     }
 }
 
-/* C (rows, panels * COLUMNS) += A (rows, K), strided, times the packed matrix. Rows go in blocks of
- * nearly equal height, ROWS at most: with 6 of them, 8 go as 4 and 4, since 6 and 2 would leave the
+/* C (rows, panels * COLUMNS) = S + A (rows, K), strided, times the packed matrix. Rows go in blocks
+ * of nearly equal height, ROWS at most: with 6 of them, 8 go as 4 and 4, since 6 and 2 would leave the
  * arithmetic units idle. */
-#define CASE(n) case n: block(n, inner, from, by_row, by_k, panel, to, ldc); break;
+#define CASE(n) case n: block(n, inner, from, by_row, by_k, panel, begin, lds, to, ldc); break;
 INLINE void multiply_strided(int64_t rows, int64_t panels, int64_t inner, const REAL *a,
-                             int64_t by_row, int64_t by_k, const REAL *packed, REAL *c,
-                             int64_t ldc) {
-    for (int64_t j = 0; j < panels; j++, c += COLUMNS) {
+                             int64_t by_row, int64_t by_k, const REAL *packed, const REAL *start,
+                             int64_t lds, REAL *c, int64_t ldc) {
+    for (int64_t j = 0; j < panels; j++, start += COLUMNS, c += COLUMNS) {
         const REAL *panel = packed + j * inner * COLUMNS;
         int64_t blocks = (rows + ROWS - 1) / ROWS;
         for (int64_t r = 0, count; r < rows; r += count, blocks--) {
             count = (rows - r + blocks - 1) / blocks;
             const REAL *from = a + r * by_row;
+            const REAL *begin = start + r * lds;
             REAL *to = c + r * ldc;
             switch (count) {
 #if ROWS == 12
@@ -63,22 +64,27 @@ INLINE void multiply_strided(int64_t rows, int64_t panels, int64_t inner, const 
                 CASE(4)
                 CASE(3)
                 CASE(2)
-                default: block(1, inner, from, by_row, by_k, panel, to, ldc);
+                default: block(1, inner, from, by_row, by_k, panel, begin, lds, to, ldc);
             }
         }
     }
 }
 
-/* The same for A with adjacent columns. */
+/* C += the same for A with adjacent columns; or C = s + it, for one row s. */
 static void multiply(int64_t rows, int64_t panels, int64_t inner, const REAL *a, int64_t lda,
                      const REAL *packed, REAL *c, int64_t ldc) {
-    multiply_strided(rows, panels, inner, a, lda, 1, packed, c, ldc);
+    multiply_strided(rows, panels, inner, a, lda, 1, packed, c, ldc, c, ldc);
+}
+
+static void multiply_from(const REAL *s, int64_t rows, int64_t panels, int64_t inner, const REAL *a,
+                          int64_t lda, const REAL *packed, REAL *c, int64_t ldc) {
+    multiply_strided(rows, panels, inner, a, lda, 1, packed, s, 0, c, ldc);
 }
 
 /* And for A', given as A (K, rows). */
 static void multiply_transposed(int64_t rows, int64_t panels, int64_t inner, const REAL *a,
                                 int64_t lda, const REAL *packed, REAL *c, int64_t ldc) {
-    multiply_strided(rows, panels, inner, a, 1, lda, packed, c, ldc);
+    multiply_strided(rows, panels, inner, a, 1, lda, packed, c, ldc, c, ldc);
 }
 
 static int64_t panels_of(int64_t columns) { return (columns + COLUMNS - 1) / COLUMNS; }
@@ -93,7 +99,15 @@ static void pack(const REAL *m, int64_t by_k, int64_t by_c, int64_t inner, int64
         return;
     }
     if (width < COLUMNS) memset(panel, 0, inner * COLUMNS * sizeof(REAL));
-    for (int64_t c = 0; c < width; c++) { /* along k, where a transposed matrix is adjacent */
+    /* Along k, where a transposed matrix is adjacent: four columns at a time, for fewer stores. */
+    int64_t c = 0;
+    for (; c + 4 <= width; c += 4) {
+        const REAL *from = m + (first + c) * by_c;
+        for (int64_t k = 0; k < inner; k++, from += by_k)
+            *(four *)(panel + k * COLUMNS + c) =
+                (four){from[0], from[by_c], from[2 * by_c], from[3 * by_c]};
+    }
+    for (; c < width; c++) {
         const REAL *from = m + (first + c) * by_c;
         for (int64_t k = 0; k < inner; k++) panel[k * COLUMNS + c] = from[k * by_k];
     }

@@ -17,11 +17,16 @@
 #endif
 
 typedef REAL vec __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(REAL)), may_alias));
-enum { LANES = VECTOR_BYTES / sizeof(REAL), COLUMNS = 2 * LANES, CHUNK = 64, DX_ROWS = 48 };
+typedef REAL four
+    __attribute__((vector_size(4 * sizeof(REAL)), aligned(sizeof(REAL)), may_alias));
+enum { LANES = VECTOR_BYTES / sizeof(REAL), COLUMNS = 2 * LANES, CHUNK = 64 };
 
 #define INLINE static inline __attribute__((always_inline))
 /* A step for each of the H hidden units; wherever it stands, H is in sight. */
 #define EACH for (int64_t j = 0; j < H; j++)
+
+/* So many numbers and a few more, so that what lies behind them is aligned too. */
+static int64_t whole(int64_t count) { return (count + 31) / 32 * 32; }
 
 /* Memory for so many numbers, aligned for vectors; free() takes it back. */
 static REAL *numbers(int64_t count) {

@@ -21,45 +21,39 @@
 #include "passes.h"
 #include "weights.h"
 #include "gradients.h"
+#include "back.h"
 
-static int run(const Scan *s, int backward) {
+static int forward(const Scan *s) {
     int64_t H = s->hidden, W = s->gates * H, P = s->members;
-    int64_t tiles = (s->batch + s->tile - 1) / s->tile;
-    int projects = !backward && s->w_ih, formed = s->weight && !s->mask;
-    /* Forward multiplies by the transpose, (H, W); backward by (W, H). */
-    int64_t size = (backward ? panels_of(H) * W : panels_of(W) * H) * COLUMNS;
-    int64_t size_ih = projects ? panels_of(W) * s->inputs * COLUMNS : 0;
-    int64_t walk = backward ? backward_scratch(s) : forward_scratch(s);
-    int64_t scratch_size = largest(walk, factor_scratch(s));
-    REAL *packed = numbers(P * (size + size_ih)), *packed_ih = packed + P * size;
-    REAL *effective = formed ? 0 : numbers(P * W * H);
+    int64_t tiles = (s->batch + s->tile - 1) / s->tile, formed = s->weight && !s->mask;
+    int64_t size = panels_of(W) * H * COLUMNS; /* multiplied by the transpose, (H, W) */
+    int64_t size_ih = s->w_ih ? panels_of(W) * s->inputs * COLUMNS : 0;
+    int64_t scratch_size = largest(forward_scratch(s), factor_scratch(s));
+    REAL *packed = numbers(P * (size + size_ih + (formed ? 0 : W * H)));
+    if (packed == 0) return 1;
+    REAL *packed_ih = packed + P * size, *effective = packed_ih + P * size_ih;
     const REAL *weight = formed ? s->weight : effective;
-    int failed = packed == 0 || weight == 0;
-    if (!failed) {
+    int failed = 0;
 #pragma omp parallel num_threads(s->threads) reduction(| : failed)
-        {
-            REAL *scratch = numbers(scratch_size);
-            failed = scratch == 0;
-            if (!formed) {
+    {
+        REAL *scratch = numbers(scratch_size);
+        failed = scratch == 0;
+        if (!formed) {
 #pragma omp for schedule(static)
-                for (int64_t gate = 0; gate < P * s->gates; gate++)
-                    if (!failed) form(s, gate, effective, scratch);
-            }
-            pack_all(P, weight, W, H, !backward, packed);
-            if (projects) pack_all(P, s->w_ih, W, s->inputs, 1, packed_ih);
-#pragma omp for schedule(dynamic)
-            for (int64_t i = 0; i < P * tiles; i++) {
-                int64_t p = i / tiles, first = i % tiles * s->tile, left = s->batch - first;
-                int64_t rows = left < s->tile ? left : s->tile;
-                if (failed) continue;
-                if (backward) backward_rows(s, p, first, rows, packed + p * size, scratch);
-                else forward_rows(s, p, first, rows, packed + p * size, packed_ih + p * size_ih,
-                                  scratch);
-            }
-            free(scratch);
+            for (int64_t gate = 0; gate < P * s->gates; gate++)
+                if (!failed) form(s, gate, effective + gate * H * H, scratch);
         }
+        pack_all(P, weight, W, H, 1, packed);
+        if (s->w_ih) pack_all(P, s->w_ih, W, s->inputs, 1, packed_ih);
+#pragma omp for schedule(dynamic)
+        for (int64_t i = 0; i < P * tiles; i++) {
+            int64_t p = i / tiles, first = i % tiles * s->tile, left = s->batch - first;
+            if (!failed)
+                forward_rows(s, p, first, left < s->tile ? left : s->tile, packed + p * size,
+                             packed_ih + p * size_ih, scratch);
+        }
+        free(scratch);
     }
-    free(effective);
     free(packed);
     return failed;
 }
@@ -67,9 +61,8 @@ static int run(const Scan *s, int backward) {
 /* How many numbers an instruction takes: what `limits.py` goes by. */
 const int NAME(lanes) = LANES;
 
-int NAME(forward)(const Scan *s) { return run(s, 0); }
-int NAME(backward)(const Scan *s) { return run(s, 1); }
-int NAME(products)(const Scan *s) { return products_of_dz(s); }
+int NAME(forward)(const Scan *s) { return forward(s); }
+int NAME(backward)(const Scan *s) { return back(s); }
 int NAME(linear)(int64_t members, int64_t rows, int64_t inner, int64_t columns, const REAL *x,
                  const REAL *w, int64_t by_p, int64_t by_k, int64_t by_c, const REAL *b, REAL *y) {
     int failed = 0;

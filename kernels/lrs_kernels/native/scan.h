@@ -14,11 +14,19 @@ typedef struct {
     const REAL *dy;                           /* (P, T, B, H), strided, or null */
     int64_t dy_p, dy_t, dy_b;
     const REAL *dh_n, *dc_n;                  /* (P, B, H) or null */
-    REAL *dz, *dz_recurrent, *dh0, *dc0, *d_spans;
-    REAL *dx;                                 /* (P, T, B, I) or null */
-    REAL *dw, *dw1, *dw2;                     /* (P, W, H), (P, W, R), (P, G, R, H) or null */
-    REAL *dw_ih, *db_ih, *d_bias;             /* (P, W, I), (P, W), (P, H) or null */
+    REAL *dz, *dz_recurrent;                  /* (P, T, B, W), or null where nobody wants them */
+    REAL *dh0, *dc0, *d_spans;
+    REAL *dw, *dw1, *dw2;                     /* (P, W, H), or (P, W, R), (P, G, R, H), or null */
+    REAL *d_bias, *dx;                        /* (P, H), (P, T, B, I) or null */
+    REAL *dw_ih, *db_ih;                      /* (P, W, I), (P, W) or null */
 } Scan;
+
+/* Where the way back writes dz of its first step, that of the recurrent products too in a cell that
+ * JOINS_LATE, and how far the next one is. */
+typedef struct {
+    REAL *dz, *operand;
+    int64_t by_step;
+} Dz;
 
 /* A row of a step on the way forward: `z` holds the pre-activations (of a gate that JOINS_LATE the
  * product alone) and a block to spare behind them, and becomes what is kept; states are updated. */

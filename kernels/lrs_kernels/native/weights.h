@@ -8,9 +8,9 @@ static int64_t factor_scratch(const Scan *s) {
 }
 
 /* The effective matrix of a gate of a member: W, or W1 W2, times the mask. */
-static void form(const Scan *s, int64_t gate, REAL *effective, REAL *scratch) {
+static void form(const Scan *s, int64_t gate, REAL *matrix, REAL *scratch) {
     int64_t H = s->hidden, R = s->rank, panels = panels_of(H), ld = panels * COLUMNS;
-    REAL *matrix = effective + gate * H * H, *packed = scratch, *sums = scratch + R * ld;
+    REAL *packed = scratch, *sums = scratch + R * ld;
     const REAL *rows = s->weight ? s->weight + gate * H * H : sums, *mask = s->mask;
     int64_t by_row = s->weight ? H : ld;
     if (!s->weight) {
@@ -24,19 +24,23 @@ static void form(const Scan *s, int64_t gate, REAL *effective, REAL *scratch) {
     }
 }
 
-/* From dL/dW of a gate of a member, masked in place, to d1 = dW W2' and d2 = W1' dW. */
-static void factor_gradients(const Scan *s, int64_t gate, REAL *d1, REAL *d2, REAL *scratch) {
+/* dL/dW of a gate of a member, masked in place, and from there to d1 = dW W2' and d2 = W1' dW where
+ * there are factors. */
+static void finish(const Scan *s, int64_t gate, REAL *dw, REAL *scratch) {
     int64_t H = s->hidden, R = s->rank, wide = panels_of(R), tall = panels_of(H);
-    const REAL *dw = s->dw + gate * H * H, *w1 = s->w1 + gate * H * R, *w2 = s->w2 + gate * R * H;
+    if (s->mask)
+        for (int64_t i = 0; i < H * H; i++) dw[i] *= s->mask[gate * H * H + i];
+    if (!R) return;
+    const REAL *w1 = s->w1 + gate * H * R, *w2 = s->w2 + gate * R * H;
     REAL *packed = scratch, *sums = packed + H * largest(wide, tall) * COLUMNS;
     pack_matrix(w2, 1, H, H, R, packed);
     memset(sums, 0, H * wide * COLUMNS * sizeof(REAL));
     multiply(H, wide, H, dw, H, packed, sums, wide * COLUMNS);
     for (int64_t i = 0; i < H; i++)
-        memcpy(d1 + (gate * H + i) * R, sums + i * wide * COLUMNS, R * sizeof(REAL));
+        memcpy(s->dw1 + (gate * H + i) * R, sums + i * wide * COLUMNS, R * sizeof(REAL));
     pack_matrix(dw, H, 1, H, H, packed);
     memset(sums, 0, R * tall * COLUMNS * sizeof(REAL));
     multiply_transposed(R, tall, H, w1, R, packed, sums, tall * COLUMNS);
     for (int64_t k = 0; k < R; k++)
-        memcpy(d2 + (gate * R + k) * H, sums + k * tall * COLUMNS, H * sizeof(REAL));
+        memcpy(s->dw2 + (gate * R + k) * H, sums + k * tall * COLUMNS, H * sizeof(REAL));
 }

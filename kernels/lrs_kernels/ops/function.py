@@ -18,7 +18,16 @@ from torch import Tensor
 from lrs_kernels.low_precision import LOW, all_in
 from lrs_kernels.ops.members import over_members
 from lrs_kernels.ops.surroundings import forward_mode, mapped_the_old_way, transformed
-from lrs_kernels.passes import EVERYTHING, Backend, Inputs, Recurrence, Trace, Upstream, Wanted
+from lrs_kernels.passes import (
+    EVERYTHING,
+    Backend,
+    InputGrads,
+    Inputs,
+    Recurrence,
+    Trace,
+    Upstream,
+    Wanted,
+)
 from lrs_kernels.precision import products, undisturbed
 from lrs_kernels.projection import project
 
@@ -38,24 +47,6 @@ NO_MASK_GRADIENT = (
     "mask requires a gradient, and the fast scans give it none: detach it, or pass "
     "backend='reference', which differentiates masks too"
 )
-
-
-class InputGrads(NamedTuple):
-    """Gradients of `Inputs`, in its order."""
-
-    x_proj: Tensor | None
-    dense: Tensor | None
-    w1: Tensor | None
-    w2: Tensor | None
-    mask: None
-    h0: Tensor
-    c0: Tensor | None
-    timespans: Tensor | None
-    resets: None
-    bias_n: Tensor | None
-    x: Tensor | None
-    w_ih: Tensor | None
-    b_ih: Tensor | None
 
 
 class Kept(NamedTuple):
@@ -247,7 +238,7 @@ def forward_trace(setting: Setting, inputs: Inputs, save: bool = True) -> Trace:
 
 
 def input_grads(setting: Setting, upstream: Upstream, kept: Kept) -> InputGrads:
-    """Run the backward pass, then the products that do not depend on the order of the steps.
+    """Run the backward pass, and the products that do not depend on the order of the steps.
 
     Args:
         setting: what was run, by what, and which gradients are wanted.
@@ -259,18 +250,8 @@ def input_grads(setting: Setting, upstream: Upstream, kept: Kept) -> InputGrads:
     if low in LOW and not setting.backend.STORES_BFLOAT16:
         exact = Kept(all_in(kept.inputs, torch.float32), all_in(kept.trace, torch.float32))
         return all_in(input_grads(setting, all_in(upstream, torch.float32), exact), low)
-    with undisturbed(kept.inputs.h0.device.type):
-        return _input_grads(setting, upstream, kept)
-
-
-def _input_grads(setting: Setting, upstream: Upstream, kept: Kept) -> InputGrads:
-    recurrence, backend = setting.recurrence, setting.backend
     inputs, trace = kept
-    grads = backend.backward(recurrence, inputs, trace, upstream)
-    with products(recurrence.precision, grads.dz.device.type):
-        parts = backend.part_grads(recurrence, inputs, trace.states, grads, setting.wanted)
-    return InputGrads(
-        grads.dz if inputs.w_ih is None else None,
-        parts.dense, parts.w1, parts.w2, None, grads.h0, grads.c0, grads.timespans, None,
-        *parts[3:],
-    )  # fmt: skip
+    with undisturbed(inputs.h0.device.type):
+        return setting.backend.gradients(
+            setting.recurrence, inputs, trace, upstream, setting.wanted
+        )

@@ -95,12 +95,12 @@ def _run_on(
         weight = recurrent.effective()
         y, final = reference_scan(recurrence.form, x_proj, weight, states, resets, extras)
         return y, *final
+    projected = x_proj if entry.w_ih is None else None
     inputs = Inputs(
-        x_proj, *recurrent, states[0], states[1] if len(states) > 1 else None,
+        cast(Tensor, projected), *recurrent, states[0], states[1] if len(states) > 1 else None,
         extras.get("timespans"), resets, extras.get("bias_n"),
+        *((None, None, None) if entry.w_ih is None else entry),
     )  # fmt: skip
-    if entry.w_ih is not None:
-        inputs = inputs.of_layer(entry)
     if compiling or not judged.ordinary or watched():
         return run_as_operator(recurrence, inputs, backend)
     return _run_by_hand(judged, inputs, dispatch.load(chosen))
