@@ -1,8 +1,9 @@
 """Up to which sizes the products in C are as fast as those of PyTorch's library: measured.
 
-With vectors of 512 bits C is ahead nearly everywhere (on an EPYC with Zen 5 cores; at batch 1 and
-H = 512 it is behind by some percent). With shorter ones large matrices are better left to the
-library. `python -m benchmarks layers` has a case beyond the limits of the latter.
+With vectors of 512 bits C is ahead nearly everywhere on an AMD EPYC with Zen 5 cores, where the
+library has no code for them (at batch 1 and H = 512 C is behind by some percent). On an Intel Xeon
+(Sapphire Rapids) it has, and large matrices are better left to it, as they are where vectors are
+shorter. `python -m benchmarks layers` has a case beyond the limits.
 """
 
 from __future__ import annotations
@@ -36,6 +37,9 @@ _NARROW = Limits(hidden=64, rank=16, projection=131_072)
 """At H = 128 C takes a tenth longer; up to W_ih of 256 x 512, which fills a second-level cache, it
 is level with the library or faster, and at 768 x 512 it takes 4 to 17 % longer."""
 _WIDE = Limits(*[float("inf")] * 3)
+_WIDE_ON_INTEL = Limits(hidden=256, rank=float("inf"), projection=262_144)
+"""Up to W_ih of 1024 x 256 C is level or up to a third faster, at 1024 x 512 it takes a quarter
+longer; gradients of recurrent matrices of H = 256 are level, and of H = 512 it takes 8 % longer."""
 _WIDE_LANES = 16
 
 
@@ -43,7 +47,11 @@ _WIDE_LANES = 16
 def limits(cell: Cell) -> Limits:
     """Those of the code that was compiled for a cell; see `build.load_library`."""
     functions = load_library(cell).functions
-    if functions is None:
+    if functions is None or lanes(functions) < _WIDE_LANES:
         return _NARROW
-    lanes = ctypes.c_int.in_dll(functions, "lrs_lanes_f32").value
-    return _WIDE if lanes >= _WIDE_LANES else _NARROW
+    return _WIDE_ON_INTEL if functions.lrs_intel_f32() else _WIDE
+
+
+def lanes(functions: ctypes.CDLL) -> int:
+    """Numbers in single precision that an instruction takes."""
+    return ctypes.c_int.in_dll(functions, "lrs_lanes_f32").value

@@ -58,8 +58,16 @@ static int forward(const Scan *s) {
     return failed;
 }
 
-/* How many numbers an instruction takes: what `limits.py` goes by. */
+/* What `limits.py` goes by: how many numbers an instruction takes, and whose processor this is. */
 const int NAME(lanes) = LANES;
+int NAME(intel)(void) {
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_cpu_init();
+    return __builtin_cpu_is("intel") != 0;
+#else
+    return 0;
+#endif
+}
 
 int NAME(forward)(const Scan *s) { return forward(s); }
 int NAME(backward)(const Scan *s) { return back(s); }

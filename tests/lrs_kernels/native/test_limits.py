@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import platform
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 from lrs_kernels import find_cell
 from lrs_kernels.native import build
+from lrs_kernels.native import limits as native_limits
 from lrs_kernels.native.limits import limits
 from tests.lrs_kernels.cases import LAYERS, make_arguments, needs_native, outputs_and_grads
 
 CFC = find_cell("cfc")
+INF = float("inf")
 
 
 @pytest.fixture(autouse=True)
@@ -30,6 +34,27 @@ def test_without_compiled_code_there_are_limits(monkeypatch):
     assert limits(CFC).hidden < float("inf")
     assert not limits(CFC).take_projection(torch.empty(3 * 512, 768, device="meta"))
     assert limits(CFC).take_projection(torch.empty(2, 256, 512, device="meta"))
+
+
+@pytest.mark.parametrize(
+    ("lanes", "intel", "hidden", "projection"),
+    [(8, 0, 64, 131_072), (8, 1, 64, 131_072), (16, 0, INF, INF), (16, 1, 256, 262_144)],
+)
+def test_vectors_and_maker_of_the_processor_decide(monkeypatch, lanes, intel, hidden, projection):
+    monkeypatch.setattr(native_limits, "lanes", lambda _: lanes)
+    functions = SimpleNamespace(lrs_intel_f32=lambda: intel)
+    monkeypatch.setattr(native_limits, "load_library", lambda _: SimpleNamespace(functions=functions))
+    assert limits(CFC)[::2] == (hidden, projection)
+
+
+@needs_native
+def test_the_code_knows_the_maker_of_the_processor():
+    told = Path("/proc/cpuinfo")
+    if not told.exists():
+        pytest.skip("this system has no /proc/cpuinfo to compare with")
+    functions = build.load_library(CFC).functions
+    assert functions is not None
+    assert bool(functions.lrs_intel_f32()) == ("GenuineIntel" in told.read_text())
 
 
 @needs_native
