@@ -43,7 +43,9 @@ def test_without_compiled_code_there_are_limits(monkeypatch):
 def test_vectors_and_maker_of_the_processor_decide(monkeypatch, lanes, intel, hidden, projection):
     monkeypatch.setattr(native_limits, "lanes", lambda _: lanes)
     functions = SimpleNamespace(lrs_intel_f32=lambda: intel)
-    monkeypatch.setattr(native_limits, "load_library", lambda _: SimpleNamespace(functions=functions))
+    monkeypatch.setattr(
+        native_limits, "load_library", lambda _: SimpleNamespace(functions=functions)
+    )
     assert limits(CFC)[::2] == (hidden, projection)
 
 
