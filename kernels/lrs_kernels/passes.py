@@ -104,6 +104,11 @@ class Inputs(NamedTuple):
         """The recurrent weights as one value."""
         return Recurrent(self.dense, self.w1, self.w2, self.mask)
 
+    @property
+    def weights(self) -> tuple[Tensor | None, ...]:
+        """All weight matrices, as they are stored."""
+        return *self.recurrent, self.w_ih
+
     def with_recurrent(self, recurrent: Recurrent) -> Inputs:
         """The same with other recurrent weights."""
         return self._replace(**recurrent._asdict())

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from ctypes import c_int64
 from functools import lru_cache
 from struct import Struct
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -24,8 +25,8 @@ _WORTH_A_THREAD = 200_000
 FIELDS = (
     "members", "steps", "batch", "hidden", "gates", "rank", "inputs", "variant", "threads", "tile",
     "weight", "w1", "w2", "mask", "h0", "c0", "bias", "spans", "resets", "w_ih", "b_ih",
-    "x", "x_p", "x_t", "x_b", "y", "saved", "cells", "c_n", "time", "dy", "dy_p", "dy_t", "dy_b",
-    "dh_n", "dc_n", "dz", "dz_recurrent", "dh0", "dc0", "d_spans",
+    "x", "x_p", "x_t", "x_b", "y", "saved", "cells", "c_n", "time", "packed", "ready",
+    "dy", "dy_p", "dy_t", "dy_b", "dh_n", "dc_n", "dz", "dz_recurrent", "dh0", "dc0", "d_spans",
     "dw", "dw1", "dw2", "d_bias", "dx", "dw_ih", "db_ih",
 )  # fmt: skip
 """The structure `Scan` of `scan.h`: 64 bits each."""
@@ -48,12 +49,22 @@ def call(cell: Cell, name: str, dtype: torch.dtype, values: Sequence[int]) -> No
         RuntimeError: there is no compiled code.
         MemoryError: C found no memory.
     """
+    if _function(cell, name, dtype)(_STRUCTURE.pack(*values)):
+        raise MemoryError("backend 'native' found no memory for its packed weights")
+
+
+def packed_size(cell: Cell, dtype: torch.dtype, values: Sequence[int]) -> int:
+    """How many numbers the packed weights of a forward pass take; arguments as of `call`."""
+    function = _function(cell, "packed_size", dtype)
+    function.restype = c_int64
+    return int(function(_STRUCTURE.pack(*values)))
+
+
+def _function(cell: Cell, name: str, dtype: torch.dtype) -> Any:
     functions, reason = load_library(cell)
     if functions is None:
         raise RuntimeError(f"backend 'native' is not available: {reason}")
-    suffix = "f64" if dtype == torch.float64 else "f32"
-    if getattr(functions, f"lrs_{name}_{suffix}")(_STRUCTURE.pack(*values)):
-        raise MemoryError("backend 'native' found no memory for its packed weights")
+    return getattr(functions, f"lrs_{name}_{'f64' if dtype == torch.float64 else 'f32'}")
 
 
 @lru_cache(maxsize=1024)

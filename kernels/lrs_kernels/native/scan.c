@@ -23,15 +23,29 @@
 #include "gradients.h"
 #include "back.h"
 
+/* Numbers of the packed weights of a member on the way forward: the recurrent ones, of which the
+ * transpose (H, W) is multiplied, and those of the input. */
+static int64_t size_of_recurrent(const Scan *s) {
+    return panels_of(s->gates * s->hidden) * s->hidden * COLUMNS;
+}
+
+static int64_t size_of_input(const Scan *s) {
+    return s->w_ih ? panels_of(s->gates * s->hidden) * s->inputs * COLUMNS : 0;
+}
+
+static int64_t packed_size(const Scan *s) {
+    return s->members * (size_of_recurrent(s) + size_of_input(s));
+}
+
 static int forward(const Scan *s) {
     int64_t H = s->hidden, W = s->gates * H, P = s->members;
-    int64_t tiles = (s->batch + s->tile - 1) / s->tile, formed = s->weight && !s->mask;
-    int64_t size = panels_of(W) * H * COLUMNS; /* multiplied by the transpose, (H, W) */
-    int64_t size_ih = s->w_ih ? panels_of(W) * s->inputs * COLUMNS : 0;
+    int64_t tiles = (s->batch + s->tile - 1) / s->tile, formed = s->ready || (s->weight && !s->mask);
+    int64_t size = size_of_recurrent(s), size_ih = size_of_input(s);
     int64_t scratch_size = largest(forward_scratch(s), factor_scratch(s));
-    REAL *packed = numbers(P * (size + size_ih + (formed ? 0 : W * H)));
-    if (packed == 0) return 1;
-    REAL *packed_ih = packed + P * size, *effective = packed_ih + P * size_ih;
+    REAL *own = numbers((s->packed ? 0 : packed_size(s)) + (formed ? 0 : P * W * H));
+    if (own == 0) return 1;
+    REAL *packed = s->packed ? s->packed : own, *packed_ih = packed + P * size;
+    REAL *effective = s->packed ? own : own + packed_size(s);
     const REAL *weight = formed ? s->weight : effective;
     int failed = 0;
 #pragma omp parallel num_threads(s->threads) reduction(| : failed)
@@ -43,8 +57,10 @@ static int forward(const Scan *s) {
             for (int64_t gate = 0; gate < P * s->gates; gate++)
                 if (!failed) form(s, gate, effective + gate * H * H, scratch);
         }
-        pack_all(P, weight, W, H, 1, packed);
-        if (s->w_ih) pack_all(P, s->w_ih, W, s->inputs, 1, packed_ih);
+        if (!s->ready) {
+            pack_all(P, weight, W, H, 1, packed);
+            if (s->w_ih) pack_all(P, s->w_ih, W, s->inputs, 1, packed_ih);
+        }
 #pragma omp for schedule(dynamic)
         for (int64_t i = 0; i < P * tiles; i++) {
             int64_t p = i / tiles, first = i % tiles * s->tile, left = s->batch - first;
@@ -54,7 +70,7 @@ static int forward(const Scan *s) {
         }
         free(scratch);
     }
-    free(packed);
+    free(own);
     return failed;
 }
 
@@ -69,6 +85,7 @@ int NAME(intel)(void) {
 #endif
 }
 
+int64_t NAME(packed_size)(const Scan *s) { return packed_size(s); }
 int NAME(forward)(const Scan *s) { return forward(s); }
 int NAME(backward)(const Scan *s) { return back(s); }
 int NAME(linear)(int64_t members, int64_t rows, int64_t inner, int64_t columns, const REAL *x,

@@ -1,4 +1,4 @@
-/* What a call is told: sizes, and where everything lies. `scan.py` has the same fields. */
+/* What a call is told: sizes, and where everything lies. `call.py` has the same fields. */
 
 typedef struct {
     int64_t members, steps, batch, hidden, gates, rank, inputs, variant, threads, tile;
@@ -11,6 +11,8 @@ typedef struct {
     const REAL *x;                            /* (P, T, B, I or W), strided */
     int64_t x_p, x_t, x_b;
     REAL *y, *saved, *cells, *c_n, *time;     /* (P, T, B, H or W) */
+    REAL *packed;                             /* for weights that stay; null for those of this call */
+    int64_t ready;                            /* whether they are there from a call before */
     const REAL *dy;                           /* (P, T, B, H), strided, or null */
     int64_t dy_p, dy_t, dy_b;
     const REAL *dh_n, *dc_n;                  /* (P, B, H) or null */

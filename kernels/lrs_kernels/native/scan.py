@@ -13,10 +13,12 @@ from lrs_kernels.native.call import (
     dense_rows,
     empty_like,
     packed,
+    packed_size,
     rows_of,
     sizes,
 )
 from lrs_kernels.native.limits import limits
+from lrs_kernels.native.staying import staying
 from lrs_kernels.part_grads import recurrent_grads, with_projection
 from lrs_kernels.passes import (
     Grads,
@@ -32,6 +34,7 @@ from lrs_kernels.passes import (
 STORES_BFLOAT16 = False
 _NOT_BACK = (0,) * (len(FIELDS) - FIELDS.index("dy"))
 """In the place of all that only the way back is told."""
+_PACKED = FIELDS.index("packed")
 
 
 def takes_input(recurrence: Recurrence, inputs: Inputs) -> bool:
@@ -49,10 +52,19 @@ def forward(recurrence: Recurrence, inputs: Inputs, save: bool, save_time: bool)
     c_n = empty_like(h0) if cell.has_c else None
     time = torch.empty_like(y) if save_time else None
     read = _read_by_both(cell, inputs)
-    call(cell, "forward", x.dtype, (
+    told = [
         *_sizes(recurrence, lead, inputs), *addresses(read), *rows_of(x),
-        *addresses((y, gates, cells, c_n, time)), *_NOT_BACK,
-    ))  # fmt: skip
+        *addresses((y, gates, cells, c_n, time)), 0, 0, *_NOT_BACK,
+    ]  # fmt: skip
+    stays = None if save else staying()
+    place = None if stays is None else stays.place(
+        inputs.weights, lambda: x.new_empty(packed_size(cell, x.dtype, told))
+    )  # fmt: skip
+    if place is not None:
+        told[_PACKED : _PACKED + 2] = place.memory.data_ptr(), place.ready
+    call(cell, "forward", x.dtype, told)
+    if place is not None:
+        place.ready = True
     return Trace(y, c_n, gates, cells, time)
 
 
@@ -80,7 +92,7 @@ def gradients(
     entering = packed((upstream.h_n, upstream.c_n))
     call(cell, "backward", y.dtype, (
         *_sizes(recurrence, y.shape[:-1], inputs), *addresses(read), *rows_of(x),
-        *addresses(kept), *rows_of(dy),
+        *addresses(kept), 0, 0, *rows_of(dy),
         *addresses((*entering, dz, dz_recurrent, dh0, dc0, d_spans, *found)),
     ))  # fmt: skip
     if dz is not None:
