@@ -27,6 +27,7 @@ SECTIONS: dict[str, tuple[str, str]] = {
     "kernels": ("kernels", "scans on a CPU beside their peers; kernels compiled"),
     "layer-forms": ("layer_forms", "lengths beside padding, vmap beside the population axis"),
     "layers": ("layers", "a training update of each layer, and the price of the prior"),
+    "native-limits": ("native_limits", "products of a layer in C and in PyTorch's library"),
     "population": ("population", "an update of many policies side by side, and of single ones"),
     "population-rollout": ("population_rollout", "the closed loop of many policies at once"),
     "results": ("big_results", "a million rows read and merged, the report of twenty methods"),

@@ -15,7 +15,7 @@ from lrs_lightning.errors import ArgumentError, LrsError
 from lrs_lightning.files import whole_file
 from lrs_lightning.locking import alone_in
 from lrs_lightning.options.call import call
-from lrs_lightning.options.layers import with_layers
+from lrs_lightning.options.overlay import with_overlays
 from lrs_lightning.training.sweep.launchers.needs import Needs
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 def main(verb: str, arguments: list[str]) -> int:
     """Run the verb; see `--help`. Exit code 3 says that members stopped."""
-    return int(call(sweep, f"{PROGRAM} {verb}", with_layers("fit", arguments)))
+    return int(call(sweep, f"{PROGRAM} {verb}", with_overlays("fit", arguments)))
 
 
 def sweep(

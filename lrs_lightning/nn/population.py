@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
@@ -14,6 +15,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional
 
+from lrs_kernels.native.staying import PackedWeights, weights_stay
 from lrs_lightning.errors import ArgumentError
 from lrs_lightning.nn.encoders.frozen import digest_of
 from lrs_lightning.nn.parameters import LayerParameters
@@ -79,6 +81,7 @@ class PolicyPopulation(nn.Module):
                 self.register_buffer(own, stacked, persistent=name in saved)
         # Runs with the tensors of each policy in turn; its own are never looked at.
         object.__setattr__(self, "_skeleton", alike[0].requires_grad_(False))
+        self._packed = PackedWeights()
 
     def run(
         self,
@@ -105,6 +108,13 @@ class PolicyPopulation(nn.Module):
         named = {f"policy.{name}": getattr(self, own) for name, own in self._names.items()}
         shared = {f"policy.{name}": named.pop(f"policy.{name}") for name in self._shared}
         return torch.vmap(one, in_dims=(0, *axes), randomness="different")(named, *inputs)
+
+    def weights_stay(self) -> AbstractContextManager[None]:
+        """Within it C packs the weights once, in whichever call is the first: nobody trains them.
+
+        Without gradients, as in closed loop; what is found is the same to the last bit.
+        """
+        return weights_stay(self._packed)
 
     def stacked(self) -> dict[str, nn.Parameter]:
         """Name of a policy's parameter -> the stacked one, `(P, ...)`."""

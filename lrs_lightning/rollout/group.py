@@ -21,7 +21,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lrs_kernels.native.staying import PackedWeights, weights_stay
 from lrs_lightning.errors import ANY_FAILURE
 from lrs_lightning.nn import Encoder, RecurrentPolicy
 from lrs_lightning.nn.encoders import digest_of
@@ -58,7 +57,6 @@ class Group:
         self._first = policies[self.names[0]]
         self._limit = time_limit(None) if limit is None else limit
         self._population = PolicyPopulation([one.module for one in policies.values()]).eval()
-        self._packed = PackedWeights()  # of the population, which has copied them
         self.rows = [i for own in self._rows for i in range(own.start, own.stop)]
         """The slots of all members."""
         self._most = max(own.stop - own.start for own in self._rows)
@@ -112,7 +110,7 @@ class Group:
             self._state, self._fresh = _for_all(one, len(self.names)), False
         first, starts = self._first, self._stacked(slots.starts)
         threads = torch_threads(first.threads_for(seen))
-        with threads, rows_apart(), weights_stay(self._packed):
+        with threads, rows_apart(), self._population.weights_stay():
             step: Callable[..., tuple[Tensor, Any]] = _step
             known = seen
             if self._encoder is not None:

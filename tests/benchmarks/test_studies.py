@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import yaml
 
-from lrs_lightning.options.layers import over
+from lrs_lightning.options.overlay import over
 from lrs_lightning.statistics.between_seeds import mean_over_seeds
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -7,6 +7,8 @@ import pytest
 from gymnasium.spaces import Box, Discrete
 
 from lrs_kernels import find_cell
+from lrs_kernels.native import scan
+from lrs_kernels.native.call import FIELDS
 from lrs_kernels.native.limits import Limits, limits
 from lrs_lightning.envs.mujoco_task import MujocoTask
 from lrs_lightning.errors import EnvironmentMismatchError
@@ -46,6 +48,23 @@ def picture_policy(encoder, seed, core=cores.CfC, **options):
     own = build_policy(PolicyConfig(taken, core, init_seed=seed), *PICTURES)
     own.encoder.load_state_dict(encoder.state_dict())
     return TorchPolicy(own)
+
+
+def test_a_group_packs_its_weights_once(monkeypatch):
+    found, forward = [], scan.call
+
+    def listen(cell, name, dtype, values):
+        found.append(bool(values[FIELDS.index("ready")]))
+        forward(cell, name, dtype, values)
+
+    monkeypatch.setattr(scan, "call", listen)
+    members = {str(k): policy(cores.CfC, k, rank=2) for k in range(3)}
+    rows = {name: slice(int(name), int(name) + 1) for name in members}
+    group, slots = Group(members, rows), Slots(3)
+    action = np.zeros((3, 3), np.float32)
+    for _ in range(3):
+        group.step(np.ones((3, 5)), slots, action, "a task")
+    assert found == [False, True, True]
 
 
 def assert_together_as_alone(members, spaces=SPACES, steps=6):

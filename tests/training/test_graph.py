@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from types import SimpleNamespace
 
 import lightning.pytorch as pl
 import pytest
@@ -12,7 +13,7 @@ from lrs_lightning.errors import ArgumentError
 from lrs_lightning.nn import CORES, PolicyConfig, encoders
 from lrs_lightning.training import ExpertTrajectories, ImitationModule
 from lrs_lightning.training import module as training
-from lrs_lightning.training.graph import RecordedLosses
+from lrs_lightning.training.graph import RecordedLosses, check_recordable
 
 UPDATES = 20
 SIZES = {"hidden_size": 16}
@@ -79,19 +80,42 @@ def test_the_graph_is_given_back_and_no_part_of_a_checkpoint(tiny_store, replays
     assert "graph" not in module.hparams
 
 
+def test_fit_refuses_to_replay_on_a_cpu(tiny_store):
+    with pytest.raises(ArgumentError, match="training runs on the CPU: give --model.graph=false"):
+        fit(tiny_store, graph=True)
+
+
+def test_fit_tells_of_dropout(tiny_store, monkeypatch):
+    monkeypatch.setattr(ImitationModule, "device", torch.device("cuda"))
+    with pytest.raises(ArgumentError, match="there is dropout: give --model.graph=false"):
+        fit(tiny_store, graph=True, sizes={"num_layers": 2, "dropout": 0.1})
+
+
+def asked_of(device="cuda", world_size=1, accumulated=1, scaler=None):
+    plugin = SimpleNamespace(scaler=scaler)
+    trainer = SimpleNamespace(
+        world_size=world_size, accumulate_grad_batches=accumulated, precision_plugin=plugin
+    )
+    return SimpleNamespace(device=torch.device(device), trainer=trainer)
+
+
 @pytest.mark.parametrize(
-    "why, options",
+    "why, module, draws",
     [
-        ("training runs on the CPU", {}),
-        ("there is dropout", {"sizes": {"num_layers": 2, "dropout": 0.1}}),
-        ("gradients of several batches are accumulated", {"accumulate_grad_batches": 2}),
+        ("training runs on the CPU", asked_of("cpu"), False),
+        ("several processes share their gradients", asked_of(world_size=2), False),
+        ("gradients of several batches are accumulated", asked_of(accumulated=2), False),
+        ("16-mixed scales the loss", asked_of(scaler=object()), False),
+        ("there is dropout", asked_of(), True),
     ],
 )
-def test_what_cannot_be_replayed_is_refused_in_a_sentence(tiny_store, monkeypatch, why, options):
-    if options:  # the processor is looked at first
-        monkeypatch.setattr(ImitationModule, "device", torch.device("cuda"))
-    with pytest.raises(ArgumentError, match=f"{why}: give --model.graph=false"):
-        fit(tiny_store, graph=True, **options)
+def test_what_cannot_be_replayed_is_refused_in_a_sentence(why, module, draws):
+    with pytest.raises(ArgumentError, match=f"^an.option replays .*{why}: give --an.option=false"):
+        check_recordable("an.option", module, draws)
+
+
+def test_all_else_can_be_replayed():
+    check_recordable("an.option", asked_of(), draws=False)
 
 
 @pytest.mark.gpu

@@ -53,7 +53,7 @@ def call(cell: Cell, name: str, dtype: torch.dtype, values: Sequence[int]) -> No
         raise MemoryError("backend 'native' found no memory for its packed weights")
 
 
-def packed_size(cell: Cell, dtype: torch.dtype, values: Sequence[int]) -> int:
+def size_of_packed_weights(cell: Cell, dtype: torch.dtype, values: Sequence[int]) -> int:
     """How many numbers the packed weights of a forward pass take; arguments as of `call`."""
     function = _function(cell, "packed_size", dtype)
     function.restype = c_int64

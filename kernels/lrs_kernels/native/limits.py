@@ -1,9 +1,9 @@
 """Up to which sizes the products in C are as fast as those of PyTorch's library: measured.
 
 With vectors of 512 bits C is ahead nearly everywhere on an AMD EPYC with Zen 5 cores, where the
-library has no code for them (at batch 1 and H = 512 C is behind by some percent). On an Intel Xeon
+library has no code for them, and level at batch 1 and H = 512. On an Intel Xeon
 (Sapphire Rapids) it has, and large matrices are better left to it, as they are where vectors are
-shorter. `python -m benchmarks layers` has a case beyond the limits.
+shorter. `python -m benchmarks native-limits` measures both.
 """
 
 from __future__ import annotations
@@ -38,8 +38,9 @@ _NARROW = Limits(hidden=64, rank=16, projection=131_072)
 is level with the library or faster, and at 768 x 512 it takes 4 to 17 % longer."""
 _WIDE = Limits(*[float("inf")] * 3)
 _WIDE_ON_INTEL = Limits(hidden=256, rank=float("inf"), projection=262_144)
-"""Up to W_ih of 1024 x 256 C is level or up to a third faster, at 1024 x 512 it takes a quarter
-longer; gradients of recurrent matrices of H = 256 are level, and of H = 512 it takes 8 % longer."""
+"""Up to 200,000 numbers of W_ih C is mostly ahead and at 262,144 level, at 524,288 it takes a
+quarter longer; gradients of recurrent matrices of H = 256 are level, of H = 512 it is 0 to 8 %
+behind."""
 _WIDE_LANES = 16
 
 

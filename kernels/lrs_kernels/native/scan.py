@@ -13,8 +13,8 @@ from lrs_kernels.native.call import (
     dense_rows,
     empty_like,
     packed,
-    packed_size,
     rows_of,
+    size_of_packed_weights,
     sizes,
 )
 from lrs_kernels.native.limits import limits
@@ -58,7 +58,7 @@ def forward(recurrence: Recurrence, inputs: Inputs, save: bool, save_time: bool)
     ]  # fmt: skip
     stays = None if save else staying()
     place = None if stays is None else stays.place(
-        inputs.weights, lambda: x.new_empty(packed_size(cell, x.dtype, told))
+        inputs.weights, lambda: x.new_empty(size_of_packed_weights(cell, x.dtype, told))
     )  # fmt: skip
     if place is not None:
         told[_PACKED : _PACKED + 2] = place.memory.data_ptr(), place.ready

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 from typing import Any
 
 import torch
@@ -28,6 +29,8 @@ from lrs_kernels.triton.table import Direction
 
 Asked = tuple[Cell, str, str, torch.device, Callable[..., Plan]]
 """Cell, variant and precision; the device of the tensors; and who plans, `choice.plan`."""
+_READ: tuple[Any, ...] = (Upstream, Trace, Inputs)
+"""By a backward pass, in this order."""
 
 
 @dataclass(eq=False)
@@ -125,10 +128,10 @@ def prepared_backward(asked: Asked, looks: tuple[Look | None, ...]) -> Prepared:
         ValueError: if the forward pass saved nothing.
 
     """
-    layouts = _layouts(looks)
-    inputs: Any = Inputs(*layouts[9:])
-    trace: Any = Trace(*layouts[3:9])
-    upstream: Any = Upstream(*layouts[:3])
+    layouts = iter(_layouts(looks))
+    upstream, trace, inputs = (  # as many as each has, in its order
+        group(*islice(layouts, len(group._fields))) for group in _READ
+    )
     y, h0, c0 = trace.states, inputs.h0, inputs.c0
     units = (*upstream, y, trace.gates, trace.cells, trace.time, h0, c0)
     choice = choose(_call(asked, "backward", inputs, y.dtype, units))

@@ -15,7 +15,7 @@ import yaml
 from lrs_lightning.options.peek import pairs
 
 
-def with_layers(name: str, words: Sequence[str]) -> list[str]:
+def with_overlays(name: str, words: Sequence[str]) -> list[str]:
     """The command line with all layers of an option joined into one last word.
 
     Layers are what stands under the option's name in files of `--config`, `--name MAPPING`, and

@@ -8,7 +8,7 @@ import pytest
 
 from lrs_lightning.errors import ArgumentError
 from lrs_lightning.options.call import call
-from lrs_lightning.options.layers import over, with_layers
+from lrs_lightning.options.overlay import over, with_overlays
 
 LOWEST = """\
 out: here
@@ -24,7 +24,7 @@ def command(*, out: str, fit: dict[str, Any] | None = None, grid: dict[str, Any]
 
 
 def called(*words: str) -> Any:
-    return call(command, "program", with_layers("fit", words))
+    return call(command, "program", with_overlays("fit", words))
 
 
 @pytest.fixture
@@ -70,8 +70,8 @@ def test_a_choice_of_another_class_takes_no_options_over():
 
 
 def test_one_layer_is_left_to_the_parser(lowest):
-    assert with_layers("fit", lowest) == lowest
-    assert with_layers("fit", ["--out", "here"]) == ["--out", "here"]
+    assert with_overlays("fit", lowest) == lowest
+    assert with_overlays("fit", ["--out", "here"]) == ["--out", "here"]
 
 
 def test_a_text_that_is_no_yaml_is_not_lost(lowest):
