@@ -42,9 +42,8 @@ def step(provider: str, threads: str) -> float:
     return value("p10_ms", "kernels_cpu", provider=provider, **case) / ours
 
 
-def layer(column: str, batch: str, threads: str) -> float:
-    sizes = SIZES | {"B": batch}
-    return value(column, f"layers_{threads}_threads", cell="CfC", **sizes)
+def layer(column: str, threads: str, cell: str = "CfC", **sizes: str) -> float:
+    return value(column, f"layers_{threads}_threads", cell=cell, **(SIZES | sizes))
 
 
 def score(game: str) -> str:
@@ -83,12 +82,12 @@ def figures() -> Iterator[tuple[str, str]]:
     )
     yield (
         "training step of the layer, ncps / ours, 1 and 2 threads",
-        of_threads(".1f", lambda threads: layer("peer_over_prior", "32", threads)),
+        of_threads(".1f", lambda threads: layer("peer_over_prior", threads)),
     )
     yield (
         "the same, ours / `torch.nn.LSTM`; at batch 1",
         "; ".join(
-            of_threads(".2f", lambda threads, b=batch: layer("prior_over_lstm", b, threads))
+            of_threads(".2f", lambda threads, b=batch: layer("prior_over_lstm", threads, B=b))
             for batch in ("32", "1")
         ),
     )
@@ -132,6 +131,62 @@ def test_the_page_on_populations_says_what_was_measured():
     assert (
         f"takes {float(simulator['seconds_p10']):.1f} s for their actions, so that "
         f"{simulator['each_over_this']} is the most"
+    ) in page
+
+
+def test_the_page_on_layers_says_what_was_measured():
+    page = " ".join((ROOT / "docs" / "layers" / "README.md").read_text().split())
+
+    def of_lstm(cell: str, **sizes: str) -> str:
+        return of_threads(".2f", lambda t: layer("prior_over_lstm", t, cell, **sizes))
+
+    faster = of_threads(".1f", lambda t: layer("peer_over_prior", t)).split(" and ")
+    assert (
+        "was {} times faster than ncps' without backbone on one thread and {}".format(*faster)
+        in page
+    )
+    assert (
+        f"took {of_lstm('CfC')} of the time of `torch.nn.LSTM` ({of_lstm('CfC', T='256')} at T = "
+        f"256; {of_lstm('CfC', B='1')} at B = 1). The LSTM took {of_lstm('LSTM')} of its time, at "
+        f"B = 1 {of_lstm('LSTM', B='1')}, at H = 128 {of_lstm('LSTM', H='128')}, and at I = 512, "
+        f"H = 256 {of_lstm('LSTM', I='512', H='256')}."
+    ) in page
+    every = rows("layers_1_threads") + rows("layers_2_threads")
+    own = [row for row in every if row["cell"] != "CfC"]
+    assert max(float(row["prior_over_lstm"]) for row in every) < 1, "behind torch's LSTM"
+    assert min(float(row["peer_over_prior"]) for row in own) > 1, "behind torch's own"
+    price = [float(row["prior_over_dense"]) for row in every]
+    assert f"was {min(price):.2f} to {max(price):.2f} of the dense layer's" in page
+    built = {row["init"]: float(row["seconds"]) for row in rows("layers_construction")}
+    assert f"{built['orthogonal']:.2f} s (orthogonal) and {built['glorot']:.2f} s (Glorot)" in page
+
+
+def test_the_kernels_readme_says_what_one_walk_earns():
+    page = (ROOT / "kernels" / "README.md").read_text()
+    for batch, steps in ((32, 32), (32, 256), (8, 32), (1, 32)):
+        case = {"mode": "training", "cell": "cfc", "case": f"B{batch} T{steps} I128 H64"}
+        earned = [
+            value("p10_ms", "kernels_cpu", provider="ours native, projected before", **own)
+            / value("p10_ms", "kernels_cpu", provider="ours native", **own)
+            for own in (case | {"threads": threads} for threads in ("1", "2"))
+        ]
+        assert f"| B {batch}, T {steps} | {earned[0]:.2f} | {earned[1]:.2f} |\n" in page
+
+
+def test_pages_say_what_a_population_earns_on_a_gpu():
+    took = {row["provider"]: float(row["wall_ms_median"]) for row in rows("population_gpu")}
+    times = {row["provider"]: float(row["single_over_this"]) for row in rows("population_gpu")}
+    single, alone, graph = (took[k] for k in ("single loops", "population", "population, graph"))
+    page = (ROOT / "docs" / "populations.md").read_text()
+    assert f"| u | {graph} ms as a CUDA graph, {alone:.3f} ms without, {single} ms one" in page
+    assert (
+        f"members took {times['population']:.0f} times less than 25 single ones, and "
+        f"{times['population, graph']:.0f} times less as a CUDA graph"
+    ) in page
+    page = (ROOT / "kernels" / "README.md").read_text()
+    assert (
+        f"single loops {single:.2f} ms, the population {alone:.2f} ms, and as a CUDA graph "
+        f"{graph:.2f} ms"
     ) in page
 
 
