@@ -48,8 +48,9 @@ def in_two_steps(
     with products(recurrence.precision, grads.dz.device.type):
         found = PartGrads()
         if wanted.weights:
-            found = recurrent_grads(inputs, trace.states, grads)
-        found = with_projection(found, inputs, grads, wanted)
+            operand = grads.dz if grads.dz_recurrent is None else grads.dz_recurrent
+            found = recurrent_grads(inputs, trace.states, operand)
+        found = with_projection(found, inputs, grads.dz, wanted)
     return InputGrads(
         grads.dz if inputs.w_ih is None else None,
         found.dense, found.w1, found.w2, None, grads.h0, grads.c0, grads.timespans, None,
@@ -57,17 +58,23 @@ def in_two_steps(
     )  # fmt: skip
 
 
-def with_projection(found: PartGrads, inputs: Inputs, grads: Grads, wanted: Wanted) -> PartGrads:
+def with_projection(found: PartGrads, inputs: Inputs, dz: Tensor, wanted: Wanted) -> PartGrads:
     """The same with those of a layer's input and of what projects it."""
     if inputs.x is None or inputs.w_ih is None:
         return found
-    x, w_ih, b_ih = projection_grads(grads.dz, inputs.x, inputs.w_ih, wanted)
+    x, w_ih, b_ih = projection_grads(dz, inputs.x, inputs.w_ih, wanted)
     return found._replace(x=x, w_ih=w_ih, b_ih=None if inputs.b_ih is None else b_ih)
 
 
-def recurrent_grads(inputs: Inputs, states: Tensor, grads: Grads) -> PartGrads:
-    """Those of the recurrent weights, and of the bias that stands beside them."""
-    dz = grads.dz if grads.dz_recurrent is None else grads.dz_recurrent
+def recurrent_grads(inputs: Inputs, states: Tensor, dz: Tensor) -> PartGrads:
+    """Those of the recurrent weights, and of the bias that stands beside them.
+
+    Args:
+        inputs: of the forward pass.
+        states: what it returned, `(P, T, B, H)`.
+        dz: gradient of the recurrent products of all steps, `(P, T, B, G*H)`.
+
+    """
     effective = effective_weight_grad(dz, states, inputs.h0, inputs.resets)
     dense, w1, w2 = factor_grads(effective, inputs.recurrent)
     hidden = inputs.h0.shape[-1]

@@ -165,20 +165,26 @@ class Wanted:
         weights: of the recurrent weights, or of `bias_n`.
         projection: of `w_ih` or `b_ih`.
         layer_input: of `x`.
+        states: of the initial states, for which a backend may stop a product early.
 
     """
 
     weights: bool = True
     projection: bool = True
     layer_input: bool = True
+    states: bool = True
 
     @staticmethod
     @lru_cache(maxsize=256)
     def by(needed: tuple[bool, ...]) -> Wanted:
         """From which of `Inputs` need a gradient, in its order."""
         of = Inputs(*needed)  # type: ignore[arg-type]
-        weights = of.dense or of.w1 or of.w2 or of.bias_n
-        return Wanted(bool(weights), bool(of.w_ih or of.b_ih), bool(of.x))
+        return Wanted(
+            weights=bool(of.dense or of.w1 or of.w2 or of.bias_n),
+            projection=bool(of.w_ih or of.b_ih),
+            layer_input=bool(of.x),
+            states=bool(of.h0 or of.c0),
+        )
 
 
 EVERYTHING = Wanted()
@@ -204,7 +210,7 @@ class InputGrads(NamedTuple):
     w1: Tensor | None
     w2: Tensor | None
     mask: None
-    h0: Tensor
+    h0: Tensor | None
     c0: Tensor | None
     timespans: Tensor | None
     resets: None

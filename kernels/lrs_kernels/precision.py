@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import torch
+from torch import Tensor
 
 PRECISIONS = ("ieee", "tf32", "tf32x3", "bf16")
 
@@ -43,6 +44,12 @@ def resolve(precision: str | None, device_type: str, dtype: torch.dtype) -> str:
         return "bf16"
     # A compiler cannot look at the setting; the operator does when it runs.
     return AS_TORCH if torch.compiler.is_compiling() else settled(AS_TORCH)
+
+
+def device_type(tensor: Tensor) -> str:
+    """Where a tensor is: `cpu`, `cuda`, ..."""
+    # Asking a device for its type makes a string, which takes as long as six other questions.
+    return "cpu" if tensor.is_cpu else tensor.device.type
 
 
 def lowered(device_type: str) -> bool:

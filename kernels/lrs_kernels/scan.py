@@ -17,7 +17,7 @@ from torch import Tensor
 from lrs_kernels.cell import Cell, States
 from lrs_kernels.ops.run import run
 from lrs_kernels.passes import Entry
-from lrs_kernels.precision import lowered, resolve
+from lrs_kernels.precision import device_type, lowered, resolve
 from lrs_kernels.projection import project
 from lrs_kernels.recurrent import Recurrent
 from lrs_kernels.registry import find_cell
@@ -66,7 +66,7 @@ def recurrent_scan(
         TypeError: for a dtype or device that does not fit.
 
     """
-    device = _device(x_proj)
+    device = device_type(x_proj)
     recurrent = Recurrent.of(weight, mask)
     if lowered(device):
         # Autocast lowers products, not sums over a thousand steps: the state stays in float32.
@@ -128,7 +128,7 @@ def recurrent_layer(
         (torch.Size([50, 32, 64]), torch.Size([32, 64]))
 
     """
-    if lowered(_device(x)):
+    if lowered(device_type(x)):
         return recurrent_scan(
             cell, project(x, weight_ih, bias), weight, states, mask, resets,
             variant=variant, precision=precision, backend=backend, **extras,
@@ -151,7 +151,7 @@ def _scan(
     """Judge the arguments and run."""
     cell = find_cell(cell) if isinstance(cell, str) else cell
     first = entry.first
-    precision = resolve(precision, _device(first), first.dtype)
+    precision = resolve(precision, device_type(first), first.dtype)
     given = {name: value for name, value in extras.items() if value is not None}
     if resets is not None and resets.dtype != torch.bool:
         resets = resets != 0
@@ -162,11 +162,6 @@ def _scan(
         states = tuple([first.new_zeros(judged.state_shape) for _ in cell.states])
     y, *final = run(judged, entry, recurrent, states, resets, given, backend)
     return y, tuple(final)
-
-
-def _device(tensor: Tensor) -> str:
-    # Asking a device for its type makes a string, which takes as long as six other questions.
-    return "cpu" if tensor.is_cpu else tensor.device.type
 
 
 def _float32(tensor: _MaybeTensor) -> _MaybeTensor:

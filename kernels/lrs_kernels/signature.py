@@ -7,6 +7,7 @@ judgement follows from the signature alone, so it cannot grow old; a refusal is 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -45,19 +46,28 @@ class Signature(NamedTuple):
     """x_proj or x, w_ih, b_ih, the four recurrent weights, resets, states, extra inputs."""
 
 
-class Judgement(NamedTuple):
-    """What is known of every call of a signature."""
+@dataclass(frozen=True, eq=False, slots=True)
+class Judgement:
+    """What is known of every call of a signature; equal to itself alone, so that it is a quick key.
+
+    Attributes:
+        recurrence: what runs.
+        device_type: where.
+        state_shape: `(P, B, H)`.
+        ordinary: whether all tensors have memory, and a class of PyTorch's own.
+        needs_grad: whether a tensor requires a gradient.
+        times_need_grad: whether the time spans do.
+        kinds: what was judged.
+
+    """
 
     recurrence: Recurrence
     device_type: str
     state_shape: tuple[int, ...]
-    """`(P, B, H)`."""
     ordinary: bool
-    """Whether all tensors have memory, and a class of PyTorch's own."""
     needs_grad: bool
-    """Whether a tensor requires a gradient."""
     times_need_grad: bool
-    """Whether the time spans do."""
+    kinds: Kinds
 
 
 def look_at(tensors: Iterable[Tensor | None]) -> tuple[Look | None, ...]:
@@ -110,6 +120,7 @@ def _judge(signature: Signature) -> Judgement:
         ordinary=all(kind.type in _PLAIN and kind.device.type != "meta" for kind in given),
         needs_grad=any(kind.requires_grad for kind in given),
         times_need_grad=spans is not None and spans.requires_grad,
+        kinds=kinds,
     )
 
 

@@ -7,7 +7,7 @@ import pytest
 from gymnasium.spaces import Box, Discrete
 
 from lrs_kernels import find_cell
-from lrs_kernels.native import scan
+from lrs_kernels.native import prepared
 from lrs_kernels.native.call import FIELDS
 from lrs_kernels.native.limits import Limits, limits
 from lrs_lightning.envs.mujoco_task import MujocoTask
@@ -51,13 +51,13 @@ def picture_policy(encoder, seed, core=cores.CfC, **options):
 
 
 def test_a_group_packs_its_weights_once(monkeypatch):
-    found, forward = [], scan.call
+    found, forward = [], prepared.call
 
     def listen(cell, name, dtype, values):
         found.append(bool(values[FIELDS.index("ready")]))
         forward(cell, name, dtype, values)
 
-    monkeypatch.setattr(scan, "call", listen)
+    monkeypatch.setattr(prepared, "call", listen)
     members = {str(k): policy(cores.CfC, k, rank=2) for k in range(3)}
     rows = {name: slice(int(name), int(name) + 1) for name in members}
     group, slots = Group(members, rows), Slots(3)

@@ -61,6 +61,7 @@ static void forward_rows(const Scan *s, int64_t p, int64_t first, int64_t rows, 
             if (s->cells) memcpy(s->cells + (at + r) * H, c, H * sizeof(REAL));
         }
     }
+    if (s->h_n) memcpy(s->h_n + (p * B + first) * H, state, rows * H * sizeof(REAL));
     if (s->c_n) memcpy(s->c_n + (p * B + first) * H, cell, rows * H * sizeof(REAL));
 }
 
@@ -131,6 +132,7 @@ static void back_steps(const Scan *s, Carried *by, int64_t start, int64_t end, D
             if (SAVED) ahead(s->saved + (earlier + r) * S, S);
             if (s->dy) ahead(s->dy + p * s->dy_p + (t - 1) * s->dy_t + (first + r) * s->dy_b, H);
         }
+        if (t == 0 && !s->dh0) return; /* nobody asks what would flow on to the initial state */
         multiply(rows, panels, W, operand, W, packed, flow, ldd);
         by->d = flow, by->flow = d;
         if (s->resets)
@@ -141,7 +143,7 @@ static void back_steps(const Scan *s, Carried *by, int64_t start, int64_t end, D
 
 static void end_back(const Scan *s, Carried by) {
     int64_t H = s->hidden, at = by.p * s->batch + by.first, ldd = by_row_of_d(s);
-    for (int64_t r = 0; r < by.rows; r++)
+    for (int64_t r = 0; s->dh0 && r < by.rows; r++)
         memcpy(s->dh0 + (at + r) * H, by.d + r * ldd, H * sizeof(REAL));
     if (s->dc0) memcpy(s->dc0 + at * H, by.dc, by.rows * H * sizeof(REAL));
 }

@@ -4,20 +4,22 @@ typedef struct {
     int64_t members, steps, batch, hidden, gates, rank, inputs, variant, threads, tile;
     const REAL *weight;                       /* dense (P, W, H), or null where there are factors */
     const REAL *w1, *w2, *mask;               /* (P, W, R), (P, G, R, H); (P, W, H) or null */
-    const REAL *h0, *c0, *bias;               /* (P, B, H), (P, B, H), (P, H) */
+    const REAL *h0, *c0;                      /* (P, B, H) */
     const REAL *spans;                        /* (P, T, B) */
     const uint8_t *resets;                    /* (P, T, B) */
+    const REAL *bias;                         /* (P, H) */
     const REAL *w_ih, *b_ih;                  /* (P, W, I), (P, W) or null; null where x is (.., W) */
+    REAL *y, *saved, *cells, *time;           /* (P, T, B, H), saved (P, T, B, SAVED H), or null */
+    const REAL *dh_n, *dc_n;                  /* (P, B, H) or null */
     const REAL *x;                            /* (P, T, B, I or W), strided */
     int64_t x_p, x_t, x_b;
-    REAL *y, *saved, *cells, *c_n, *time;     /* (P, T, B, H or W) */
-    REAL *packed;                             /* for weights that stay; null for those of this call */
-    int64_t ready;                            /* whether they are there from a call before */
     const REAL *dy;                           /* (P, T, B, H), strided, or null */
     int64_t dy_p, dy_t, dy_b;
-    const REAL *dh_n, *dc_n;                  /* (P, B, H) or null */
+    REAL *h_n, *c_n;                          /* (P, B, H) or null */
+    REAL *packed;                             /* for weights that stay; null for those of this call */
+    int64_t ready;                            /* whether they are there from a call before */
     REAL *dz, *dz_recurrent;                  /* (P, T, B, W), or null where nobody wants them */
-    REAL *dh0, *dc0, *d_spans;
+    REAL *dh0, *dc0, *d_spans;                /* (P, B, H) or null, (P, T, B) */
     REAL *dw, *dw1, *dw2;                     /* (P, W, H), or (P, W, R), (P, G, R, H), or null */
     REAL *d_bias, *dx;                        /* (P, H), (P, T, B, I) or null */
     REAL *dw_ih, *db_ih;                      /* (P, W, I), (P, W) or null */

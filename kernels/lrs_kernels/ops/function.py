@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple, cast
 
 import torch
@@ -28,7 +27,7 @@ from lrs_kernels.passes import (
     Upstream,
     Wanted,
 )
-from lrs_kernels.precision import products, undisturbed
+from lrs_kernels.precision import device_type, products, undisturbed
 from lrs_kernels.projection import project
 
 NO_SECOND_DERIVATIVE = (
@@ -79,22 +78,17 @@ class Outputs(NamedTuple):
         return Trace(self.y, self.c_n, self.gates, self.cells, self.time, self.weight)
 
 
-@dataclass(frozen=True)
-class Setting:
-    """The first argument of the nodes: what is not a tensor.
-
-    Attributes:
-        recurrence: what runs.
-        backend: what runs it.
-        save_time: whether time spans will want a gradient.
-        wanted: which gradients the way back is asked for, once that is known.
-
-    """
+class Setting(NamedTuple):
+    """The first argument of the nodes: what is not a tensor."""
 
     recurrence: Recurrence
+    """What runs."""
     backend: Backend
+    """What runs it."""
     save_time: bool = False
+    """Whether time spans will want a gradient."""
     wanted: Wanted = EVERYTHING
+    """Which gradients the way back is asked for, once that is known."""
 
 
 class Scan(torch.autograd.Function):
@@ -205,16 +199,26 @@ def walk_back(ctx: Any, upstream: Upstream) -> tuple[Any, ...]:
     """Gradients of `Inputs` from what `keep` kept."""
     if upstream.dy is None and upstream.h_n is None and upstream.c_n is None:
         return (None,) * len(Inputs._fields)
-    if forward_mode():
-        raise RuntimeError(NO_FORWARD_MODE)
-    if mapped_the_old_way(upstream):
-        raise RuntimeError(NO_OLD_MAP)
-    recurrence, backend, wanted = ctx.setting.recurrence, ctx.setting.backend, ctx.needs_input_grad
-    setting = Setting(recurrence, backend, wanted=Wanted.by(wanted[1:]))
+    refuse_to_walk_back(upstream)
+    recurrence, backend, *_ = ctx.setting
+    setting = Setting(recurrence, backend, False, Wanted.by(ctx.needs_input_grad[1:]))
     if torch.is_grad_enabled() or transformed():
         apply = cast(Callable[..., tuple[Any, ...]], ScanBackward.apply)
         return apply(setting, *upstream, *ctx.saved_tensors)
     return input_grads(setting, upstream, Kept.of(ctx.saved_tensors))
+
+
+def refuse_to_walk_back(upstream: Upstream) -> None:
+    """Raise where the way back has no rule for what is around it.
+
+    Raises:
+        RuntimeError: under forward-mode differentiation or the map of `torch.autograd`.
+
+    """
+    if forward_mode():
+        raise RuntimeError(NO_FORWARD_MODE)
+    if mapped_the_old_way(upstream):
+        raise RuntimeError(NO_OLD_MAP)
 
 
 def final_state(trace: Trace) -> Tensor:
@@ -229,9 +233,9 @@ def forward_trace(setting: Setting, inputs: Inputs, save: bool = True) -> Trace:
     if low in LOW and not backend.STORES_BFLOAT16:
         trace = forward_trace(setting, all_in(inputs, torch.float32), save)
         return all_in(trace, low)
-    with undisturbed(inputs.h0.device.type):
+    with undisturbed(device_type(inputs.h0)):
         if inputs.w_ih is not None and not backend.takes_input(recurrence, inputs):
-            with products(recurrence.precision, inputs.h0.device.type):
+            with products(recurrence.precision, device_type(inputs.h0)):
                 x_proj = project(inputs.sequence, inputs.w_ih, inputs.b_ih)
             inputs = inputs._replace(x_proj=x_proj, x=None, w_ih=None, b_ih=None)
         return backend.forward(recurrence, inputs, save, setting.save_time)
@@ -251,7 +255,7 @@ def input_grads(setting: Setting, upstream: Upstream, kept: Kept) -> InputGrads:
         exact = Kept(all_in(kept.inputs, torch.float32), all_in(kept.trace, torch.float32))
         return all_in(input_grads(setting, all_in(upstream, torch.float32), exact), low)
     inputs, trace = kept
-    with undisturbed(inputs.h0.device.type):
+    with undisturbed(device_type(inputs.h0)):
         return setting.backend.gradients(
             setting.recurrence, inputs, trace, upstream, setting.wanted
         )

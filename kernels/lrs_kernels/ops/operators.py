@@ -8,8 +8,8 @@ interpreter only a `custom_op` can be checked. What is absent travels as a tenso
 
 from __future__ import annotations
 
-from dataclasses import astuple, fields, replace
-from typing import Any, NamedTuple, get_type_hints
+from dataclasses import astuple, fields
+from typing import Any, NamedTuple, cast, get_type_hints
 
 import torch
 from torch import Tensor, library
@@ -96,7 +96,7 @@ _TAGS = (torch.Tag.cudagraph_unsafe,)
 def scan(*arguments: Any) -> Left:
     """Forward pass; arguments are `Inputs`, `Names`, save and save_time."""
     inputs, names, (save, save_time) = _forward_groups(arguments)
-    setting = replace(names.setting(inputs.h0.device.type), save_time=save_time)
+    setting = names.setting(inputs.h0.device.type)._replace(save_time=save_time)
     trace = forward_trace(setting, inputs, save)
     rest = (_present(part, trace.states) for part in trace[1 : _L - 1])
     return Left(trace.states, final_state(trace), *rest)
@@ -130,8 +130,10 @@ def _scan_shapes(*arguments: Any) -> Left:
 def scan_backward(*arguments: Any) -> list[Tensor]:
     """Backward pass: gradients of `Inputs`, in its order."""
     upstream, kept, names, wanted = _backward_groups(arguments)
-    setting = replace(names.setting(kept.inputs.h0.device.type), wanted=wanted)
+    setting = names.setting(kept.inputs.h0.device.type)._replace(wanted=wanted)
     grads = input_grads(setting, upstream, kept)
+    if not wanted.states:  # most backends find them on the way
+        grads = grads._replace(h0=None, c0=None)
     return [_present(grad, kept.inputs.h0).contiguous() for grad in grads]
 
 
@@ -150,6 +152,8 @@ def _scan_backward_shapes(*arguments: Any) -> list[Tensor]:
         like = like._replace(w_ih=None, b_ih=None)
     if not wanted.layer_input:
         like = like._replace(x=None)
+    if not wanted.states:
+        like = like._replace(h0=cast(Tensor, None), c0=None)
     return [states.new_empty(NOTHING if part is None else part.shape) for part in like]
 
 

@@ -12,6 +12,7 @@ from torch import Tensor
 from lrs_kernels import dispatch
 from lrs_kernels.cell import Extras, States
 from lrs_kernels.low_precision import LOW, Given, all_in
+from lrs_kernels.ops.direct import directly, in_the_open, run_directly
 from lrs_kernels.ops.exported import exported_scan
 from lrs_kernels.ops.function import (
     NO_FORWARD_MODE,
@@ -65,6 +66,8 @@ def run(
         chosen = "reference" if alone else backend
     else:
         chosen = _choose(recurrence, backend, judged.device_type)
+        if chosen == "native" and in_the_open() and (direct := directly(judged)) is not None:
+            return run_directly(direct, entry, recurrent, states, resets, extras)
     given = Given(entry, recurrent, states, extras)
     if entry.first.dtype not in LOW:
         return _run_on(chosen, judged, given, resets, backend)

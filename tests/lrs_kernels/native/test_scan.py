@@ -9,9 +9,11 @@ import pytest
 import torch
 
 from lrs_kernels import cfc_scan
+from lrs_kernels.native import layout, prepared
 from lrs_kernels.native import scan as native
 from lrs_kernels.native.call import FIELDS
 from lrs_kernels.native.limits import Limits
+from lrs_kernels.ops import direct
 from tests.lrs_kernels.cases import (
     CELLS,
     LAYERS,
@@ -25,6 +27,12 @@ from tests.lrs_kernels.cases import (
 pytestmark = needs_native
 
 NARROW, ALL_IN_C, NOTHING_IN_C = Limits(64, 16, 100), Limits(*[float("inf")] * 3), Limits(0, 0, 0)
+
+
+def go_by(monkeypatch, limits):
+    """Let these decide what is multiplied in C."""
+    for module in (layout, native, direct):
+        monkeypatch.setattr(module, "limits", lambda _: limits)
 
 
 def in_float32(arguments):
@@ -140,7 +148,7 @@ def test_the_structure_is_that_of_the_header():
 def test_weights_are_formed_and_their_gradients_gathered(
     monkeypatch, scan, hidden, rank, density, members, in_c
 ):
-    monkeypatch.setattr(native, "limits", lambda _: in_c)
+    go_by(monkeypatch, in_c)
     arguments = make_arguments(scan, 7, 11, hidden, 3, members, rank=rank, density=density)
     want = outputs_and_grads(scan, arguments, backend="reference")
     got = outputs_and_grads(scan, arguments, backend="native")
@@ -213,7 +221,7 @@ def test_only_the_gradients_that_are_wanted_are_made(monkeypatch, wanted):
     for name, tensor in arguments.items():
         tensor.requires_grad_(name == wanted)
     called = []
-    original = native.call
+    original = prepared.call
 
     def noting(cell, name, dtype, work):
         if name == "backward":
@@ -221,7 +229,7 @@ def test_only_the_gradients_that_are_wanted_are_made(monkeypatch, wanted):
             called.append({field for field in fields if work[FIELDS.index(field)]})
         original(cell, name, dtype, work)
 
-    monkeypatch.setattr(native, "call", noting)
+    monkeypatch.setattr(prepared, "call", noting)
     y, _ = Layer(cfc_scan)(**arguments, backend="native")
     y.sum().backward()
     made = {"x": {"dx"}, "weight": {"dw"}, "h0": set()}.get(wanted, {"dw_ih", "db_ih"})
@@ -232,10 +240,10 @@ def test_only_the_gradients_that_are_wanted_are_made(monkeypatch, wanted):
 @pytest.mark.parametrize(("scan", "gates"), LAYERS)
 def test_the_library_finds_the_same_beyond_the_limits(monkeypatch, scan, gates, members):
     arguments = make_arguments(scan, 5, 3, 6, gates, members, inputs=4, rank=2, resets=True)
-    monkeypatch.setattr(native, "limits", lambda _: ALL_IN_C)
+    go_by(monkeypatch, ALL_IN_C)
     want = outputs_and_grads(scan, arguments, backend="native")
     for beyond in (NOTHING_IN_C, ALL_IN_C._replace(projection=0), ALL_IN_C._replace(hidden=0)):
-        monkeypatch.setattr(native, "limits", lambda _, found=beyond: found)
+        go_by(monkeypatch, beyond)
         got = outputs_and_grads(scan, arguments, backend="native")
         for ours, right in zip(got[0] + got[1], want[0] + want[1], strict=True):
             torch.testing.assert_close(ours, right, rtol=1e-10, atol=1e-12)

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from lrs_kernels import recurrent_layer, recurrent_scan
-from lrs_kernels.native import scan
+from lrs_kernels.native import prepared
 from lrs_kernels.native.call import FIELDS
 from lrs_kernels.native.staying import PackedWeights, weights_stay
 from tests.lrs_kernels.cases import needs_native
@@ -41,14 +41,14 @@ def layer(cell, form, lead=(), dtype=torch.float32):
 @pytest.fixture
 def told(monkeypatch):
     """Whether each call of C found its weights there."""
-    found, call = [], scan.call
+    found, call = [], prepared.call
 
     def listen(cell, name, dtype, values):
         known = dict(zip(FIELDS, values, strict=True))
         found.append(bool(known["ready"]) if known["packed"] else None)
         call(cell, name, dtype, values)
 
-    monkeypatch.setattr(scan, "call", listen)
+    monkeypatch.setattr(prepared, "call", listen)
     return found
 
 
@@ -133,14 +133,14 @@ def test_copies_are_empty():
 
 def test_a_call_that_fails_leaves_nothing_half_packed(told, monkeypatch):
     _, step = layer("cfc", "factors")
-    whole = scan.call
+    whole = prepared.call
 
     def fails(*_):
-        monkeypatch.setattr(scan, "call", whole)
+        monkeypatch.setattr(prepared, "call", whole)
         raise MemoryError
 
     with torch.no_grad(), weights_stay(PackedWeights()):
-        monkeypatch.setattr(scan, "call", fails)
+        monkeypatch.setattr(prepared, "call", fails)
         with pytest.raises(MemoryError):
             step()
         found = step()
