@@ -160,8 +160,8 @@ def _scan(
     judged = judge(Signature(cell, variant, precision, count, tuple(given), tensors))
     if states is None:
         states = tuple([first.new_zeros(judged.state_shape) for _ in cell.states])
-    y, *final = run(judged, entry, recurrent, states, resets, given, backend)
-    return y, tuple(final)
+    outputs = run(judged, entry, recurrent, states, resets, given, backend)
+    return outputs[0], outputs[1:]
 
 
 def _float32(tensor: _MaybeTensor) -> _MaybeTensor:

@@ -97,7 +97,7 @@ def check_state(
     """
     layers, batch, sizes = surface.num_layers, x.shape[1], surface.state_sizes
     if hx is None:
-        return tuple(x.new_zeros(layers, batch, size) for size in sizes)
+        return tuple([x.new_zeros(layers, batch, size) for size in sizes])
     parts = (hx,) if isinstance(hx, Tensor) else tuple(hx)
     if len(parts) != len(sizes):
         wanted = {1: "h_0 alone", 2: "(h_0, c_0)"}.get(len(sizes), f"{len(sizes)} tensors")

@@ -12,6 +12,7 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -67,7 +68,7 @@ class Connectivity:
         _checks.choice("init", self.init, INITIALISATIONS)
         _checks.seed("mask_seed", self.mask_seed)
 
-    @property
+    @cached_property
     def factored(self) -> bool:
         """Whether W1 and W2 are stored, not their product."""
         if self.rank is None:

@@ -162,8 +162,13 @@ class LayerParameters(Core):
 
     def input_part(self, layer: int) -> tuple[Tensor, Tensor | None]:
         """W_ih `(G H, I)` and all biases that stand beside it, summed, `(G H,)`."""
-        biases = [self.part(name, layer) for name in self.bias_names]
-        return self.part("weight_ih", layer), sum(biases[1:], biases[0]) if biases else None
+        weight, biases = self.part("weight_ih", layer), self.bias_names
+        if not biases:
+            return weight, None
+        bias = self.part(biases[0], layer)
+        for name in biases[1:]:
+            bias = bias + self.part(name, layer)
+        return weight, bias
 
     def project_input(self, x: Tensor, layer: int) -> Tensor:
         """`W_ih x + b` for all steps in one GEMM: `(T, B, I)` -> `(T, B, G H)`."""

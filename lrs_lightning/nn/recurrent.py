@@ -112,6 +112,7 @@ class LRSLayer(LayerScans):
         compression = Compression(eval_rank, eval_sparsity, limit=connectivity.columns)
         self.batch_first, self.dropout = batch_first, float(dropout)
         self.bidirectional, self.proj_size, self.backend = False, proj_size, backend
+        self._state_sizes = (connectivity.columns, *(hidden_size,) * (self.states - 1))
         super().__init__(
             input_size, num_layers, bias, self.biases, connectivity, compression, device, dtype
         )
@@ -162,7 +163,7 @@ class LRSLayer(LayerScans):
             return _ragged.pack_like(input, y, counts), _calls.pack_state(state)
         call = _calls.arrange(surface, input, hx, timespans, resets)
         if lengths is None:
-            y, state = self.run(call.x, call.state, call.timespans, call.resets)
+            y, state = self.run(*call[:4])
         else:
             y, state = _ragged.run_lengths(self, call, lengths)
         self._call_ends()
@@ -208,11 +209,11 @@ class LRSLayer(LayerScans):
         """Once after every call, which may have run in several spans."""
 
     def _surface(self) -> Surface:
-        sizes = (self.output_size, *[self.hidden_size] * (self.states - 1))
         dtype = self.part("weight_ih", 0).dtype
         return Surface(
-            type(self).__name__, self.input_size, sizes, self.num_layers, self.batch_first, dtype
-        )
+            type(self).__name__, self.input_size, self._state_sizes, self.num_layers,
+            self.batch_first, dtype,
+        )  # fmt: skip
 
     def _check_timespans(self, timespans: Tensor | None) -> None:
         if timespans is not None and not self.knows_time:
@@ -223,8 +224,7 @@ class LRSLayer(LayerScans):
 
     def initial_state(self, batch: int, like: Tensor) -> tuple[Tensor, ...]:
         """Zeros, each `(layers, B, H)`: h, and c for an LSTM."""
-        sizes = self._surface().state_sizes
-        return tuple(like.new_zeros(self.num_layers, batch, size) for size in sizes)
+        return tuple(like.new_zeros(self.num_layers, batch, size) for size in self._state_sizes)
 
     def flatten_parameters(self) -> None:
         """Nothing to do here; code written for torch.nn calls it."""

@@ -81,12 +81,14 @@ class LayerScans(LayerParameters):
         of the state but h must stay as it is, and what becomes of h is nobody's concern.
         """
         weight, mask = self.weight_for_scan(layer)
-        options = {"mask": mask, "timespans": timespans, "resets": resets}
         if self._projects_plainly(valid):
-            chosen = {"variant": self.variant, "backend": self.backend}
-            given: dict[str, Any] = {**self.extras(layer), **options, **chosen}
-            return recurrent_layer(self.cell, x, *self.input_part(layer), weight, state, **given)
+            extras: dict[str, Any] = {"timespans": timespans, **self.extras(layer)}
+            return recurrent_layer(
+                self.cell, x, *self.input_part(layer), weight, state, mask, resets,
+                variant=self.variant, backend=self.backend, **extras,
+            )  # fmt: skip
         x_proj = self.hold(self.project_input(x, layer), valid)
+        options = {"mask": mask, "timespans": timespans, "resets": resets}
         return self.run_cell(x_proj, weight, state, layer, **options)
 
     def _projects_plainly(self, valid: Tensor | None) -> bool:

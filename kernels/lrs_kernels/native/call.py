@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from ctypes import c_int64
+from array import array
+from ctypes import c_int64, c_void_p
 from functools import lru_cache
-from struct import Struct
 from typing import Any, TypeVar
 
 import torch
@@ -27,31 +26,29 @@ FIELDS = (
 )  # fmt: skip
 """The structure `Scan` of `scan.h`: 64 bits each."""
 
-_STRUCTURE = Struct(f"{len(FIELDS)}q")
 
-
-def call(cell: Cell, name: str, dtype: torch.dtype, values: Sequence[int]) -> None:
+def call(cell: Cell, name: str, dtype: torch.dtype, told: array[int]) -> None:
     """Call a function for this dtype; the interpreter is free meanwhile.
 
     Args:
         cell: its descriptor.
         name: `forward` or `backward`.
         dtype: float32 or float64.
-        values: of `FIELDS`, in their order.
+        told: the structure, of type `q`.
 
     Raises:
         RuntimeError: there is no compiled code.
         MemoryError: C found no memory.
     """
-    if _function(cell, name, dtype)(_STRUCTURE.pack(*values)):
+    if _function(cell, name, dtype)(told.buffer_info()[0]):
         raise MemoryError("backend 'native' found no memory for its packed weights")
 
 
-def packed_weights(cell: Cell, dtype: torch.dtype, values: Sequence[int]) -> int:
+def packed_weights(cell: Cell, dtype: torch.dtype, told: array[int]) -> int:
     """How many numbers the packed weights of a forward pass take; arguments as of `call`."""
     function = _function(cell, "packed_size", dtype)
     function.restype = c_int64
-    return int(function(_STRUCTURE.pack(*values)))
+    return int(function(told.buffer_info()[0]))
 
 
 @lru_cache(maxsize=1024)
@@ -59,12 +56,9 @@ def _function(cell: Cell, name: str, dtype: torch.dtype) -> Any:
     functions, reason = load_library(cell)
     if functions is None:
         raise RuntimeError(f"backend 'native' is not available: {reason}")
-    return getattr(functions, f"lrs_{name}_{'f64' if dtype == torch.float64 else 'f32'}")
-
-
-def address(tensor: Tensor | None) -> int:
-    """Where it lies, null for none; whoever asks keeps it until C has returned."""
-    return 0 if tensor is None else tensor.data_ptr()
+    function = getattr(functions, f"lrs_{name}_{'f64' if dtype == torch.float64 else 'f32'}")
+    function.argtypes = [c_void_p]
+    return function
 
 
 def dense_rows(tensor: _MaybeTensor) -> _MaybeTensor:

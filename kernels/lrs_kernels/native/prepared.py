@@ -6,13 +6,14 @@ copies what never changes and writes addresses into it.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from torch import Tensor
 
 from lrs_kernels.cell import Cell
-from lrs_kernels.native.call import FIELDS, address, call, dense_rows, empty_like, packed_weights
+from lrs_kernels.native.call import FIELDS, call, dense_rows, empty_like, packed_weights
 from lrs_kernels.native.layout import Layout
 from lrs_kernels.native.staying import staying
 from lrs_kernels.passes import Trace, Upstream
@@ -24,7 +25,9 @@ _Y, _X, _DY, _H_N, _PACKED, _DZ, _DX = map(
     FIELDS.index, ("y", "x", "dy", "h_n", "packed", "dz", "dx")
 )
 _KEPT = range(_Y, _X)
-"""Traces and gradients of final states."""
+"""The trace, and the gradients of final states."""
+_FILLED = *range(_Y, _Y + 4), _H_N, _H_N + 1
+"""The trace, and the final states."""
 _FILLED_TOGETHER = (
     {"weight": "dw", "w1": "dw1", "w2": "dw2", "bias": "d_bias"},
     {"w_ih": "dw_ih", "b_ih": "db_ih"},
@@ -62,7 +65,7 @@ class Prepared:
         self, cell: Cell, lie: Layout, lead: tuple[int, ...], names: tuple[str, ...]
     ) -> None:
         self.cell, self.names = cell, names
-        self._never_changes = [*lie.sizes, *(0,) * (len(FIELDS) - len(lie.sizes))]
+        self._never_changes = array("q", lie.sizes + (0,) * (len(FIELDS) - len(lie.sizes)))
         self._places = tuple(_AT[name] for name in names)
         self._of_h, self._of_z = (*lead, lie.hidden), (*lead, lie.stacked)
         self.of_final = (*lead[:-2], lead[-1], lie.hidden)
@@ -89,21 +92,20 @@ class Prepared:
             h_n: `(P, B, H)`, where the last h goes.
 
         """
-        cell, told = self.cell, self._never_changes.copy()
+        cell, told = self.cell, self._never_changes[:]
         held = _tell(told, self._places, read), _tell_rows(told, _X, sequence)
         y = sequence.new_empty(*self._of_h)
         gates = y.new_empty(*self._of_saved) if save and cell.saved else None
         cells = y.new_empty(*self._of_h) if save and cell.has_c else None
         time = y.new_empty(*self._of_h) if save_time else None
         c_n = y.new_empty(*self.of_final) if cell.has_c else None
-        told[_Y : _Y + 4] = y.data_ptr(), address(gates), address(cells), address(time)
-        told[_H_N : _H_N + 2] = address(h_n), address(c_n)
+        _tell(told, _FILLED, (y, gates, cells, time, h_n, c_n))
         stays = None if save else staying()
         place = None if stays is None else stays.place(
             weights, lambda: y.new_empty(packed_weights(cell, y.dtype, told))
         )  # fmt: skip
         if place is not None:
-            told[_PACKED : _PACKED + 2] = place.memory.data_ptr(), place.ready
+            told[_PACKED], told[_PACKED + 1] = place.memory.data_ptr(), place.ready
         call(cell, "forward", y.dtype, told)
         if place is not None:
             place.ready = True
@@ -131,7 +133,7 @@ class Prepared:
                 sequence.
 
         """
-        told = self._never_changes.copy()
+        told = self._never_changes[:]
         y, _, gates, cells, time, *_ = trace
         held = [
             _tell(told, self._places, read),
@@ -146,7 +148,7 @@ class Prepared:
         if sequence is None or keep_dz:
             dz = y.new_empty(*self._of_z)
             dz_recurrent = y.new_empty(*self._of_z) if self.cell.joins_late else None
-            told[_DZ : _DZ + 2] = dz.data_ptr(), address(dz_recurrent)
+            _tell(told, (_DZ, _DZ + 1), (dz, dz_recurrent))
         grads: list[Tensor | None] = [None] * len(read)
         for index, place in self._filled(needed, time is not None):
             grad = grads[index] = empty_like(read[index])
@@ -173,7 +175,7 @@ class Prepared:
         return found
 
 
-def _tell(told: list[int], places: Sequence[int], tensors: Sequence[Tensor | None]) -> list[Tensor]:
+def _tell(told: array[int], places: Sequence[int], tensors: Sequence[Tensor | None]) -> list[Tensor]:
     """Write where tensors lie; copies of those with gaps are returned, to be held until the end."""
     copies = []
     for place, tensor in zip(places, tensors, strict=True):
@@ -186,9 +188,11 @@ def _tell(told: list[int], places: Sequence[int], tensors: Sequence[Tensor | Non
     return copies
 
 
-def _tell_rows(told: list[int], place: int, tensor: Tensor) -> Tensor:
+def _tell_rows(told: array[int], place: int, tensor: Tensor) -> Tensor:
     """Write where the rows of a sequence lie, and their strides over P, T and B."""
     tensor = dense_rows(tensor)
     *members, by_step, by_row, _ = tensor.stride()
-    told[place : place + 4] = tensor.data_ptr(), members[0] if members else 0, by_step, by_row
+    told[place] = tensor.data_ptr()
+    told[place + 1] = members[0] if members else 0
+    told[place + 2], told[place + 3] = by_step, by_row
     return tensor

@@ -5,8 +5,8 @@ INLINE void cfc_row(const Scan *s, int64_t H, REAL *restrict z, REAL span, REAL 
     if (time) memcpy(time, f, H * sizeof(REAL));
     if (s->gates == 4) EACH f[j] = span * f[j] + b[j];
     else if (s->spans) EACH f[j] *= span;
-    for (int64_t j = 0; j < 2 * H; j++) z[j] = squash(z[j]);
-    EACH f[j] = gate(f[j]);
+    squash(z, 2 * H);
+    gate(f, H);
     if (s->variant == VARIANT_NO_GATE) EACH state[j] = g[j] + h[j] * f[j];
     else EACH state[j] = g[j] + f[j] * (h[j] - g[j]);
 }

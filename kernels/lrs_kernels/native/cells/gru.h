@@ -4,11 +4,10 @@ INLINE void gru_row(int64_t H, REAL *restrict products, const REAL *restrict x_n
                     REAL *restrict state) {
     REAL *restrict r = products, *restrict z = products + H, *restrict m = products + 2 * H,
          *restrict n = products + 3 * H;
-    EACH {
-        REAL rj = gate(r[j]), zj = gate(z[j]), nj = squash(x_n[j] + rj * m[j]);
-        r[j] = rj, z[j] = zj, n[j] = nj;
-        state[j] = nj + zj * (state[j] - nj);
-    }
+    gate(r, 2 * H);
+    EACH n[j] = x_n[j] + r[j] * m[j];
+    squash(n, H);
+    EACH state[j] = n[j] + z[j] * (state[j] - n[j]);
 }
 
 /* `through` becomes what flows to h_{t-1} beside the products. */

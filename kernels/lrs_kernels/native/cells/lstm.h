@@ -1,13 +1,12 @@
 /* LSTM; kept are i, f, g, o. */
 INLINE void lstm_row(int64_t H, REAL *restrict z, REAL *restrict state, REAL *restrict cell) {
     REAL *restrict i = z, *restrict f = z + H, *restrict g = z + 2 * H, *restrict o = z + 3 * H;
-    EACH {
-        REAL ij = gate(i[j]), fj = gate(f[j]), gj = squash(g[j]), oj = gate(o[j]);
-        i[j] = ij, f[j] = fj, g[j] = gj, o[j] = oj;
-        REAL cj = fj * cell[j] + ij * gj;
-        cell[j] = cj;
-        state[j] = oj * squash(cj);
-    }
+    gate(i, 2 * H);
+    squash(g, H);
+    gate(o, H);
+    EACH state[j] = cell[j] = f[j] * cell[j] + i[j] * g[j];
+    squash(state, H);
+    EACH state[j] *= o[j];
 }
 
 INLINE void lstm_row_back(int64_t H, const REAL *restrict saved, const REAL *restrict cell,
@@ -17,8 +16,10 @@ INLINE void lstm_row_back(int64_t H, const REAL *restrict saved, const REAL *res
                *restrict o = saved + 3 * H;
     REAL *restrict di = dz, *restrict df = dz + H, *restrict dg = dz + 2 * H,
          *restrict do_ = dz + 3 * H;
+    memcpy(do_, cell, H * sizeof(REAL));
+    squash(do_, H);
     EACH {
-        REAL ij = i[j], fj = f[j], gj = g[j], oj = o[j], squashed = squash(cell[j]);
+        REAL ij = i[j], fj = f[j], gj = g[j], oj = o[j], squashed = do_[j];
         REAL dcj = dc[j] + d[j] * oj * (1 - squashed * squashed);
         di[j] = dcj * gj * ij * (1 - ij);
         df[j] = dcj * kept * before[j] * fj * (1 - fj);

@@ -1,7 +1,10 @@
 /* Elman network; nothing is kept but the states. */
 INLINE void rnn_row(const Scan *s, int64_t H, const REAL *restrict z, REAL *restrict state) {
     if (s->variant == VARIANT_RELU) EACH state[j] = z[j] < 0 ? 0 : z[j];
-    else EACH state[j] = squash(z[j]);
+    else {
+        memcpy(state, z, H * sizeof(REAL));
+        squash(state, H);
+    }
 }
 
 INLINE void rnn_row_back(const Scan *s, int64_t H, const REAL *restrict y, const REAL *restrict d,
