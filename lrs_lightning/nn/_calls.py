@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -14,17 +14,18 @@ State = Tensor | tuple[Tensor, ...]
 """State of a layer, each part `(layers, B, size)`: a tensor, or several, as an LSTM's (h, c)."""
 
 
-class Surface(NamedTuple):
-    """What a layer takes: the sizes against which a call is checked."""
+class Surface(Protocol):
+    """What takes a call: the sizes against which it is checked."""
 
-    layer: str
-    """name of its class, for sentences"""
     input_size: int
     state_sizes: tuple[int, ...]
     """of each part of the state"""
     num_layers: int
     batch_first: bool
-    dtype: torch.dtype
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the weights."""
 
 
 class Call(NamedTuple):
@@ -49,7 +50,7 @@ def arrange(
     resets: Tensor | None,
 ) -> Call:
     """Check a call's arguments and bring them into the shapes of `Call`."""
-    _checks.not_tracing(surface.layer)
+    _checks.not_tracing(surface)
     _checks.tensor("input", x)
     shape, batched = x.shape, x.dim() == 3
     if len(shape) not in (2, 3) or shape[-1] != surface.input_size:
@@ -62,8 +63,8 @@ def arrange(
         raise ArgumentError(f"input has shape {tuple(shape)}: it needs at least one step.")
     if x.dtype != surface.dtype and not torch.is_autocast_enabled(x.device.type):
         raise ArgumentError(
-            f"input is {x.dtype}, but the weights of {surface.layer} are {surface.dtype}: convert "
-            "one of them with .to(dtype)."
+            f"input is {x.dtype}, but the weights of {type(surface).__name__} are {surface.dtype}: "
+            "convert one of them with .to(dtype)."
         )
     if timespans is not None:
         _checks.tensor("timespans", timespans)
@@ -102,7 +103,7 @@ def check_state(
     if len(parts) != len(sizes):
         wanted = {1: "h_0 alone", 2: "(h_0, c_0)"}.get(len(sizes), f"{len(sizes)} tensors")
         raise ArgumentError(
-            f"hx holds {len(parts)} tensors, but the state of {surface.layer} has "
+            f"hx holds {len(parts)} tensors, but the state of {type(surface).__name__} has "
             f"{len(sizes)}: give {wanted}."
         )
     for place, (part, size) in enumerate(zip(parts, sizes, strict=True)):

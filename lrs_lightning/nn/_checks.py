@@ -97,12 +97,12 @@ def shape(name: str, tensor: Tensor, expected: Sequence[int], meaning: str) -> N
         )
 
 
-def not_tracing(layer: str) -> None:
+def not_tracing(layer: object) -> None:
     """Refuse `torch.jit.trace`, which would keep the number of steps that it saw."""
     if not torch.compiler.is_compiling() and torch._C._get_tracing_state() is not None:
         raise ArgumentError(
-            f"torch.jit.trace of {layer} would fix the length of its sequences: use torch.export "
-            "with a dynamic number of steps."
+            f"torch.jit.trace of {type(layer).__name__} would fix the length of its sequences: use "
+            "torch.export with a dynamic number of steps."
         )
 
 

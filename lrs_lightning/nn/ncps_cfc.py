@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from lrs_lightning.nn import _calls
-from lrs_lightning.nn._calls import State, Surface
+from lrs_lightning.nn._calls import State
 from lrs_lightning.nn.backbone import BackboneCfC, MixedMemory, layer_stepper
 from lrs_lightning.nn.cfc import LRSCfC
 from lrs_lightning.nn.core import Core
@@ -51,6 +51,7 @@ class NcpsCfC(Core):
         self.batch_first, self.return_sequences = batch_first, return_sequences
         self.input_size = stages[0].input_size
         self.sizes = [stage.hidden_size for stage in stages]
+        self.num_layers, self.state_sizes = 1, (sum(self.sizes),) * (1 if memory is None else 2)
         self.output_size = getattr(head, "out_features", self.sizes[-1])
         self._told = False
 
@@ -84,16 +85,14 @@ class NcpsCfC(Core):
         Raises:
             ArgumentError: a shape or a value does not fit; the sentence names the argument.
         """
-        x, state, timespans, resets, batched = _calls.arrange(
-            self._surface(), input, hx, timespans, resets
-        )
+        x, state, timespans, resets, batched = _calls.arrange(self, input, hx, timespans, resets)
         first = tuple([part.squeeze(0) for part in state])
         run = self._in_one_go if self.obstacle is None else self._step_by_step
         y, final = run(x, first, timespans, resets)
         end = tuple([part.unsqueeze(0) for part in final])
         if self.return_sequences:
-            return _calls.restore(self._surface(), batched, self.head(y), end)
-        last, state_out = _calls.restore(self._surface(), batched, self.head(y[-1:]), end)
+            return _calls.restore(self, batched, self.head(y), end)
+        last, state_out = _calls.restore(self, batched, self.head(y[-1:]), end)
         return last.select(1 if batched and self.batch_first else 0, 0), state_out
 
     def _in_one_go(
@@ -155,12 +154,12 @@ class NcpsCfC(Core):
 
     def initial_state(self, batch: int, like: Tensor) -> tuple[Tensor, ...]:
         """Zeros, `(1, B, units)`: h, and c with mixed memory."""
-        return tuple(like.new_zeros(1, batch, size) for size in self._surface().state_sizes)
+        return tuple(like.new_zeros(1, batch, size) for size in self.state_sizes)
 
-    def _surface(self) -> Surface:
-        units, dtype = sum(self.sizes), next(self.parameters()).dtype
-        sizes = (units,) if self.memory is None else (units, units)
-        return Surface("NcpsCfC", self.input_size, sizes, 1, self.batch_first, dtype)
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the weights."""
+        return next(self.parameters()).dtype
 
     def extra_repr(self) -> str:
         """Sizes, and what runs it."""

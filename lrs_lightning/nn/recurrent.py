@@ -15,7 +15,7 @@ from torch.nn.utils.rnn import PackedSequence
 from lrs_kernels.dispatch import BACKENDS
 from lrs_lightning.errors import ArgumentError
 from lrs_lightning.nn import _calls, _checks, _ragged
-from lrs_lightning.nn._calls import State, Surface
+from lrs_lightning.nn._calls import State
 from lrs_lightning.nn._recording import step_by_step
 from lrs_lightning.nn.compression import Compression
 from lrs_lightning.nn.connectivity import Connectivity
@@ -112,7 +112,7 @@ class LRSLayer(LayerScans):
         compression = Compression(eval_rank, eval_sparsity, limit=connectivity.columns)
         self.batch_first, self.dropout = batch_first, float(dropout)
         self.bidirectional, self.proj_size, self.backend = False, proj_size, backend
-        self._state_sizes = (connectivity.columns, *(hidden_size,) * (self.states - 1))
+        self.state_sizes = (connectivity.columns, *(hidden_size,) * (self.states - 1))
         super().__init__(
             input_size, num_layers, bias, self.biases, connectivity, compression, device, dtype
         )
@@ -150,24 +150,23 @@ class LRSLayer(LayerScans):
             ArgumentError: a shape or a value does not fit; the sentence names the argument.
         """
         self._check_timespans(timespans)
-        surface = self._surface()
         if isinstance(input, PackedSequence):
             if lengths is not None or timespans is not None or resets is not None:
                 raise ArgumentError(
                     "a PackedSequence carries its own lengths and no timespans or resets: "
                     "give a padded tensor with lengths instead."
                 )
-            call, counts = _ragged.unpack(surface, input, hx)
+            call, counts = _ragged.unpack(self, input, hx)
             y, state = _ragged.run_ragged(self, call, counts)
             self._call_ends()
             return _ragged.pack_like(input, y, counts), _calls.pack_state(state)
-        call = _calls.arrange(surface, input, hx, timespans, resets)
+        call = _calls.arrange(self, input, hx, timespans, resets)
         if lengths is None:
             y, state = self.run(*call[:4])
         else:
             y, state = _ragged.run_lengths(self, call, lengths)
         self._call_ends()
-        return _calls.restore(surface, call.batched, y, state)
+        return _calls.restore(self, call.batched, y, state)
 
     def record(
         self,
@@ -187,8 +186,7 @@ class LRSLayer(LayerScans):
             the order of the input's axes; an LSTM has the pair (h, c).
         """
         self._check_timespans(timespans)
-        surface = self._surface()
-        call = _calls.arrange(surface, input, hx, timespans, resets)
+        call = _calls.arrange(self, input, hx, timespans, resets)
         states: tuple[Tensor, ...]
         if self.states == 1:
             outputs, final = self.through_layers(*call[:4])
@@ -201,19 +199,17 @@ class LRSLayer(LayerScans):
         elif self.batch_first:
             states = tuple(part.transpose(1, 2) for part in states)
         return (
-            *_calls.restore(surface, call.batched, y, final),
+            *_calls.restore(self, call.batched, y, final),
             _calls.pack_state(states),
         )
 
     def _call_ends(self) -> None:
         """Once after every call, which may have run in several spans."""
 
-    def _surface(self) -> Surface:
-        dtype = self.part("weight_ih", 0).dtype
-        return Surface(
-            type(self).__name__, self.input_size, self._state_sizes, self.num_layers,
-            self.batch_first, dtype,
-        )  # fmt: skip
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the weights."""
+        return self.part("weight_ih", 0).dtype
 
     def _check_timespans(self, timespans: Tensor | None) -> None:
         if timespans is not None and not self.knows_time:
@@ -224,7 +220,7 @@ class LRSLayer(LayerScans):
 
     def initial_state(self, batch: int, like: Tensor) -> tuple[Tensor, ...]:
         """Zeros, each `(layers, B, H)`: h, and c for an LSTM."""
-        return tuple(like.new_zeros(self.num_layers, batch, size) for size in self._state_sizes)
+        return tuple(like.new_zeros(self.num_layers, batch, size) for size in self.state_sizes)
 
     def flatten_parameters(self) -> None:
         """Nothing to do here; code written for torch.nn calls it."""

@@ -199,3 +199,14 @@ def assert_same(
     slow = outputs_and_grads(scan, arguments, backend="reference", **options)
     for ours, theirs in zip(fast[0] + fast[1], slow[0] + slow[1], strict=True):
         torch.testing.assert_close(ours, theirs, rtol=0, atol=atol)
+
+
+def in_float32(arguments):
+    """The same arguments in single precision, leaves again."""
+
+    def lower(value):
+        if isinstance(value, tuple):
+            return tuple(lower(part) for part in value)
+        return value.detach().float().requires_grad_(value.requires_grad)
+
+    return {name: lower(value) for name, value in arguments.items()}

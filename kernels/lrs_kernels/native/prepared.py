@@ -15,7 +15,7 @@ from torch import Tensor
 from lrs_kernels.cell import Cell
 from lrs_kernels.native.call import FIELDS, call, dense_rows, empty_like, packed_weights
 from lrs_kernels.native.layout import Layout
-from lrs_kernels.native.staying import staying
+from lrs_kernels.native.staying import PackedWeights, staying
 from lrs_kernels.passes import Trace, Upstream
 
 READ = FIELDS[FIELDS.index("weight") : FIELDS.index("y")]
@@ -101,14 +101,10 @@ class Prepared:
         c_n = y.new_empty(*self.of_final) if cell.has_c else None
         _tell(told, _FILLED, (y, gates, cells, time, h_n, c_n))
         stays = None if save else staying()
-        place = None if stays is None else stays.place(
-            weights, lambda: y.new_empty(packed_weights(cell, y.dtype, told))
-        )  # fmt: skip
-        if place is not None:
-            told[_PACKED], told[_PACKED + 1] = place.memory.data_ptr(), place.ready
-        call(cell, "forward", y.dtype, told)
-        if place is not None:
-            place.ready = True
+        if stays is None:
+            call(cell, "forward", y.dtype, told)
+        else:
+            _call_where_weights_stay(cell, told, y, stays, weights)
         del held
         return Trace(y, c_n, gates, cells, time)
 
@@ -175,10 +171,27 @@ class Prepared:
         return found
 
 
-def _tell(told: array[int], places: Sequence[int], tensors: Sequence[Tensor | None]) -> list[Tensor]:
+def _call_where_weights_stay(
+    cell: Cell,
+    told: array[int],
+    y: Tensor,
+    stays: PackedWeights,
+    weights: Sequence[Tensor | None],
+) -> None:
+    """Call forward with what an earlier call has packed, or pack it for the later ones."""
+    place = stays.place(weights, lambda: y.new_empty(packed_weights(cell, y.dtype, told)))
+    if place is None:
+        return call(cell, "forward", y.dtype, told)
+    told[_PACKED], told[_PACKED + 1] = place.memory.data_ptr(), place.ready
+    call(cell, "forward", y.dtype, told)
+    place.ready = True
+    return None
+
+
+def _tell(told: array[int], places: Sequence[int], parts: Sequence[Tensor | None]) -> list[Tensor]:
     """Write where tensors lie; copies of those with gaps are returned, to be held until the end."""
     copies = []
-    for place, tensor in zip(places, tensors, strict=True):
+    for place, tensor in zip(places, parts, strict=True):
         if tensor is None:
             continue
         if not tensor.is_contiguous():

@@ -13,7 +13,13 @@ from lrs_kernels import find_cell
 from lrs_kernels.native import build
 from lrs_kernels.native import limits as native_limits
 from lrs_kernels.native.limits import limits
-from tests.lrs_kernels.cases import LAYERS, make_arguments, needs_native, outputs_and_grads
+from tests.lrs_kernels.cases import (
+    LAYERS,
+    in_float32,
+    make_arguments,
+    needs_native,
+    outputs_and_grads,
+)
 
 CFC = find_cell("cfc")
 INF = float("inf")
@@ -62,12 +68,16 @@ def test_the_code_knows_the_maker_of_the_processor():
 @needs_native
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="vectors of other processors")
 @pytest.mark.parametrize(("scan", "gates"), LAYERS)
-def test_shorter_vectors_find_the_same(tmp_path, monkeypatch, scan, gates):
+@pytest.mark.parametrize("without", ["-mno-avx512f", "-mno-avx"], ids=["256 bits", "128 bits"])
+def test_shorter_vectors_find_the_same(tmp_path, monkeypatch, scan, gates, without):
     arguments = make_arguments(scan, 4, 15, 21, gates, inputs=9, rank=3, density=0.5)
     want = outputs_and_grads(scan, arguments, backend="reference")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setattr(build, "_FLAGS", (*build._FLAGS, "-mno-avx512f"))
+    monkeypatch.setattr(build, "_FLAGS", (*build._FLAGS, without))
     got = outputs_and_grads(scan, arguments, backend="native")
     assert limits(find_cell(scan.__name__.removesuffix("_scan"))).hidden < float("inf")
     for ours, right in zip(got[0] + got[1], want[0] + want[1], strict=True):
         torch.testing.assert_close(ours, right, rtol=1e-10, atol=1e-12)
+    in_single = outputs_and_grads(scan, in_float32(arguments), backend="native")
+    for ours, right in zip(in_single[0] + in_single[1], want[0] + want[1], strict=True):
+        torch.testing.assert_close(ours.double(), right, rtol=1e-4, atol=1e-5)

@@ -19,6 +19,7 @@ from tests.lrs_kernels.cases import (
     LAYERS,
     Layer,
     entry_of,
+    in_float32,
     make_arguments,
     needs_native,
     outputs_and_grads,
@@ -33,15 +34,6 @@ def go_by(monkeypatch, limits):
     """Let these decide what is multiplied in C."""
     for module in (layout, native, direct):
         monkeypatch.setattr(module, "limits", lambda _: limits)
-
-
-def in_float32(arguments):
-    def lower(value):
-        if isinstance(value, tuple):
-            return tuple(lower(part) for part in value)
-        return value.detach().float().requires_grad_(value.requires_grad)
-
-    return {name: lower(value) for name, value in arguments.items()}
 
 
 def relative_error(ours, exact):
