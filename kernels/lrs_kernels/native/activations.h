@@ -56,10 +56,12 @@ INLINE vec gate_vector(vec x) {
     return 1.0f / (1.0f + (power * rest + power));
 }
 
-/* A function of vectors for any count: the last numbers go through a vector that they do not fill. */
+/* A function of vectors for any count, two of them at a time, since one is a long chain of sums: the
+ * last numbers go through a vector that they do not fill. */
 #define FOR_ANY_COUNT(name, of_vector)                                                             \
     INLINE void name(float *x, int64_t count) {                                                    \
         int64_t j = 0;                                                                             \
+        _Pragma("GCC unroll 2")                                                                    \
         for (; j + LANES <= count; j += LANES) *(vec *)(x + j) = of_vector(*(const vec *)(x + j)); \
         if (j == count) return;                                                                    \
         float last[LANES] = {0};                                                                   \

@@ -9,22 +9,30 @@ static int by_members(const Scan *s) {
 /* Memory for a member: weights, dz of a chunk, what is carried, and sums; then for anything else. */
 typedef struct {
     REAL *packed, *packed_ih, *matrix, *dz, *operand, *carried, *sums, *rest;
-    int64_t size;
 } Room;
 
-static Room room_for(const Scan *s, REAL *at) {
-    int64_t H = s->hidden, W = s->gates * H, I = s->inputs, chunk = s->dz ? 0 : whole(CHUNK * W);
-    int64_t of_ih = s->dx ? panels_of(I) * COLUMNS : 0;
-    Room room = {.packed = at};
-    room.packed_ih = room.packed + panels_of(H) * COLUMNS * W;
-    room.matrix = room.packed_ih + of_ih * W;
-    room.dz = room.matrix + whole(W * H);
-    room.operand = JOINS_LATE ? room.dz + chunk : room.dz;
-    room.carried = room.operand + chunk;
-    room.sums = room.carried + carried_size(s, block_rows(s));
-    room.rest = room.sums + sums_size(s, panels_wanted(s).all);
-    room.size = room.rest - at + largest(of_ih * CHUNK, factor_scratch(s));
-    return room;
+/* How many numbers lie before each of them, and in all. */
+typedef struct {
+    int64_t packed_ih, matrix, dz, operand, carried, sums, rest, all;
+} Places;
+
+static Places places_for(const Scan *s) {
+    int64_t H = s->hidden, W = s->gates * H, chunk = s->dz ? 0 : whole(CHUNK * W);
+    int64_t of_ih = s->dx ? panels_of(s->inputs) * COLUMNS : 0;
+    Places places = {.packed_ih = panels_of(H) * COLUMNS * W};
+    places.matrix = places.packed_ih + of_ih * W;
+    places.dz = places.matrix + whole(W * H);
+    places.operand = JOINS_LATE ? places.dz + chunk : places.dz;
+    places.carried = places.operand + chunk;
+    places.sums = places.carried + carried_size(s, block_rows(s));
+    places.rest = places.sums + sums_size(s, panels_wanted(s).all);
+    places.all = places.rest + largest(of_ih * CHUNK, factor_scratch(s));
+    return places;
+}
+
+static Room room_in(REAL *memory, Places at) {
+    return (Room){memory, memory + at.packed_ih, memory + at.matrix, memory + at.dz,
+                  memory + at.operand, memory + at.carried, memory + at.sums, memory + at.rest};
 }
 
 /* Some rows of a member back through all steps, with their products. */
@@ -64,16 +72,15 @@ static void member_back(const Scan *s, int64_t p, Room room) {
 }
 
 static int back_by_members(const Scan *s) {
-    int64_t size = room_for(s, 0).size;
+    Places places = places_for(s);
     int failed = 0;
 #pragma omp parallel num_threads(s->threads) reduction(| : failed)
     {
-        REAL *scratch = numbers(size);
+        REAL *scratch = numbers(places.all);
         failed = scratch == 0;
-        Room room = room_for(s, scratch);
 #pragma omp for schedule(dynamic)
         for (int64_t p = 0; p < s->members; p++)
-            if (!failed) member_back(s, p, room);
+            if (!failed) member_back(s, p, room_in(scratch, places));
         free(scratch);
     }
     return failed;
