@@ -114,6 +114,10 @@ class Inputs(NamedTuple):
         return self._replace(**recurrent._asdict())
 
 
+BESIDE_THE_SEQUENCE = tuple(name for name in Inputs._fields if name not in ("x_proj", "x"))
+"""The fields of `Inputs` but for what is projected, or to be projected."""
+
+
 class Trace(NamedTuple):
     """What the forward pass leaves behind."""
 

@@ -19,7 +19,7 @@ from lrs_kernels.native.staying import PackedWeights, staying
 from lrs_kernels.passes import Trace, Upstream
 
 READ = FIELDS[FIELDS.index("weight") : FIELDS.index("y")]
-"""What both passes read beside the sequence, in the order of `Inputs`."""
+"""What C calls `passes.BESIDE_THE_SEQUENCE`, in that order; both passes read it."""
 _AT = {name: place for place, name in enumerate(FIELDS)}
 _Y, _X, _DY, _H_N, _PACKED, _DZ, _DX = map(
     FIELDS.index, ("y", "x", "dy", "h_n", "packed", "dz", "dx")

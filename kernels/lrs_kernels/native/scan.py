@@ -11,6 +11,7 @@ from lrs_kernels.native.limits import limits
 from lrs_kernels.native.prepared import READ, Prepared
 from lrs_kernels.part_grads import recurrent_grads, with_projection
 from lrs_kernels.passes import (
+    BESIDE_THE_SEQUENCE,
     InputGrads,
     Inputs,
     PartGrads,
@@ -77,7 +78,7 @@ def _ready(
         inputs = inputs.with_recurrent(Recurrent.of(inputs.recurrent.effective()))
     if inputs.mask is not None and inputs.mask.dtype != inputs.h0.dtype:
         inputs = inputs._replace(mask=inputs.mask.to(inputs.h0.dtype))
-    parts = (*inputs[1:10], *inputs[11:])
+    parts = [getattr(inputs, field) for field in BESIDE_THE_SEQUENCE]
     there = [(name, part) for name, part in zip(READ, parts, strict=True) if part is not None]
     names = tuple([name for name, _ in there])
     return prepare(recurrence.cell, lie, lead, names), lie, [part for _, part in there]

@@ -21,11 +21,19 @@ from lrs_kernels.native.limits import Limits, limits
 from lrs_kernels.native.prepared import READ, Prepared
 from lrs_kernels.ops.function import ScanBackward, Setting, refuse_to_walk_back
 from lrs_kernels.ops.surroundings import forward_mode, is_exporting, transformed, watched
-from lrs_kernels.passes import Entry, InputGrads, Inputs, Trace, Upstream
+from lrs_kernels.passes import (
+    BESIDE_THE_SEQUENCE,
+    Entry,
+    InputGrads,
+    Inputs,
+    Trace,
+    Upstream,
+    Wanted,
+)
 from lrs_kernels.recurrent import Recurrent
 from lrs_kernels.signature import Judgement
 
-_FIELDS_READ = tuple(field for field in Inputs._fields if field not in ("x_proj", "x"))
+_FIELD_OF = dict(zip(READ, BESIDE_THE_SEQUENCE, strict=True))
 _TRACE = len(Trace._fields)
 
 
@@ -130,7 +138,7 @@ class DirectScan(torch.autograd.Function):
         trace, read = Trace(*kept[:_TRACE]), kept[_TRACE:]
         needed = ctx.needs_input_grad[1:]
         if torch.is_grad_enabled() or transformed():
-            return None, *_looked_at(ctx.direct, sequence, read, trace, entering)
+            return None, *_looked_at(ctx.direct, sequence, read, trace, entering, needed)
         found = ctx.direct.prepared.backward(sequence, read, trace, entering, needed)
         return None, found.dz if sequence is None else found.x, *found.read
 
@@ -141,15 +149,15 @@ def _looked_at(
     read: Sequence[Tensor],
     trace: Trace,
     upstream: Upstream,
+    needed: tuple[bool, ...],
 ) -> list[Tensor | None]:
     """The same gradients by a node that transforms and a second differentiation can look at."""
-    parts = dict(zip(direct.prepared.names, read, strict=True))
-    named = {field: parts.get(name) for field, name in zip(_FIELDS_READ, READ, strict=True)}
-    inputs = Inputs(x_proj=cast(Tensor, None), x=sequence, **named)  # type: ignore[arg-type]
-    setting = Setting(direct.judged.recurrence, dispatch.load("native"))
+    fields = [_FIELD_OF[name] for name in direct.prepared.names]
+    nothing = Inputs(*(None,) * len(Inputs._fields))  # type: ignore[arg-type]
+    inputs = nothing._replace(x=sequence, **dict(zip(fields, read, strict=True)))
+    fields = ["x_proj" if sequence is None else "x", *fields]
+    needs = dict(zip(fields, needed, strict=True))
+    wanted = Wanted.by(tuple([needs.get(field, False) for field in Inputs._fields]))
+    setting = Setting(direct.judged.recurrence, dispatch.load("native"), wanted=wanted)
     grads = InputGrads(*ScanBackward.apply(setting, *upstream, *inputs, *trace))  # type: ignore[no-untyped-call]
-    field_of = dict(zip(READ, _FIELDS_READ, strict=True))
-    return [
-        grads.x_proj if sequence is None else grads.x,
-        *[getattr(grads, field_of[name]) for name in direct.prepared.names],
-    ]
+    return [getattr(grads, field) for field in fields]
