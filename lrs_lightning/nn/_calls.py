@@ -24,7 +24,7 @@ class Surface(Protocol):
     batch_first: bool
 
     @property
-    def dtype(self) -> torch.dtype:
+    def weight_dtype(self) -> torch.dtype:
         """Of the weights."""
 
 
@@ -61,10 +61,10 @@ def arrange(
         )
     if shape[-2 if surface.batch_first else 0] == 0:
         raise ArgumentError(f"input has shape {tuple(shape)}: it needs at least one step.")
-    if x.dtype != surface.dtype and not torch.is_autocast_enabled(x.device.type):
+    if x.dtype != surface.weight_dtype and not torch.is_autocast_enabled(x.device.type):
         raise ArgumentError(
-            f"input is {x.dtype}, but the weights of {type(surface).__name__} are {surface.dtype}: "
-            "convert one of them with .to(dtype)."
+            f"input is {x.dtype}, but the weights of {type(surface).__name__} are "
+            f"{surface.weight_dtype}: convert one of them with .to(dtype)."
         )
     if timespans is not None:
         _checks.tensor("timespans", timespans)

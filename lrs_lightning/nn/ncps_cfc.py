@@ -157,7 +157,7 @@ class NcpsCfC(Core):
         return tuple(like.new_zeros(1, batch, size) for size in self.state_sizes)
 
     @property
-    def dtype(self) -> torch.dtype:
+    def weight_dtype(self) -> torch.dtype:
         """Of the weights."""
         return next(self.parameters()).dtype
 

@@ -207,7 +207,7 @@ class LRSLayer(LayerScans):
         """Once after every call, which may have run in several spans."""
 
     @property
-    def dtype(self) -> torch.dtype:
+    def weight_dtype(self) -> torch.dtype:
         """Of the weights."""
         return self.part("weight_ih", 0).dtype
 
