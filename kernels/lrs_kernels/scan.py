@@ -152,14 +152,12 @@ def _scan(
     cell = find_cell(cell) if isinstance(cell, str) else cell
     first = entry.first
     precision = resolve(precision, device_type(first), first.dtype)
-    given = {name: value for name, value in extras.items() if value is not None}
+    given = {name: value for name, value in extras.items() if value is not None} if extras else {}
     if resets is not None and resets.dtype != torch.bool:
         resets = resets != 0
     tensors = look_at((*entry, *recurrent, resets, *(states or ()), *given.values()))
     count = None if states is None else len(states)
     judged = judge(Signature(cell, variant, precision, count, tuple(given), tensors))
-    if states is None:
-        states = tuple([first.new_zeros(judged.state_shape) for _ in cell.states])
     outputs = run(judged, entry, recurrent, states, resets, given, backend)
     return outputs[0], outputs[1:]
 

@@ -42,6 +42,11 @@ class Call(NamedTuple):
     batched: bool
 
 
+def in_a_graph() -> bool:
+    """Whether a call is compiled, exported or traced."""
+    return torch.compiler.is_compiling() or torch._C._get_tracing_state() is not None
+
+
 def arrange(
     surface: Surface,
     x: Tensor,

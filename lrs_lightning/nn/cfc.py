@@ -20,6 +20,7 @@ from lrs_kernels.cells import cfc
 from lrs_lightning.nn import _checks
 from lrs_lightning.nn.gate import GateMean, check_gate, hold_gate
 from lrs_lightning.nn.recurrent import LRSLayer
+from lrs_lightning.nn.running import runs_plainly
 
 MODES = tuple(cfc.CELL.variants)
 """Cell equations."""
@@ -161,6 +162,11 @@ class LRSCfC(LRSLayer):
         """Number of recurrent matrices: 2 where F is removed, which a constant then replaces."""
         return 2 if self.gate == "removed" else super().gates
 
+    @property
+    def takes_no_state(self) -> bool:
+        """Where F is learned; to be held, it looks at the first state."""
+        return self.gate == "learned" and runs_plainly(type(self), LRSCfC)
+
     def extras(self, layer: int) -> dict[str, Tensor]:
         """The two constants of mode `"pure"`."""
         names = ("w_tau", "amplitude") if self.mode == "pure" else ()
@@ -175,14 +181,14 @@ class LRSCfC(LRSLayer):
     def scan(
         self,
         x: Tensor,
-        state: tuple[Tensor, ...],
+        state: tuple[Tensor, ...] | None,
         timespans: Tensor | None,
         resets: Tensor | None,
         layer: int,
         valid: Tensor | None = None,
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
         """One layer over time, `(T, B, I)` -> `(T, B, H)` and its final state `(B, H)`."""
-        if self.gate == "learned":
+        if self.gate == "learned" or state is None:
             return super().scan(x, state, timespans, resets, layer, valid)
         x_proj = self.project_input(x, layer)
         weight, mask = self.weight_for_scan(layer)

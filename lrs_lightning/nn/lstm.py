@@ -15,6 +15,7 @@ from lrs_kernels import recurrent_layer
 from lrs_kernels.cells import lstm
 from lrs_lightning.nn._padding import in_the_open, zero_padding
 from lrs_lightning.nn.recurrent import LRSLayer
+from lrs_lightning.nn.running import runs_plainly
 
 _SHUT = 1e4
 """A pre-activation at which a sigmoid is 0 or 1 to the last digit; float16 still holds it."""
@@ -134,13 +135,15 @@ class LRSLSTM(LRSLayer):
     def scan(
         self,
         x: Tensor,
-        state: tuple[Tensor, ...],
+        state: tuple[Tensor, ...] | None,
         timespans: Tensor | None,
         resets: Tensor | None,
         layer: int,
         valid: Tensor | None = None,
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
         """One layer over time, `(T, B, I)` -> `(T, B, H or P)`, and its final h and c."""
+        if state is None:
+            return super().scan(x, state, timespans, resets, layer, valid)
         if self.proj_size:
             x_proj = self.hold(self.project_input(x, layer), valid)
             return self._scan_projected(x_proj, state, resets, layer)
@@ -152,6 +155,11 @@ class LRSLSTM(LRSLayer):
     def rows_apart(self) -> bool:
         """A projection of h is a product of a library."""
         return not self.proj_size and super().rows_apart
+
+    @property
+    def takes_no_state(self) -> bool:
+        """Where h has no projection, which a first state goes through."""
+        return not self.proj_size and runs_plainly(type(self), LRSLSTM)
 
     @property
     def can_hold(self) -> bool:

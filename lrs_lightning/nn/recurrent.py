@@ -149,6 +149,10 @@ class LRSLayer(LayerScans):
         Raises:
             ArgumentError: a shape or a value does not fit; the sentence names the argument.
         """
+        if hx is None and lengths is None and timespans is None and resets is None:
+            found = self._from_zero(input)
+            if found is not None:
+                return found
         self._check_timespans(timespans)
         if isinstance(input, PackedSequence):
             if lengths is not None or timespans is not None or resets is not None:
@@ -167,6 +171,25 @@ class LRSLayer(LayerScans):
             y, state = _ragged.run_lengths(self, call, lengths)
         self._call_ends()
         return _calls.restore(self, call.batched, y, state)
+
+    def _from_zero(self, input: Tensor | PackedSequence) -> tuple[Tensor, State] | None:
+        """Output and final state of the usual call, by a shorter way; None of any other.
+
+        That is a batch of sequences which start at zero, through a single layer.
+        """
+        if _calls.in_a_graph() or type(input) is not Tensor or input.dim() != 3:
+            return None
+        if self.num_layers > 1 or not self.takes_no_state:
+            return None
+        steps, batch, size = input.shape
+        if size != self.input_size or steps == 0 or batch == 0:
+            return None
+        if input.dtype != self.weight_dtype:
+            return None
+        x = input.transpose(0, 1) if self.batch_first else input
+        y, final = self.scan(x, None, None, None, 0)
+        state = final[0].unsqueeze(0) if len(final) == 1 else tuple([c.unsqueeze(0) for c in final])
+        return y.transpose(0, 1) if self.batch_first else y, state
 
     def record(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, ClassVar
 
 import torch
@@ -69,7 +70,7 @@ class LayerScans(LayerParameters):
     def scan(
         self,
         x: Tensor,
-        state: tuple[Tensor, ...],
+        state: tuple[Tensor, ...] | None,
         timespans: Tensor | None,
         resets: Tensor | None,
         layer: int,
@@ -77,12 +78,16 @@ class LayerScans(LayerParameters):
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
         """One layer over time, `(T, B, I)` -> `(T, B, H)` and its final state, each `(B, H)`.
 
+        The state is None where it starts at zero and the layer `takes_no_state`.
+
         Where `valid`, `(T, B)`, is False there is padding, in which the first layer sees zeros: all
         of the state but h must stay as it is, and what becomes of h is nobody's concern.
         """
         weight, mask = self.weight_for_scan(layer)
         if self._projects_plainly(valid):
-            extras: dict[str, Any] = {"timespans": timespans, **self.extras(layer)}
+            extras: dict[str, Any] = self.extras(layer)
+            if timespans is not None:
+                extras = {**extras, "timespans": timespans}
             return recurrent_layer(
                 self.cell, x, *self.input_part(layer), weight, state, mask, resets,
                 variant=self.variant, backend=self.backend, **extras,
@@ -104,6 +109,14 @@ class LayerScans(LayerParameters):
         )
 
     @property
+    def takes_no_state(self) -> bool:
+        """Whether `scan` may be given None for a state of zeros: not where any of it is one's own.
+
+        A layer with a `scan` of its own says for itself whether that is so.
+        """
+        return runs_plainly(type(self), LayerScans)
+
+    @property
     def can_hold(self) -> bool:
         """Whether `hold` can be called with padding."""
         return self.states == 1
@@ -121,7 +134,7 @@ class LayerScans(LayerParameters):
         self,
         x_proj: Tensor,
         weight: Weight,
-        state: tuple[Tensor, ...],
+        state: tuple[Tensor, ...] | None,
         layer: int,
         **options: Tensor | None,
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
@@ -174,3 +187,16 @@ class LayerScans(LayerParameters):
             outputs.append(x)
             finals.append(after)
         return outputs, tuple(torch.stack(parts) for parts in zip(*finals, strict=True))
+
+
+def runs_plainly(kind: Any, owner: Any) -> bool:
+    """Whether a class runs as `owner`, whose `scan` it has, and all else as every layer does."""
+    return _runs_plainly(kind, owner)
+
+
+@cache
+def _runs_plainly(kind: Any, owner: Any) -> bool:
+    ways = ("run", "through_layers", "run_cell", "project_input")
+    return kind.scan is owner.scan and all(
+        getattr(kind, way) is getattr(LayerScans, way) for way in ways
+    )

@@ -61,11 +61,6 @@ def _function(cell: Cell, name: str, dtype: torch.dtype) -> Any:
     return function
 
 
-def dense_rows(tensor: _MaybeTensor) -> _MaybeTensor:
-    """The last axis must be adjacent in memory; the others may have any stride."""
-    return tensor if tensor is None or tensor.stride(-1) == 1 else tensor.contiguous()
-
-
 def empty_like(tensor: _MaybeTensor) -> _MaybeTensor:
     """Room for a gradient, without gaps."""
     if tensor is None or tensor.is_contiguous():

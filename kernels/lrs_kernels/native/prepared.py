@@ -13,7 +13,7 @@ from typing import NamedTuple
 from torch import Tensor
 
 from lrs_kernels.cell import Cell
-from lrs_kernels.native.call import FIELDS, call, dense_rows, empty_like, packed_weights
+from lrs_kernels.native.call import FIELDS, call, empty_like, packed_weights
 from lrs_kernels.native.layout import Layout
 from lrs_kernels.native.staying import PackedWeights, staying
 from lrs_kernels.passes import Trace, Upstream
@@ -21,13 +21,12 @@ from lrs_kernels.passes import Trace, Upstream
 READ = FIELDS[FIELDS.index("weight") : FIELDS.index("y")]
 """What C calls `passes.BESIDE_THE_SEQUENCE`, in that order; both passes read it."""
 _AT = {name: place for place, name in enumerate(FIELDS)}
-_Y, _X, _DY, _H_N, _PACKED, _DZ, _DX = map(
-    FIELDS.index, ("y", "x", "dy", "h_n", "packed", "dz", "dx")
+_Y, _SAVED, _CELLS, _TIME, _X, _DY, _H_N, _C_N, _PACKED, _DZ, _DX = map(
+    FIELDS.index,
+    ("y", "saved", "cells", "time", "x", "dy", "h_n", "c_n", "packed", "dz", "dx"),
 )
 _KEPT = range(_Y, _X)
 """The trace, and the gradients of final states."""
-_FILLED = *range(_Y, _Y + 4), _H_N, _H_N + 1
-"""The trace, and the final states."""
 _FILLED_TOGETHER = (
     {"weight": "dw", "w1": "dw1", "w2": "dw2", "bias": "d_bias"},
     {"w_ih": "dw_ih", "b_ih": "db_ih"},
@@ -58,18 +57,26 @@ class Prepared:
         lie: what follows from the sizes.
         lead: P, T and B; P may be missing.
         names: of `READ`, what there is.
+        zeros: initial states of all calls, where these bring none; they are never written to.
 
     """
 
     def __init__(
-        self, cell: Cell, lie: Layout, lead: tuple[int, ...], names: tuple[str, ...]
+        self,
+        cell: Cell,
+        lie: Layout,
+        lead: tuple[int, ...],
+        names: tuple[str, ...],
+        zeros: tuple[Tensor, ...] = (),
     ) -> None:
         self.cell, self.names = cell, names
-        self._never_changes = array("q", lie.sizes + (0,) * (len(FIELDS) - len(lie.sizes)))
+        self.never_changes = array("q", lie.sizes + (0,) * (len(FIELDS) - len(lie.sizes)))
+        for name, zero in zip(("h0", "c0"), zeros, strict=False):
+            self.never_changes[_AT[name]] = zero.data_ptr()
         self._places = tuple(_AT[name] for name in names)
-        self._of_h, self._of_z = (*lead, lie.hidden), (*lead, lie.stacked)
+        self.of_h, self._of_z = (*lead, lie.hidden), (*lead, lie.stacked)
         self.of_final = (*lead[:-2], lead[-1], lie.hidden)
-        self._of_saved = (*lead, cell.saved * lie.hidden)
+        self.of_saved = (*lead, cell.saved * lie.hidden)
         self._to_fill: dict[tuple[tuple[bool, ...], bool], tuple[tuple[int, int], ...]] = {}
 
     def forward(
@@ -92,14 +99,18 @@ class Prepared:
             h_n: `(P, B, H)`, where the last h goes.
 
         """
-        cell, told = self.cell, self._never_changes[:]
-        held = _tell(told, self._places, read), _tell_rows(told, _X, sequence)
-        y = sequence.new_empty(*self._of_h)
-        gates = y.new_empty(*self._of_saved) if save and cell.saved else None
-        cells = y.new_empty(*self._of_h) if save and cell.has_c else None
-        time = y.new_empty(*self._of_h) if save_time else None
+        cell, told = self.cell, self.never_changes[:]
+        held = tell(told, self._places, read), tell_rows(told, _X, sequence)
+        y = sequence.new_empty(*self.of_h)
+        gates = y.new_empty(*self.of_saved) if save and cell.saved else None
+        cells = y.new_empty(*self.of_h) if save and cell.has_c else None
+        time = y.new_empty(*self.of_h) if save_time else None
         c_n = y.new_empty(*self.of_final) if cell.has_c else None
-        _tell(told, _FILLED, (y, gates, cells, time, h_n, c_n))
+        told[_Y], told[_SAVED] = y.data_ptr(), 0 if gates is None else gates.data_ptr()
+        if h_n is not None:
+            told[_H_N] = h_n.data_ptr()
+        if cells is not None or time is not None or c_n is not None:
+            tell(told, (_CELLS, _TIME, _C_N), (cells, time, c_n))
         stays = None if save else staying()
         if stays is None:
             call(cell, "forward", y.dtype, told)
@@ -129,13 +140,13 @@ class Prepared:
                 sequence.
 
         """
-        told = self._never_changes[:]
+        told = self.never_changes[:]
         y, _, gates, cells, time, *_ = trace
         held = [
-            _tell(told, self._places, read),
-            _tell(told, _KEPT, (y, gates, cells, time, *upstream[1:])),
-            None if sequence is None else _tell_rows(told, _X, sequence),
-            None if upstream.dy is None else _tell_rows(told, _DY, upstream.dy),
+            tell(told, self._places, read),
+            tell(told, _KEPT, (y, gates, cells, time, upstream.h_n, upstream.c_n)),
+            None if sequence is None else tell_rows(told, _X, sequence),
+            None if upstream.dy is None else tell_rows(told, _DY, upstream.dy),
         ]
         dx = dz = dz_recurrent = None
         if sequence is not None and needed[0]:
@@ -144,7 +155,7 @@ class Prepared:
         if sequence is None or keep_dz:
             dz = y.new_empty(*self._of_z)
             dz_recurrent = y.new_empty(*self._of_z) if self.cell.joins_late else None
-            _tell(told, (_DZ, _DZ + 1), (dz, dz_recurrent))
+            tell(told, (_DZ, _DZ + 1), (dz, dz_recurrent))
         grads: list[Tensor | None] = [None] * len(read)
         for index, place in self._filled(needed, time is not None):
             grad = grads[index] = empty_like(read[index])
@@ -188,7 +199,7 @@ def _call_where_weights_stay(
     return None
 
 
-def _tell(told: array[int], places: Sequence[int], parts: Sequence[Tensor | None]) -> list[Tensor]:
+def tell(told: array[int], places: Sequence[int], parts: Sequence[Tensor | None]) -> list[Tensor]:
     """Write where tensors lie; copies of those with gaps are returned, to be held until the end."""
     copies = []
     for place, tensor in zip(places, parts, strict=True):
@@ -201,11 +212,14 @@ def _tell(told: array[int], places: Sequence[int], parts: Sequence[Tensor | None
     return copies
 
 
-def _tell_rows(told: array[int], place: int, tensor: Tensor) -> Tensor:
+def tell_rows(told: array[int], place: int, tensor: Tensor) -> Tensor:
     """Write where the rows of a sequence lie, and their strides over P, T and B."""
-    tensor = dense_rows(tensor)
-    *members, by_step, by_row, _ = tensor.stride()
+    strides = tensor.stride()
+    if strides[-1] != 1:  # the last axis must be adjacent in memory
+        tensor = tensor.contiguous()
+        strides = tensor.stride()
     told[place] = tensor.data_ptr()
-    told[place + 1] = members[0] if members else 0
-    told[place + 2], told[place + 3] = by_step, by_row
+    if len(strides) == 4:
+        told[place + 1] = strides[0]
+    told[place + 2], told[place + 3] = strides[-3], strides[-2]
     return tensor

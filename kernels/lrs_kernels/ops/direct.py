@@ -6,6 +6,7 @@ So it has a way of its own, with the same checks before it and the same numbers 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple, cast
@@ -35,6 +36,10 @@ from lrs_kernels.signature import Judgement
 
 _FIELD_OF = dict(zip(READ, BESIDE_THE_SEQUENCE, strict=True))
 _TRACE = len(Trace._fields)
+_OTHER_WEIGHTS = (
+    "a tensor that a scan has read was given another shape or type, through its .data, before the "
+    "backward pass: run the forward pass again"
+)
 
 
 class Direct(NamedTuple):
@@ -43,6 +48,10 @@ class Direct(NamedTuple):
     prepared: Prepared
     judged: Judgement
     is_layer: bool
+    zeros: tuple[Tensor, ...]
+    """Initial states where none are given, which all such calls share."""
+    kept: list[tuple[tuple[int, ...], torch.dtype]]
+    """Shape and type of what is read beside the sequence."""
 
 
 def in_the_open() -> bool:
@@ -75,31 +84,45 @@ def _directly(judged: Judgement, bounds: Limits, threads: int) -> Direct | None:
     lie = layout(judged.recurrence, lead, *shapes)
     if not lie.sums or (w_ih is not None and not lie.projects):
         return None
+    h0, c0 = (*(kinds.states or ()), None, None)[:2]
     there = (
-        kinds.dense, kinds.w1, kinds.w2, mask, True, cell.has_c or None,
+        kinds.dense, kinds.w1, kinds.w2, mask, h0, c0,
         kinds.extras.get("timespans"), kinds.resets, kinds.extras.get("bias_n"), w_ih, kinds.b_ih,
     )  # fmt: skip
-    names = tuple(name for name, kind in zip(READ, there, strict=True) if kind is not None)
-    return Direct(Prepared(cell, lie, lead, names), judged, w_ih is not None)
+    named = {name: kind for name, kind in zip(READ, there, strict=True) if kind is not None}
+    names, kept = tuple(named), [(kind.shape, kind.dtype) for kind in named.values()]
+    zeros = () if kinds.states else (_zeros(judged.state_shape, dtype),) * len(cell.states)
+    prepared = Prepared(cell, lie, lead, names, zeros)
+    return Direct(prepared, judged, w_ih is not None, zeros, kept)
+
+
+def _zeros(shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
+    """A state that nobody writes to, a part of one for all of up to its size."""
+    count = math.prod(shape)
+    return _many_zeros(1 << count.bit_length(), dtype)[:count].view(shape)
+
+
+@lru_cache
+def _many_zeros(count: int, dtype: torch.dtype) -> Tensor:
+    with torch.inference_mode(False):
+        return torch.zeros(count, dtype=dtype)
 
 
 def run_directly(
     direct: Direct,
     entry: Entry,
     recurrent: Recurrent,
-    states: States,
+    states: States | None,
     resets: Tensor | None,
     extras: Extras,
 ) -> tuple[Tensor, ...]:
-    """Run; arguments and result as of `run.run`."""
+    """Run; arguments and result as of `run.run`, and no states where they start at zero."""
     sequence, w_ih, b_ih = entry
-    read = [
-        part
-        for part in (
-            *recurrent, *states, extras.get("timespans"), resets, extras.get("bias_n"), w_ih, b_ih,
-        )
-        if part is not None
-    ]  # fmt: skip
+    there = (
+        *recurrent, *(states or ()), extras.get("timespans"), resets, extras.get("bias_n"),
+        w_ih, b_ih,
+    )  # fmt: skip
+    read = [part for part in there if part is not None]
     if direct.judged.needs_grad and torch.is_grad_enabled():
         return cast(tuple[Tensor, ...], DirectScan.apply(direct, sequence, *read))  # type: ignore[no-untyped-call]
     prepared = direct.prepared
@@ -118,7 +141,7 @@ class DirectScan(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, direct: Direct, sequence: Tensor, *read: Tensor) -> tuple[Tensor, ...]:
         """Run forward and keep what the way back needs."""
-        prepared, judged, is_layer = direct
+        prepared, judged, is_layer, *_ = direct
         h_n = sequence.new_empty(*prepared.of_final)
         trace = prepared.forward(sequence, read, True, judged.times_need_grad, h_n=h_n)
         ctx.direct = direct
@@ -136,6 +159,8 @@ class DirectScan(torch.autograd.Function):
         refuse_to_walk_back(entering)
         sequence, *kept = ctx.saved_tensors
         trace, read = Trace(*kept[:_TRACE]), kept[_TRACE:]
+        if [(part.shape, part.dtype) for part in read] != ctx.direct.kept:
+            raise RuntimeError(_OTHER_WEIGHTS)  # C would read beyond them
         needed = ctx.needs_input_grad[1:]
         if torch.is_grad_enabled() or transformed():
             return None, *_looked_at(ctx.direct, sequence, read, trace, entering, needed)
@@ -154,7 +179,8 @@ def _looked_at(
     """The same gradients by a node that transforms and a second differentiation can look at."""
     fields = [_FIELD_OF[name] for name in direct.prepared.names]
     nothing = Inputs(*(None,) * len(Inputs._fields))  # type: ignore[arg-type]
-    inputs = nothing._replace(x=sequence, **dict(zip(fields, read, strict=True)))
+    states = dict(zip(("h0", "c0"), direct.zeros, strict=False))
+    inputs = nothing._replace(x=sequence, **states, **dict(zip(fields, read, strict=True)))
     fields = ["x_proj" if sequence is None else "x", *fields]
     needs = dict(zip(fields, needed, strict=True))
     wanted = Wanted.by(tuple([needs.get(field, False) for field in Inputs._fields]))

@@ -39,7 +39,7 @@ def run(
     judged: Judgement,
     entry: Entry,
     recurrent: Recurrent,
-    states: States,
+    states: States | None,
     resets: Tensor | None,
     extras: Extras,
     backend: str,
@@ -50,7 +50,7 @@ def run(
         judged: what that has told.
         entry: projected inputs, or a layer's input and what projects it.
         recurrent: recurrent weights.
-        states: initial states, `(P, B, H)` each.
+        states: initial states, `(P, B, H)` each; zeros by default.
         resets: boolean, `(P, T, B)`.
         extras: extra inputs by name.
         backend: `auto`, or the name of one.
@@ -68,6 +68,9 @@ def run(
         chosen = _choose(recurrence, backend, judged.device_type)
         if chosen == "native" and in_the_open() and (direct := directly(judged)) is not None:
             return run_directly(direct, entry, recurrent, states, resets, extras)
+    if states is None:
+        count = len(recurrence.cell.states)
+        states = tuple([entry.first.new_zeros(judged.state_shape) for _ in range(count)])
     given = Given(entry, recurrent, states, extras)
     if entry.first.dtype not in LOW:
         return _run_on(chosen, judged, given, resets, backend)

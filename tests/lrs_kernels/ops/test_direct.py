@@ -110,3 +110,12 @@ def test_nothing_is_kept_where_no_gradient_is_wanted(calls, mode):
         got = cfc_scan(**arguments, backend="native")
     assert len(calls) == 2 and not got[0].requires_grad
     assert all(map(torch.equal, want, got))
+
+
+@pytest.mark.parametrize("other", [lambda w: w[..., :2, :2], lambda w: w.half()])
+def test_weights_that_were_exchanged_for_smaller_ones_are_not_read(other):
+    arguments = make_arguments(lstm_scan, 4, 3, 5, 4)
+    y, *_ = lstm_scan(**arguments, backend="native")
+    arguments["weight"].data = other(arguments["weight"].data)
+    with pytest.raises(RuntimeError, match="another shape or type"):
+        y.sum().backward()
