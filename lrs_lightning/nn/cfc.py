@@ -188,8 +188,9 @@ class LRSCfC(LRSLayer):
         valid: Tensor | None = None,
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
         """One layer over time, `(T, B, I)` -> `(T, B, H)` and its final state `(B, H)`."""
-        if self.gate == "learned" or state is None:
+        if self.gate == "learned":
             return super().scan(x, state, timespans, resets, layer, valid)
+        assert state is not None  # see `takes_no_state`
         x_proj = self.project_input(x, layer)
         weight, mask = self.weight_for_scan(layer)
         if self.gate == "removed":

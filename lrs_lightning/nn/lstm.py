@@ -142,9 +142,8 @@ class LRSLSTM(LRSLayer):
         valid: Tensor | None = None,
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
         """One layer over time, `(T, B, I)` -> `(T, B, H or P)`, and its final h and c."""
-        if state is None:
-            return super().scan(x, state, timespans, resets, layer, valid)
         if self.proj_size:
+            assert state is not None  # see `takes_no_state`
             x_proj = self.hold(self.project_input(x, layer), valid)
             return self._scan_projected(x_proj, state, resets, layer)
         if valid is not None and self._may_hold_by_input() and in_the_open(x):
@@ -183,7 +182,7 @@ class LRSLSTM(LRSLayer):
     def _scan_held(
         self,
         x: Tensor,
-        state: tuple[Tensor, ...],
+        state: tuple[Tensor, ...] | None,
         resets: Tensor | None,
         layer: int,
         valid: Tensor,

@@ -188,6 +188,7 @@ class LRSLayer(LayerScans):
             return None
         x = input.transpose(0, 1) if self.batch_first else input
         y, final = self.scan(x, None, None, None, 0)
+        self._call_ends()
         state = final[0].unsqueeze(0) if len(final) == 1 else tuple([c.unsqueeze(0) for c in final])
         return y.transpose(0, 1) if self.batch_first else y, state
 

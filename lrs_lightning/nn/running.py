@@ -196,7 +196,7 @@ def runs_plainly(kind: Any, owner: Any) -> bool:
 
 @cache
 def _runs_plainly(kind: Any, owner: Any) -> bool:
-    ways = ("run", "through_layers", "run_cell", "project_input")
+    ways = ("run", "through_layers", "run_cell")
     return kind.scan is owner.scan and all(
         getattr(kind, way) is getattr(LayerScans, way) for way in ways
     )

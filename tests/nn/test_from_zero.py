@@ -71,7 +71,7 @@ def test_a_layer_with_a_way_of_its_own_is_given_a_state(method):
     torch.testing.assert_close(y, plain(x)[0])
 
 
-def test_a_change_of_weights_type_and_shape_is_seen():
+def test_a_change_of_weights_is_seen():
     layer, x = LRSCfC(5, 8, rank=2), torch.randn(4, 6, 5)
     before = layer(x)[0]
     with torch.no_grad():

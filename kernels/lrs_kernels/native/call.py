@@ -1,9 +1,9 @@
-"""How C is called: the structure, addresses and strides."""
+"""How C is called: the structure that it is told."""
 
 from __future__ import annotations
 
 from array import array
-from ctypes import c_int64, c_void_p
+from ctypes import CDLL, c_int64, c_void_p
 from functools import lru_cache
 from typing import Any, TypeVar
 
@@ -44,18 +44,22 @@ def call(cell: Cell, name: str, dtype: torch.dtype, told: array[int]) -> None:
         raise MemoryError("backend 'native' found no memory for its packed weights")
 
 
-def packed_weights(cell: Cell, dtype: torch.dtype, told: array[int]) -> int:
+def size_of_packed_weights(cell: Cell, dtype: torch.dtype, told: array[int]) -> int:
     """How many numbers the packed weights of a forward pass take; arguments as of `call`."""
     function = _function(cell, "packed_size", dtype)
     function.restype = c_int64
     return int(function(told.buffer_info()[0]))
 
 
-@lru_cache(maxsize=1024)
 def _function(cell: Cell, name: str, dtype: torch.dtype) -> Any:
     functions, reason = load_library(cell)
     if functions is None:
         raise RuntimeError(f"backend 'native' is not available: {reason}")
+    return _of_library(functions, name, dtype)
+
+
+@lru_cache(maxsize=256)
+def _of_library(functions: CDLL, name: str, dtype: torch.dtype) -> Any:
     function = getattr(functions, f"lrs_{name}_{'f64' if dtype == torch.float64 else 'f32'}")
     function.argtypes = [c_void_p]
     return function

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from torch import Tensor
 
 from lrs_kernels.cell import Cell
-from lrs_kernels.native.call import FIELDS, call, empty_like, packed_weights
+from lrs_kernels.native.call import FIELDS, call, empty_like, size_of_packed_weights
 from lrs_kernels.native.layout import Layout
 from lrs_kernels.native.staying import PackedWeights, staying
 from lrs_kernels.passes import Trace, Upstream
@@ -70,13 +70,13 @@ class Prepared:
         zeros: tuple[Tensor, ...] = (),
     ) -> None:
         self.cell, self.names = cell, names
-        self.never_changes = array("q", lie.sizes + (0,) * (len(FIELDS) - len(lie.sizes)))
+        self._never_changes = array("q", lie.sizes + (0,) * (len(FIELDS) - len(lie.sizes)))
         for name, zero in zip(("h0", "c0"), zeros, strict=False):
-            self.never_changes[_AT[name]] = zero.data_ptr()
+            self._never_changes[_AT[name]] = zero.data_ptr()
         self._places = tuple(_AT[name] for name in names)
-        self.of_h, self._of_z = (*lead, lie.hidden), (*lead, lie.stacked)
+        self._of_h, self._of_z = (*lead, lie.hidden), (*lead, lie.stacked)
         self.of_final = (*lead[:-2], lead[-1], lie.hidden)
-        self.of_saved = (*lead, cell.saved * lie.hidden)
+        self._of_saved = (*lead, cell.saved * lie.hidden)
         self._to_fill: dict[tuple[tuple[bool, ...], bool], tuple[tuple[int, int], ...]] = {}
 
     def forward(
@@ -99,18 +99,18 @@ class Prepared:
             h_n: `(P, B, H)`, where the last h goes.
 
         """
-        cell, told = self.cell, self.never_changes[:]
-        held = tell(told, self._places, read), tell_rows(told, _X, sequence)
-        y = sequence.new_empty(*self.of_h)
-        gates = y.new_empty(*self.of_saved) if save and cell.saved else None
-        cells = y.new_empty(*self.of_h) if save and cell.has_c else None
-        time = y.new_empty(*self.of_h) if save_time else None
+        cell, told = self.cell, self._never_changes[:]
+        held = _tell(told, self._places, read), _tell_rows(told, _X, sequence)
+        y = sequence.new_empty(*self._of_h)
+        gates = y.new_empty(*self._of_saved) if save and cell.saved else None
+        cells = y.new_empty(*self._of_h) if save and cell.has_c else None
+        time = y.new_empty(*self._of_h) if save_time else None
         c_n = y.new_empty(*self.of_final) if cell.has_c else None
         told[_Y], told[_SAVED] = y.data_ptr(), 0 if gates is None else gates.data_ptr()
         if h_n is not None:
             told[_H_N] = h_n.data_ptr()
         if cells is not None or time is not None or c_n is not None:
-            tell(told, (_CELLS, _TIME, _C_N), (cells, time, c_n))
+            _tell(told, (_CELLS, _TIME, _C_N), (cells, time, c_n))
         stays = None if save else staying()
         if stays is None:
             call(cell, "forward", y.dtype, told)
@@ -140,13 +140,13 @@ class Prepared:
                 sequence.
 
         """
-        told = self.never_changes[:]
+        told = self._never_changes[:]
         y, _, gates, cells, time, *_ = trace
         held = [
-            tell(told, self._places, read),
-            tell(told, _KEPT, (y, gates, cells, time, upstream.h_n, upstream.c_n)),
-            None if sequence is None else tell_rows(told, _X, sequence),
-            None if upstream.dy is None else tell_rows(told, _DY, upstream.dy),
+            _tell(told, self._places, read),
+            _tell(told, _KEPT, (y, gates, cells, time, upstream.h_n, upstream.c_n)),
+            None if sequence is None else _tell_rows(told, _X, sequence),
+            None if upstream.dy is None else _tell_rows(told, _DY, upstream.dy),
         ]
         dx = dz = dz_recurrent = None
         if sequence is not None and needed[0]:
@@ -155,7 +155,7 @@ class Prepared:
         if sequence is None or keep_dz:
             dz = y.new_empty(*self._of_z)
             dz_recurrent = y.new_empty(*self._of_z) if self.cell.joins_late else None
-            tell(told, (_DZ, _DZ + 1), (dz, dz_recurrent))
+            _tell(told, (_DZ, _DZ + 1), (dz, dz_recurrent))
         grads: list[Tensor | None] = [None] * len(read)
         for index, place in self._filled(needed, time is not None):
             grad = grads[index] = empty_like(read[index])
@@ -190,7 +190,7 @@ def _call_where_weights_stay(
     weights: Sequence[Tensor | None],
 ) -> None:
     """Call forward with what an earlier call has packed, or pack it for the later ones."""
-    place = stays.place(weights, lambda: y.new_empty(packed_weights(cell, y.dtype, told)))
+    place = stays.place(weights, lambda: y.new_empty(size_of_packed_weights(cell, y.dtype, told)))
     if place is None:
         return call(cell, "forward", y.dtype, told)
     told[_PACKED], told[_PACKED + 1] = place.memory.data_ptr(), place.ready
@@ -199,7 +199,7 @@ def _call_where_weights_stay(
     return None
 
 
-def tell(told: array[int], places: Sequence[int], parts: Sequence[Tensor | None]) -> list[Tensor]:
+def _tell(told: array[int], places: Sequence[int], parts: Sequence[Tensor | None]) -> list[Tensor]:
     """Write where tensors lie; copies of those with gaps are returned, to be held until the end."""
     copies = []
     for place, tensor in zip(places, parts, strict=True):
@@ -212,7 +212,7 @@ def tell(told: array[int], places: Sequence[int], parts: Sequence[Tensor | None]
     return copies
 
 
-def tell_rows(told: array[int], place: int, tensor: Tensor) -> Tensor:
+def _tell_rows(told: array[int], place: int, tensor: Tensor) -> Tensor:
     """Write where the rows of a sequence lie, and their strides over P, T and B."""
     strides = tensor.stride()
     if strides[-1] != 1:  # the last axis must be adjacent in memory

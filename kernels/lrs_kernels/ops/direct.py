@@ -21,7 +21,7 @@ from lrs_kernels.native.layout import layout
 from lrs_kernels.native.limits import Limits, limits
 from lrs_kernels.native.prepared import READ, Prepared
 from lrs_kernels.ops.function import ScanBackward, Setting, refuse_to_walk_back
-from lrs_kernels.ops.surroundings import forward_mode, is_exporting, transformed, watched
+from lrs_kernels.ops.surroundings import transformed
 from lrs_kernels.passes import (
     BESIDE_THE_SEQUENCE,
     Entry,
@@ -52,17 +52,6 @@ class Direct(NamedTuple):
     """Initial states where none are given, which all such calls share."""
     kept: list[tuple[tuple[int, ...], torch.dtype]]
     """Shape and type of what is read beside the sequence."""
-
-
-def in_the_open() -> bool:
-    """Whether nothing is around a call that would have to see, record or change what happens."""
-    return not (
-        torch.compiler.is_compiling()
-        or is_exporting()
-        or transformed()
-        or watched()
-        or forward_mode()
-    )
 
 
 def directly(judged: Judgement) -> Direct | None:
@@ -104,8 +93,9 @@ def _zeros(shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
 
 @lru_cache
 def _many_zeros(count: int, dtype: torch.dtype) -> Tensor:
+    """Where C can read them, whatever device is the default, and whatever mode is on."""
     with torch.inference_mode(False):
-        return torch.zeros(count, dtype=dtype)
+        return torch.zeros(count, dtype=dtype, device="cpu")
 
 
 def run_directly(

@@ -201,7 +201,7 @@ def walk_back(ctx: Any, upstream: Upstream) -> tuple[Any, ...]:
         return (None,) * len(Inputs._fields)
     refuse_to_walk_back(upstream)
     recurrence, backend, *_ = ctx.setting
-    setting = Setting(recurrence, backend, False, Wanted.by(ctx.needs_input_grad[1:]))
+    setting = Setting(recurrence, backend, wanted=Wanted.by(ctx.needs_input_grad[1:]))
     if torch.is_grad_enabled() or transformed():
         apply = cast(Callable[..., tuple[Any, ...]], ScanBackward.apply)
         return apply(setting, *upstream, *ctx.saved_tensors)

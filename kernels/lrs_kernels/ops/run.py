@@ -12,7 +12,7 @@ from torch import Tensor
 from lrs_kernels import dispatch
 from lrs_kernels.cell import Extras, States
 from lrs_kernels.low_precision import LOW, Given, all_in
-from lrs_kernels.ops.direct import directly, in_the_open, run_directly
+from lrs_kernels.ops.direct import directly, run_directly
 from lrs_kernels.ops.exported import exported_scan
 from lrs_kernels.ops.function import (
     NO_FORWARD_MODE,
@@ -25,7 +25,13 @@ from lrs_kernels.ops.function import (
 from lrs_kernels.ops.maps import Call, only_maps, under_maps
 from lrs_kernels.ops.members import over_members
 from lrs_kernels.ops.operators import run_as_operator
-from lrs_kernels.ops.surroundings import forward_mode, is_exporting, transformed, watched
+from lrs_kernels.ops.surroundings import (
+    forward_mode,
+    in_the_open,
+    is_exporting,
+    transformed,
+    watched,
+)
 from lrs_kernels.passes import Backend, Entry, Inputs, Recurrence
 from lrs_kernels.projection import project
 from lrs_kernels.recurrent import Recurrent

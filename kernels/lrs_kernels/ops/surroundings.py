@@ -43,3 +43,14 @@ def mapped_the_old_way(tensors: Iterable[Tensor | None]) -> bool:
 def watched() -> bool:
     """Whether a mode (fake tensors, tracing, counters) must see every call of PyTorch."""
     return torch._C._len_torch_dispatch_stack() > 0
+
+
+def in_the_open() -> bool:
+    """Whether nothing is around a call that would have to see, record or change what happens."""
+    return not (
+        torch.compiler.is_compiling()
+        or is_exporting()
+        or transformed()
+        or watched()
+        or forward_mode()
+    )

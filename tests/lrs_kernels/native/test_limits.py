@@ -9,8 +9,8 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from lrs_kernels import find_cell
-from lrs_kernels.native import build
+from lrs_kernels import cfc_scan, find_cell
+from lrs_kernels.native import build, call
 from lrs_kernels.native import limits as native_limits
 from lrs_kernels.native.limits import limits
 from tests.lrs_kernels.cases import (
@@ -81,3 +81,25 @@ def test_shorter_vectors_find_the_same(tmp_path, monkeypatch, scan, gates, witho
     in_single = outputs_and_grads(scan, in_float32(arguments), backend="native")
     for ours, right in zip(in_single[0] + in_single[1], want[0] + want[1], strict=True):
         torch.testing.assert_close(ours.double(), right, rtol=1e-4, atol=1e-5)
+
+
+class Library:
+    """Stands for compiled code; counts its calls."""
+
+    def __init__(self):
+        self.called = 0
+
+        def forward(told):
+            self.called += 1
+
+        self.lrs_forward_f64 = forward
+
+
+@needs_native
+def test_a_library_that_is_loaded_anew_is_the_one_that_is_called(monkeypatch):
+    arguments = make_arguments(cfc_scan, 2, 3, 4, 3)
+    cfc_scan(**arguments, backend="native")
+    other = Library()
+    monkeypatch.setattr(call, "load_library", lambda _: build.Library(other, ""))
+    cfc_scan(**arguments, backend="native")
+    assert other.called == 1

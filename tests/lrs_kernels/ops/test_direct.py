@@ -119,3 +119,11 @@ def test_weights_that_were_exchanged_for_smaller_ones_are_not_read(other):
     arguments["weight"].data = other(arguments["weight"].data)
     with pytest.raises(RuntimeError, match="another shape or type"):
         y.sum().backward()
+
+
+def test_zeros_lie_where_c_reads_them():
+    """Whatever device new tensors go to by default."""
+    x, weight = torch.randn(4, 37, 3 * 11), torch.randn(3, 11, 11) / 4
+    with torch.device("meta"):
+        y, _ = cfc_scan(x, weight, backend="native")
+    torch.testing.assert_close(y, cfc_scan(x, weight, backend="reference")[0])
