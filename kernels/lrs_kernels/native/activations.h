@@ -32,7 +32,7 @@ INLINE vec greater(vec a, vec b) { return choose(a > b, a, b); }
 INLINE vec clamp(vec x, float limit) { return greater(all(-limit), lesser(all(limit), x)); }
 
 /* 2^n and e^r - 1 with x = n ln 2 + r, |r| <= ln 2 / 2. Keeping the 1 apart keeps all digits of
- * tanh near zero. The polynomial of degree 6 is that of the least relative error, 1.3e-8. Adding
+ * tanh near zero. The polynomial of degree 6 is one of least relative error, 1.7e-8. Adding
  * 1.5 * 2^23 rounds to an integer and leaves it in the lowest bits, ready to become an exponent. */
 INLINE vec split_exp(vec x, vec *power) {
     vec shifted = x * 1.44269504f + 12582912.0f;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from pathlib import Path
 
@@ -126,6 +127,19 @@ def test_the_structure_is_that_of_the_header():
     text = Path(native.__file__).with_name("scan.h").read_text()
     text = re.sub(r"/\*.*?\*/", "", text, flags=re.S).partition("} Scan;")[0]
     assert tuple(re.findall(r"\*?(\w+)(?=[,;])", text)) == FIELDS
+
+
+def test_the_polynomial_of_the_exponential_is_as_exact_as_is_said():
+    text = Path(native.__file__).with_name("activations.h").read_text()
+    said = float(re.search(r"least relative error, ([\d.e-]+)\.", text).group(1))
+    body = text.partition("vec p = ")[2].partition("return")[0]
+    highest_first = [float(number) for number in re.findall(r"([\d.]+)f", body)]
+    r = torch.linspace(-math.log(2) / 2, math.log(2) / 2, 10_000, dtype=torch.float64)
+    p = torch.zeros_like(r)
+    for coefficient in torch.tensor(highest_first).double():  # as single precision holds them
+        p = p * r + coefficient
+    assert len(highest_first) == 5
+    assert ((r + r * r * p) / torch.expm1(r) - 1).abs().max() < 1.02 * said
 
 
 @pytest.mark.parametrize("members", [None, 2])
