@@ -21,7 +21,7 @@ from lrs_kernels.precision import device_type, lowered, resolve
 from lrs_kernels.projection import project
 from lrs_kernels.recurrent import Recurrent
 from lrs_kernels.registry import find_cell
-from lrs_kernels.signature import Signature, judge, look_at
+from lrs_kernels.signature import Signature, look_at
 
 Weight = Tensor | tuple[Tensor, Tensor]
 """Dense `(P, G, H, H)`, or the pair W1 `(P, G, H, r)` and W2 `(P, G, r, H)`."""
@@ -148,7 +148,7 @@ def _scan(
     backend: str,
     extras: Mapping[str, Tensor | None],
 ) -> tuple[Tensor, States]:
-    """Judge the arguments and run."""
+    """Look at the arguments and run."""
     cell = find_cell(cell) if isinstance(cell, str) else cell
     first = entry.first
     precision = resolve(precision, device_type(first), first.dtype)
@@ -157,8 +157,8 @@ def _scan(
         resets = resets != 0
     tensors = look_at((*entry, *recurrent, resets, *(states or ()), *given.values()))
     count = None if states is None else len(states)
-    judged = judge(Signature(cell, variant, precision, count, tuple(given), tensors))
-    outputs = run(judged, entry, recurrent, states, resets, given, backend)
+    signature = Signature(cell, variant, precision, count, tuple(given), tensors)
+    outputs = run(signature, entry, recurrent, states, resets, given, backend)
     return outputs[0], outputs[1:]
 
 

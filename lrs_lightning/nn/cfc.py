@@ -163,8 +163,8 @@ class LRSCfC(LRSLayer):
         return 2 if self.gate == "removed" else super().gates
 
     @property
-    def takes_no_state(self) -> bool:
-        """Where F is learned; to be held, it looks at the first state."""
+    def is_plain(self) -> bool:
+        """Where F is learned, and not held."""
         return self.gate == "learned" and runs_plainly(type(self), LRSCfC)
 
     def extras(self, layer: int) -> dict[str, Tensor]:
@@ -181,7 +181,7 @@ class LRSCfC(LRSLayer):
     def scan(
         self,
         x: Tensor,
-        state: tuple[Tensor, ...] | None,
+        state: tuple[Tensor, ...],
         timespans: Tensor | None,
         resets: Tensor | None,
         layer: int,
@@ -190,7 +190,6 @@ class LRSCfC(LRSLayer):
         """One layer over time, `(T, B, I)` -> `(T, B, H)` and its final state `(B, H)`."""
         if self.gate == "learned":
             return super().scan(x, state, timespans, resets, layer, valid)
-        assert state is not None  # see `takes_no_state`
         x_proj = self.project_input(x, layer)
         weight, mask = self.weight_for_scan(layer)
         if self.gate == "removed":

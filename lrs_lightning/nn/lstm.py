@@ -135,7 +135,7 @@ class LRSLSTM(LRSLayer):
     def scan(
         self,
         x: Tensor,
-        state: tuple[Tensor, ...] | None,
+        state: tuple[Tensor, ...],
         timespans: Tensor | None,
         resets: Tensor | None,
         layer: int,
@@ -143,7 +143,6 @@ class LRSLSTM(LRSLayer):
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
         """One layer over time, `(T, B, I)` -> `(T, B, H or P)`, and its final h and c."""
         if self.proj_size:
-            assert state is not None  # see `takes_no_state`
             x_proj = self.hold(self.project_input(x, layer), valid)
             return self._scan_projected(x_proj, state, resets, layer)
         if valid is not None and self._may_hold_by_input() and in_the_open(x):
@@ -156,8 +155,8 @@ class LRSLSTM(LRSLayer):
         return not self.proj_size and super().rows_apart
 
     @property
-    def takes_no_state(self) -> bool:
-        """Where h has no projection, which a first state goes through."""
+    def is_plain(self) -> bool:
+        """Where h has no projection."""
         return not self.proj_size and runs_plainly(type(self), LRSLSTM)
 
     @property
@@ -182,7 +181,7 @@ class LRSLSTM(LRSLayer):
     def _scan_held(
         self,
         x: Tensor,
-        state: tuple[Tensor, ...] | None,
+        state: tuple[Tensor, ...],
         resets: Tensor | None,
         layer: int,
         valid: Tensor,

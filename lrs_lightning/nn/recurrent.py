@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
 from lrs_kernels.dispatch import BACKENDS
+from lrs_kernels.from_zero import layer_from_zero
 from lrs_lightning.errors import ArgumentError
 from lrs_lightning.nn import _calls, _checks, _ragged
 from lrs_lightning.nn._calls import State
@@ -177,20 +178,23 @@ class LRSLayer(LayerScans):
 
         That is a batch of sequences which start at zero, through a single layer.
         """
-        if _calls.in_a_graph() or type(input) is not Tensor or input.dim() != 3:
+        if type(input) is not Tensor or self.num_layers > 1 or not self.is_plain:
             return None
-        if self.num_layers > 1 or not self.takes_no_state:
+        if _calls.in_a_graph():
             return None
-        steps, batch, size = input.shape
-        if size != self.input_size or steps == 0 or batch == 0:
+        shape, (weight_ih, bias) = input.shape, self.input_part(0)
+        if len(shape) != 3 or shape[-1] != self.input_size or 0 in shape:
             return None
-        if input.dtype != self.weight_dtype:
+        if input.dtype != weight_ih.dtype:
             return None
-        x = input.transpose(0, 1) if self.batch_first else input
-        y, final = self.scan(x, None, None, None, 0)
+        weight, mask = self.weight_for_scan(0)
+        y, state = layer_from_zero(
+            self.cell, input, weight_ih, bias, weight, mask,
+            batch_first=self.batch_first, variant=self.variant, backend=self.backend,
+            **self.extras(0),
+        )  # fmt: skip
         self._call_ends()
-        state = final[0].unsqueeze(0) if len(final) == 1 else tuple([c.unsqueeze(0) for c in final])
-        return y.transpose(0, 1) if self.batch_first else y, state
+        return y, state[0] if len(state) == 1 else state
 
     def record(
         self,

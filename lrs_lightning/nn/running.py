@@ -70,15 +70,13 @@ class LayerScans(LayerParameters):
     def scan(
         self,
         x: Tensor,
-        state: tuple[Tensor, ...] | None,
+        state: tuple[Tensor, ...],
         timespans: Tensor | None,
         resets: Tensor | None,
         layer: int,
         valid: Tensor | None = None,
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
         """One layer over time, `(T, B, I)` -> `(T, B, H)` and its final state, each `(B, H)`.
-
-        The state is None where it starts at zero and the layer `takes_no_state`.
 
         Where `valid`, `(T, B)`, is False there is padding, in which the first layer sees zeros: all
         of the state but h must stay as it is, and what becomes of h is nobody's concern.
@@ -109,10 +107,11 @@ class LayerScans(LayerParameters):
         )
 
     @property
-    def takes_no_state(self) -> bool:
-        """Whether `scan` may be given None for a state of zeros: not where any of it is one's own.
+    def is_plain(self) -> bool:
+        """Whether a layer is its cell on `W x + b`, with nothing of one's own on the way.
 
-        A layer with a `scan` of its own says for itself whether that is so.
+        A call that starts at zero then goes to the kernels as it is. A layer with a `scan` of its
+        own says for itself whether that is so.
         """
         return runs_plainly(type(self), LayerScans)
 
@@ -196,7 +195,7 @@ def runs_plainly(kind: Any, owner: Any) -> bool:
 
 @cache
 def _runs_plainly(kind: Any, owner: Any) -> bool:
-    ways = ("run", "through_layers", "run_cell")
+    ways = ("run", "through_layers", "run_cell", "project_input")
     return kind.scan is owner.scan and all(
         getattr(kind, way) is getattr(LayerScans, way) for way in ways
     )

@@ -7,11 +7,10 @@ import torch
 
 from benchmarks import native_limits
 from lrs_kernels import find_cell
-from lrs_kernels.native import prepared
-from lrs_kernels.native.call import FIELDS
 from lrs_kernels.native.limits import limits
 from lrs_lightning.nn import LRSCfC
 from tests.lrs_kernels.cases import needs_native
+from tests.lrs_kernels.told import overhear
 
 CFC = find_cell("cfc")
 
@@ -27,18 +26,11 @@ CFC = find_cell("cfc")
     ],
 )
 def test_limits_decide_what_c_sums(monkeypatch, way, summed):
-    found, call = [], prepared.call
-
-    def listen(cell, name, dtype, values):
-        told = dict(zip(FIELDS, values, strict=True))
-        found.append({field for field in ("dw1", "dw_ih") if told[field]})
-        call(cell, name, dtype, values)
-
-    monkeypatch.setattr(prepared, "call", listen)
+    heard = overhear(monkeypatch)
     layer, before = LRSCfC(5, 8, rank=2), limits(CFC)
     with native_limits.under(native_limits.WAYS[way]):
         layer(torch.randn(3, 2, 5))[0].sum().backward()
-    assert found[-1] == summed
+    assert {field for field in ("dw1", "dw_ih") if heard[-1].fields[field]} == summed
     assert limits(CFC) == before
 
 

@@ -5,7 +5,7 @@ import torch
 
 from lrs_kernels import find_cell
 from lrs_kernels.dispatch import choose
-from lrs_lightning.nn import LRSGRU, LRSLSTM, LRSRNN, LRSCfC, running
+from lrs_lightning.nn import LRSGRU, LRSLSTM, LRSRNN, LRSCfC, recurrent, running
 from lrs_lightning.nn.backends import backends, in_words
 
 
@@ -45,13 +45,18 @@ LAYERS = {
 @pytest.mark.parametrize("kind", LAYERS)
 def test_what_a_layer_is_told_reaches_every_scan(kind, backend, lengths, monkeypatch):
     asked = []
-    for name in ("recurrent_layer", "recurrent_scan"):
-        of = getattr(running, name)
+    scans = (
+        (running, "recurrent_layer"),
+        (running, "recurrent_scan"),
+        (recurrent, "layer_from_zero"),
+    )
+    for module, name in scans:
+        of = getattr(module, name)
 
         def scan(*given, _of=of, **options):
             asked.append(options["backend"])
             return _of(*given, **options)
 
-        monkeypatch.setattr(running, name, scan)
+        monkeypatch.setattr(module, name, scan)
     LAYERS[kind](backend=backend)(torch.randn(5, 2, 3), lengths=lengths)
     assert asked and set(asked) == {backend}

@@ -7,8 +7,6 @@ import pytest
 from gymnasium.spaces import Box, Discrete
 
 from lrs_kernels import find_cell
-from lrs_kernels.native import prepared
-from lrs_kernels.native.call import FIELDS
 from lrs_kernels.native.limits import Limits, limits
 from lrs_lightning.envs.mujoco_task import MujocoTask
 from lrs_lightning.errors import EnvironmentMismatchError
@@ -19,6 +17,7 @@ from lrs_lightning.rollout import decisions as module
 from lrs_lightning.rollout import group as group_module
 from lrs_lightning.rollout.group import Group, groups
 from lrs_lightning.rollout.player import Player
+from tests.lrs_kernels.told import overhear
 
 SPACES = Box(-1, 1, (5,)), Box(-1, 1, (3,))
 PICTURES = Box(0, 255, (4, 36, 36), np.uint8), Box(-1, 1, (3,))
@@ -51,20 +50,14 @@ def picture_policy(encoder, seed, core=cores.CfC, **options):
 
 
 def test_a_group_packs_its_weights_once(monkeypatch):
-    found, forward = [], prepared.call
-
-    def listen(cell, name, dtype, values):
-        found.append(bool(values[FIELDS.index("ready")]))
-        forward(cell, name, dtype, values)
-
-    monkeypatch.setattr(prepared, "call", listen)
+    heard = overhear(monkeypatch)
     members = {str(k): policy(cores.CfC, k, rank=2) for k in range(3)}
     rows = {name: slice(int(name), int(name) + 1) for name in members}
     group, slots = Group(members, rows), Slots(3)
     action = np.zeros((3, 3), np.float32)
     for _ in range(3):
         group.step(np.ones((3, 5)), slots, action, "a task")
-    assert found == [False, True, True]
+    assert [told["ready"] for _, told in heard] == [False, True, True]
 
 
 def assert_together_as_alone(members, spaces=SPACES, steps=6):

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from array import array
-from ctypes import CDLL, c_int64, c_void_p
+from ctypes import CDLL, c_int, c_int64, c_void_p
 from functools import lru_cache
-from typing import Any, TypeVar
 
 import torch
-from torch import Tensor
 
 from lrs_kernels.cell import Cell
 from lrs_kernels.native.build import load_library
-
-_MaybeTensor = TypeVar("_MaybeTensor", Tensor, Tensor | None)
 
 FIELDS = (
     "members", "steps", "batch", "hidden", "gates", "rank", "inputs", "variant", "threads", "tile",
@@ -25,48 +21,67 @@ FIELDS = (
     "dw", "dw1", "dw2", "d_bias", "dx", "dw_ih", "db_ih",
 )  # fmt: skip
 """The structure `Scan` of `scan.h`: 64 bits each."""
+_NO_MEMORY = "backend 'native' found no memory for its packed weights"
 
 
-def call(cell: Cell, name: str, dtype: torch.dtype, told: array[int]) -> None:
-    """Call a function for this dtype; the interpreter is free meanwhile.
-
-    Args:
-        cell: its descriptor.
-        name: `forward` or `backward`.
-        dtype: float32 or float64.
-        told: the structure, of type `q`.
+def compiled(cell: Cell) -> CDLL:
+    """The code of a cell.
 
     Raises:
-        RuntimeError: there is no compiled code.
-        MemoryError: C found no memory.
+        RuntimeError: there is none.
+
     """
-    if _function(cell, name, dtype)(told.buffer_info()[0]):
-        raise MemoryError("backend 'native' found no memory for its packed weights")
-
-
-def size_of_packed_weights(cell: Cell, dtype: torch.dtype, told: array[int]) -> int:
-    """How many numbers the packed weights of a forward pass take; arguments as of `call`."""
-    function = _function(cell, "packed_size", dtype)
-    function.restype = c_int64
-    return int(function(told.buffer_info()[0]))
-
-
-def _function(cell: Cell, name: str, dtype: torch.dtype) -> Any:
     functions, reason = load_library(cell)
     if functions is None:
         raise RuntimeError(f"backend 'native' is not available: {reason}")
-    return _of_library(functions, name, dtype)
+    return functions
 
 
 @lru_cache(maxsize=256)
-def _of_library(functions: CDLL, name: str, dtype: torch.dtype) -> Any:
-    function = getattr(functions, f"lrs_{name}_{'f64' if dtype == torch.float64 else 'f32'}")
-    function.argtypes = [c_void_p]
-    return function
+def functions_of(code: CDLL, dtype: torch.dtype) -> Functions:
+    """Those of a library that is loaded."""
+    return Functions(code, dtype)
 
 
-def empty_like(tensor: _MaybeTensor) -> _MaybeTensor:
-    """Room for a gradient, without gaps."""
-    if tensor is None or tensor.is_contiguous():
-        return tensor if tensor is None else torch.empty_like(tensor)
-    return torch.empty_like(tensor, memory_format=torch.contiguous_format)
+class Functions:
+    """What is called in C for a cell and a dtype; the interpreter is free meanwhile.
+
+    All take the structure, an array of type `q`.
+
+    Args:
+        code: of the cell.
+        dtype: float32 or float64.
+
+    """
+
+    def __init__(self, code: CDLL, dtype: torch.dtype) -> None:
+        kind = "f64" if dtype == torch.float64 else "f32"
+        names = (("forward", c_int), ("backward", c_int), ("packed_size", c_int64))
+        found = [getattr(code, f"lrs_{name}_{kind}") for name, _ in names]
+        for function, (_, returns) in zip(found, names, strict=True):
+            function.argtypes, function.restype = [c_void_p], returns
+        self._forward, self._backward, self._packed_size = found
+
+    def forward(self, told: array[int]) -> None:
+        """Run over the sequence.
+
+        Raises:
+            MemoryError: C found no memory.
+
+        """
+        if self._forward(told.buffer_info()[0]):
+            raise MemoryError(_NO_MEMORY)
+
+    def backward(self, told: array[int]) -> None:
+        """Walk back.
+
+        Raises:
+            MemoryError: C found no memory.
+
+        """
+        if self._backward(told.buffer_info()[0]):
+            raise MemoryError(_NO_MEMORY)
+
+    def packed_size(self, told: array[int]) -> int:
+        """How many numbers the packed weights of a forward pass take."""
+        return int(self._packed_size(told.buffer_info()[0]))

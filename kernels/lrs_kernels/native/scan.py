@@ -6,9 +6,10 @@ from functools import lru_cache
 
 from torch import Tensor
 
+from lrs_kernels.native.call import compiled, functions_of
 from lrs_kernels.native.layout import Layout, layout
 from lrs_kernels.native.limits import limits
-from lrs_kernels.native.prepared import READ, Prepared
+from lrs_kernels.native.prepared import READ, Expected, Prepared
 from lrs_kernels.part_grads import recurrent_grads, with_projection
 from lrs_kernels.passes import (
     BESIDE_THE_SEQUENCE,
@@ -80,5 +81,10 @@ def _ready(
         inputs = inputs._replace(mask=inputs.mask.to(inputs.h0.dtype))
     parts = [getattr(inputs, field) for field in BESIDE_THE_SEQUENCE]
     there = [(name, part) for name, part in zip(READ, parts, strict=True) if part is not None]
-    names = tuple([name for name, _ in there])
-    return prepare(recurrence.cell, lie, lead, names), lie, [part for _, part in there]
+    expected = tuple([Expected(name, part.nbytes) for name, part in there])
+    functions = functions_of(compiled(recurrence.cell), inputs.h0.dtype)
+    return (
+        prepare(recurrence.cell, functions, lie, lead, expected),
+        lie,
+        [part for _, part in there],
+    )

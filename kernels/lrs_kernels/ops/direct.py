@@ -6,22 +6,18 @@ So it has a way of its own, with the same checks before it and the same numbers 
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-from functools import lru_cache
-from typing import Any, NamedTuple, cast
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar, cast
 
 import torch
 from torch import Tensor
 
 from lrs_kernels import dispatch
 from lrs_kernels.cell import Extras, States
-from lrs_kernels.low_precision import LOW
-from lrs_kernels.native.layout import layout
-from lrs_kernels.native.limits import Limits, limits
-from lrs_kernels.native.prepared import READ, Prepared
+from lrs_kernels.native.prepared import READ
 from lrs_kernels.ops.function import ScanBackward, Setting, refuse_to_walk_back
-from lrs_kernels.ops.surroundings import transformed
+from lrs_kernels.ops.known import Direct
+from lrs_kernels.ops.surroundings import transformed, unwrapped
 from lrs_kernels.passes import (
     BESIDE_THE_SEQUENCE,
     Entry,
@@ -32,70 +28,10 @@ from lrs_kernels.passes import (
     Wanted,
 )
 from lrs_kernels.recurrent import Recurrent
-from lrs_kernels.signature import Judgement
 
+_MaybeTensor = TypeVar("_MaybeTensor", Tensor, Tensor | None)
 _FIELD_OF = dict(zip(READ, BESIDE_THE_SEQUENCE, strict=True))
 _TRACE = len(Trace._fields)
-_OTHER_WEIGHTS = (
-    "a tensor that a scan has read was given another shape or type, through its .data, before the "
-    "backward pass: run the forward pass again"
-)
-
-
-class Direct(NamedTuple):
-    """What is known of the calls of a signature."""
-
-    prepared: Prepared
-    judged: Judgement
-    is_layer: bool
-    zeros: tuple[Tensor, ...]
-    """Initial states where none are given, which all such calls share."""
-    kept: list[tuple[tuple[int, ...], torch.dtype]]
-    """Shape and type of what is read beside the sequence."""
-
-
-def directly(judged: Judgement) -> Direct | None:
-    """How such calls run; None where PyTorch's library has a part in them."""
-    if not judged.ordinary:
-        return None
-    return _directly(judged, limits(judged.recurrence.cell), torch.get_num_threads())
-
-
-@lru_cache(maxsize=1024)
-def _directly(judged: Judgement, bounds: Limits, threads: int) -> Direct | None:
-    """The same; `layout` asks for `bounds` and `threads` again, here they are what it goes by."""
-    kinds, cell = judged.kinds, judged.recurrence.cell
-    mask, dtype, w_ih = kinds.mask, kinds.x_proj.dtype, kinds.w_ih
-    if dtype in LOW or (mask is not None and (mask.dtype != dtype or mask.requires_grad)):
-        return None
-    lead = tuple(kinds.x_proj.shape[:-1])
-    shapes = [None if kind is None else kind.shape for kind in (kinds.dense, kinds.w1, w_ih)]
-    lie = layout(judged.recurrence, lead, *shapes)
-    if not lie.sums or (w_ih is not None and not lie.projects):
-        return None
-    h0, c0 = (*(kinds.states or ()), None, None)[:2]
-    there = (
-        kinds.dense, kinds.w1, kinds.w2, mask, h0, c0,
-        kinds.extras.get("timespans"), kinds.resets, kinds.extras.get("bias_n"), w_ih, kinds.b_ih,
-    )  # fmt: skip
-    named = {name: kind for name, kind in zip(READ, there, strict=True) if kind is not None}
-    names, kept = tuple(named), [(kind.shape, kind.dtype) for kind in named.values()]
-    zeros = () if kinds.states else (_zeros(judged.state_shape, dtype),) * len(cell.states)
-    prepared = Prepared(cell, lie, lead, names, zeros)
-    return Direct(prepared, judged, w_ih is not None, zeros, kept)
-
-
-def _zeros(shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
-    """A state that nobody writes to, a part of one for all of up to its size."""
-    count = math.prod(shape)
-    return _many_zeros(1 << count.bit_length(), dtype)[:count].view(shape)
-
-
-@lru_cache
-def _many_zeros(count: int, dtype: torch.dtype) -> Tensor:
-    """Where C can read them, whatever device is the default, and whatever mode is on."""
-    with torch.inference_mode(False):
-        return torch.zeros(count, dtype=dtype, device="cpu")
 
 
 def run_directly(
@@ -106,17 +42,23 @@ def run_directly(
     resets: Tensor | None,
     extras: Extras,
 ) -> tuple[Tensor, ...]:
-    """Run; arguments and result as of `run.run`, and no states where they start at zero."""
+    """Run; arguments as of `run.run`, and no states where they start at zero.
+
+    Returns:
+        The states of all steps, and the final one of every state, their axes as `direct` says.
+
+    """
     sequence, w_ih, b_ih = entry
     there = (
         *recurrent, *(states or ()), extras.get("timespans"), resets, extras.get("bias_n"),
         w_ih, b_ih,
     )  # fmt: skip
-    read = [part for part in there if part is not None]
+    read = [unwrapped(part) for part in there if part is not None]
+    sequence = unwrapped(sequence)
     if direct.judged.needs_grad and torch.is_grad_enabled():
-        return cast(tuple[Tensor, ...], DirectScan.apply(direct, sequence, *read))  # type: ignore[no-untyped-call]
+        return _node(direct, sequence, *read)
     prepared = direct.prepared
-    h_n = sequence.new_empty(*prepared.of_final)
+    h_n = sequence.new_empty(prepared.of_final)
     trace = prepared.forward(sequence, read, False, weights=(*recurrent, w_ih), h_n=h_n)
     return _outputs(trace, h_n)
 
@@ -132,7 +74,7 @@ class DirectScan(torch.autograd.Function):
     def forward(ctx: Any, direct: Direct, sequence: Tensor, *read: Tensor) -> tuple[Tensor, ...]:
         """Run forward and keep what the way back needs."""
         prepared, judged, is_layer, *_ = direct
-        h_n = sequence.new_empty(*prepared.of_final)
+        h_n = sequence.new_empty(prepared.of_final)
         trace = prepared.forward(sequence, read, True, judged.times_need_grad, h_n=h_n)
         ctx.direct = direct
         ctx.set_materialize_grads(False)
@@ -149,13 +91,16 @@ class DirectScan(torch.autograd.Function):
         refuse_to_walk_back(entering)
         sequence, *kept = ctx.saved_tensors
         trace, read = Trace(*kept[:_TRACE]), kept[_TRACE:]
-        if [(part.shape, part.dtype) for part in read] != ctx.direct.kept:
-            raise RuntimeError(_OTHER_WEIGHTS)  # C would read beyond them
         needed = ctx.needs_input_grad[1:]
         if torch.is_grad_enabled() or transformed():
             return None, *_looked_at(ctx.direct, sequence, read, trace, entering, needed)
         found = ctx.direct.prepared.backward(sequence, read, trace, entering, needed)
         return None, found.dz if sequence is None else found.x, *found.read
+
+
+_node = cast(Callable[..., tuple[Tensor, ...]], super(torch.autograd.Function, DirectScan).apply)
+"""`DirectScan.apply` without its questions in Python: whether a transform is at work, and whether
+one has left a tensor behind. The first is asked before, the second of all tensors in C."""
 
 
 def _looked_at(
@@ -167,6 +112,13 @@ def _looked_at(
     needed: tuple[bool, ...],
 ) -> list[Tensor | None]:
     """The same gradients by a node that transforms and a second differentiation can look at."""
+    batch_first, layers = direct.axes
+    if batch_first:
+        sequence, dy = _swapped(sequence), _swapped(upstream.dy)
+        trace, upstream = trace._replace(states=_swapped(trace.states)), upstream._replace(dy=dy)
+    if layers:
+        dh_n, dc_n, c_n = map(_of_one_layer, (*upstream[1:], trace.c_n))
+        trace, upstream = trace._replace(c_n=c_n), upstream._replace(h_n=dh_n, c_n=dc_n)
     fields = [_FIELD_OF[name] for name in direct.prepared.names]
     nothing = Inputs(*(None,) * len(Inputs._fields))  # type: ignore[arg-type]
     states = dict(zip(("h0", "c0"), direct.zeros, strict=False))
@@ -176,4 +128,15 @@ def _looked_at(
     wanted = Wanted.by(tuple([needs.get(field, False) for field in Inputs._fields]))
     setting = Setting(direct.judged.recurrence, dispatch.load("native"), wanted=wanted)
     grads = InputGrads(*ScanBackward.apply(setting, *upstream, *inputs, *trace))  # type: ignore[no-untyped-call]
-    return [getattr(grads, field) for field in fields]
+    first, *others = [getattr(grads, field) for field in fields]
+    return [_swapped(first) if batch_first else first, *others]
+
+
+def _swapped(sequence: _MaybeTensor) -> _MaybeTensor:
+    """With the axes of steps and rows exchanged."""
+    return sequence if sequence is None else sequence.transpose(-3, -2)
+
+
+def _of_one_layer(state: Tensor | None) -> Tensor | None:
+    """Without its axis of layers."""
+    return None if state is None else state.squeeze(0)

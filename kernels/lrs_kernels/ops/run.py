@@ -12,7 +12,7 @@ from torch import Tensor
 from lrs_kernels import dispatch
 from lrs_kernels.cell import Extras, States
 from lrs_kernels.low_precision import LOW, Given, all_in
-from lrs_kernels.ops.direct import directly, run_directly
+from lrs_kernels.ops.direct import run_directly
 from lrs_kernels.ops.exported import exported_scan
 from lrs_kernels.ops.function import (
     NO_FORWARD_MODE,
@@ -22,6 +22,7 @@ from lrs_kernels.ops.function import (
     final_state,
     forward_trace,
 )
+from lrs_kernels.ops.known import directly
 from lrs_kernels.ops.maps import Call, only_maps, under_maps
 from lrs_kernels.ops.members import over_members
 from lrs_kernels.ops.operators import run_as_operator
@@ -30,19 +31,20 @@ from lrs_kernels.ops.surroundings import (
     in_the_open,
     is_exporting,
     transformed,
+    unwrapped,
     watched,
 )
 from lrs_kernels.passes import Backend, Entry, Inputs, Recurrence
 from lrs_kernels.projection import project
 from lrs_kernels.recurrent import Recurrent
 from lrs_kernels.reference import reference_scan
-from lrs_kernels.signature import Judgement
+from lrs_kernels.signature import Judgement, Signature, judge
 
 _H0 = Inputs._fields.index("h0")
 
 
 def run(
-    judged: Judgement,
+    signature: Signature,
     entry: Entry,
     recurrent: Recurrent,
     states: States | None,
@@ -50,10 +52,10 @@ def run(
     extras: Extras,
     backend: str,
 ) -> tuple[Tensor, ...]:
-    """Run a scan whose arguments have been checked.
+    """Check the arguments of a scan and run it.
 
     Args:
-        judged: what that has told.
+        signature: what there is to check.
         entry: projected inputs, or a layer's input and what projects it.
         recurrent: recurrent weights.
         states: initial states, `(P, B, H)` each; zeros by default.
@@ -65,6 +67,11 @@ def run(
         The states h_1 ... h_T, `(P, T, B, H)`, and the final one of every state.
 
     """
+    if entry.first.is_cpu and in_the_open():
+        direct = directly(signature, backend)
+        if direct is not None:
+            return run_directly(direct, entry, recurrent, states, resets, extras)
+    judged = judge(signature)
     recurrence = judged.recurrence
     compiling = torch.compiler.is_compiling()  # where nothing can be looked up or logged
     if compiling:
@@ -72,8 +79,6 @@ def run(
         chosen = "reference" if alone else backend
     else:
         chosen = _choose(recurrence, backend, judged.device_type)
-        if chosen == "native" and in_the_open() and (direct := directly(judged)) is not None:
-            return run_directly(direct, entry, recurrent, states, resets, extras)
     if states is None:
         count = len(recurrence.cell.states)
         states = tuple([entry.first.new_zeros(judged.state_shape) for _ in range(count)])
@@ -201,6 +206,7 @@ def _run_plainly(
         setting = Setting(recurrence, module, times_need_grad)
         outputs = 2 if inputs.c0 is None else 3
         return cast(tuple[Tensor, ...], PlainScan.apply(setting, *inputs)[:outputs])  # type: ignore[no-untyped-call]
+    inputs = Inputs(*[None if part is None else unwrapped(part) for part in inputs])  # type: ignore[arg-type]
     trace = forward_trace(Setting(recurrence, module), inputs, save=False)
     final = final_state(trace)
     return (trace.states, final) if trace.c_n is None else (trace.states, final, trace.c_n)

@@ -32,6 +32,10 @@ def forward_mode() -> bool:
     return forward_ad._current_level >= 0
 
 
+unwrapped = torch._C._functorch.unwrap_if_dead
+"""A tensor, or what is within one that a transform has left behind, and that has no memory."""
+
+
 def mapped_the_old_way(tensors: Iterable[Tensor | None]) -> bool:
     """Whether a tensor belongs to the map of `torch.autograd` (`vectorize`, `is_grads_batched`)."""
     for tensor in tensors:  # no generator: this runs in every call, and they take twice as long

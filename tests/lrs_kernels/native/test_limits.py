@@ -13,6 +13,7 @@ from lrs_kernels import cfc_scan, find_cell
 from lrs_kernels.native import build, call
 from lrs_kernels.native import limits as native_limits
 from lrs_kernels.native.limits import limits
+from lrs_kernels.ops import known
 from tests.lrs_kernels.cases import (
     LAYERS,
     in_float32,
@@ -28,11 +29,11 @@ INF = float("inf")
 @pytest.fixture(autouse=True)
 def forget():
     """What one test compiles must not reach the next."""
-    for known in (build.load_library, limits):
-        known.cache_clear()
+    for found in (build.load_library, limits):
+        found.cache_clear()
     yield
-    for known in (build.load_library, limits):
-        known.cache_clear()
+    for found in (build.load_library, limits):
+        found.cache_clear()
 
 
 def test_without_compiled_code_there_are_limits(monkeypatch):
@@ -92,7 +93,8 @@ class Library:
         def forward(told):
             self.called += 1
 
-        self.lrs_forward_f64 = forward
+        self.lrs_forward_f64, self.lrs_backward_f64 = forward, forward
+        self.lrs_packed_size_f64 = forward
 
 
 @needs_native
@@ -100,6 +102,7 @@ def test_a_library_that_is_loaded_anew_is_the_one_that_is_called(monkeypatch):
     arguments = make_arguments(cfc_scan, 2, 3, 4, 3)
     cfc_scan(**arguments, backend="native")
     other = Library()
-    monkeypatch.setattr(call, "load_library", lambda _: build.Library(other, ""))
+    for module in (call, known):
+        monkeypatch.setattr(module, "load_library", lambda _: build.Library(other, ""))
     cfc_scan(**arguments, backend="native")
     assert other.called == 1

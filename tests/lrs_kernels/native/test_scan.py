@@ -10,11 +10,11 @@ import pytest
 import torch
 
 from lrs_kernels import cfc_scan
-from lrs_kernels.native import layout, prepared
+from lrs_kernels.native import layout
 from lrs_kernels.native import scan as native
 from lrs_kernels.native.call import FIELDS
 from lrs_kernels.native.limits import Limits
-from lrs_kernels.ops import direct
+from lrs_kernels.ops import known
 from tests.lrs_kernels.cases import (
     CELLS,
     LAYERS,
@@ -25,6 +25,7 @@ from tests.lrs_kernels.cases import (
     needs_native,
     outputs_and_grads,
 )
+from tests.lrs_kernels.told import overhear
 
 pytestmark = needs_native
 
@@ -33,7 +34,7 @@ NARROW, ALL_IN_C, NOTHING_IN_C = Limits(64, 16, 100), Limits(*[float("inf")] * 3
 
 def go_by(monkeypatch, limits):
     """Let these decide what is multiplied in C."""
-    for module in (layout, native, direct):
+    for module in (layout, native, known):
         monkeypatch.setattr(module, "limits", lambda _: limits)
 
 
@@ -226,20 +227,13 @@ def test_only_the_gradients_that_are_wanted_are_made(monkeypatch, wanted):
     arguments = make_arguments(Layer(cfc_scan), 4, 3, 8, 3)
     for name, tensor in arguments.items():
         tensor.requires_grad_(name == wanted)
-    called = []
-    original = prepared.call
-
-    def noting(cell, name, dtype, work):
-        if name == "backward":
-            fields = ("dx", "dw_ih", "db_ih", "dw")
-            called.append({field for field in fields if work[FIELDS.index(field)]})
-        original(cell, name, dtype, work)
-
-    monkeypatch.setattr(prepared, "call", noting)
+    heard = overhear(monkeypatch)
     y, _ = Layer(cfc_scan)(**arguments, backend="native")
     y.sum().backward()
+    _, (name, told) = heard
     made = {"x": {"dx"}, "weight": {"dw"}, "h0": set()}.get(wanted, {"dw_ih", "db_ih"})
-    assert called == [made] and arguments[wanted].grad.any()
+    assert name == "backward" and arguments[wanted].grad.any()
+    assert {field for field in ("dx", "dw_ih", "db_ih", "dw") if told[field]} == made
 
 
 @pytest.mark.parametrize("members", [None, 2])

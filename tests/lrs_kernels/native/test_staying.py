@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from lrs_kernels import recurrent_layer, recurrent_scan
-from lrs_kernels.native import prepared
-from lrs_kernels.native.call import FIELDS
+from lrs_kernels.native.call import Functions
 from lrs_kernels.native.staying import PackedWeights, weights_stay
 from tests.lrs_kernels.cases import needs_native
+from tests.lrs_kernels.told import overhear
 
 pytestmark = needs_native
 HIDDEN, INPUTS, RANK, GATES = 21, 9, 3, {"cfc": 3, "lstm": 4, "gru": 3, "rnn": 1}
@@ -40,16 +40,9 @@ def layer(cell, form, lead=(), dtype=torch.float32):
 
 @pytest.fixture
 def told(monkeypatch):
-    """Whether each call of C found its weights there."""
-    found, call = [], prepared.call
-
-    def listen(cell, name, dtype, values):
-        known = dict(zip(FIELDS, values, strict=True))
-        found.append(bool(known["ready"]) if known["packed"] else None)
-        call(cell, name, dtype, values)
-
-    monkeypatch.setattr(prepared, "call", listen)
-    return found
+    """Whether each call of C so far found its weights there."""
+    heard = overhear(monkeypatch)
+    return lambda: [bool(told["ready"]) if told["packed"] else None for _, told in heard]
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -63,7 +56,7 @@ def test_the_numbers_are_the_same_to_the_last_bit(told, cell, form, lead, dtype)
         with weights_stay(PackedWeights()):
             assert all(torch.equal(step(), expected) for _ in range(3))
         assert torch.equal(step(), expected)
-    assert told == [None, False, True, True, None]
+    assert told() == [None, False, True, True, None]
 
 
 @pytest.mark.parametrize("changed", range(3))
@@ -73,7 +66,7 @@ def test_weights_that_are_written_to_are_packed_again(told, changed):
         step(), step()
         weights[changed].mul_(2)
         found = step()
-    assert told == [False, True, False]
+    assert told() == [False, True, False]
     with torch.no_grad():
         assert torch.equal(found, step())
 
@@ -86,7 +79,7 @@ def test_two_layers_do_not_take_each_other_s(told):
         with weights_stay(packed):
             for _ in range(2):
                 assert all(torch.equal(s(), e) for s, e in zip(steps, expected, strict=True))
-    assert told[3:] == [False] * 3 + [True] * 3
+    assert told()[3:] == [False] * 3 + [True] * 3
 
 
 def test_two_layers_of_one_recurrent_weight_are_two(told):
@@ -96,7 +89,7 @@ def test_two_layers_of_one_recurrent_weight_are_two(told):
         recurrent_scan("cfc", x, weight, state, backend="native")
         w_ih = torch.randn(3 * HIDDEN, INPUTS)
         recurrent_layer("cfc", x[..., :INPUTS], w_ih, None, weight, state, backend="native")
-    assert told == [False, False]
+    assert told() == [False, False]
 
 
 def test_weights_made_anew_in_every_call_fill_no_memory():
@@ -112,14 +105,14 @@ def test_what_is_trained_is_never_kept(told):
     w1.requires_grad_()
     with weights_stay(PackedWeights()):
         step().sum().backward()
-    assert told == [None, None]  # forward and backward
+    assert told() == [None, None]  # forward and backward
 
 
 def test_tensors_of_inference_mode_are_packed_in_every_call(told):
     with torch.inference_mode(), weights_stay(PackedWeights()):
         _, step = layer("cfc", "factors")
         assert torch.equal(step(), step())
-    assert told == [None, None]
+    assert told() == [None, None]
 
 
 def test_copies_are_empty():
@@ -133,17 +126,17 @@ def test_copies_are_empty():
 
 def test_a_call_that_fails_leaves_nothing_half_packed(told, monkeypatch):
     _, step = layer("cfc", "factors")
-    whole = prepared.call
+    whole = Functions.forward
 
     def fails(*_):
-        monkeypatch.setattr(prepared, "call", whole)
+        monkeypatch.setattr(Functions, "forward", whole)
         raise MemoryError
 
     with torch.no_grad(), weights_stay(PackedWeights()):
-        monkeypatch.setattr(prepared, "call", fails)
+        monkeypatch.setattr(Functions, "forward", fails)
         with pytest.raises(MemoryError):
             step()
         found = step()
-    assert told == [False]
+    assert told() == [False]
     with torch.no_grad():
         assert torch.equal(found, step())

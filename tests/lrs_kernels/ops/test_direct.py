@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from lrs_kernels import cfc_scan, lstm_scan
-from lrs_kernels.ops import run
+from lrs_kernels.ops import known, run
 from lrs_kernels.ops.direct import DirectScan
 from tests.lrs_kernels.cases import (
     CELLS,
@@ -45,7 +45,7 @@ def test_it_finds_what_the_long_way_finds_to_the_last_bit(monkeypatch, calls, sc
     arguments = in_float32(make_arguments(scan, 6, 5, 9, gates, **options))
     short = outputs_and_grads(scan, arguments, backend="native")
     assert len(calls) == 1
-    monkeypatch.setattr(run, "directly", lambda judged: None)
+    monkeypatch.setattr(run, "directly", lambda *given: None)
     long = outputs_and_grads(scan, arguments, backend="native")
     assert len(calls) == 1
     assert all(map(torch.equal, short[0] + short[1], long[0] + long[1]))
@@ -54,7 +54,7 @@ def test_it_finds_what_the_long_way_finds_to_the_last_bit(monkeypatch, calls, sc
 def test_time_spans_too(monkeypatch, calls):
     arguments = make_arguments(Layer(cfc_scan), 6, 5, 9, 4, timespans=True)
     short = outputs_and_grads(Layer(cfc_scan), arguments, backend="native")
-    monkeypatch.setattr(run, "directly", lambda judged: None)
+    monkeypatch.setattr(run, "directly", lambda *given: None)
     long = outputs_and_grads(Layer(cfc_scan), arguments, backend="native")
     assert len(calls) == 1
     assert all(map(torch.equal, short[0] + short[1], long[0] + long[1]))
@@ -117,7 +117,7 @@ def test_weights_that_were_exchanged_for_smaller_ones_are_not_read(other):
     arguments = make_arguments(lstm_scan, 4, 3, 5, 4)
     y, *_ = lstm_scan(**arguments, backend="native")
     arguments["weight"].data = other(arguments["weight"].data)
-    with pytest.raises(RuntimeError, match="another shape or type"):
+    with pytest.raises(RuntimeError, match="another size"):
         y.sum().backward()
 
 
@@ -127,3 +127,23 @@ def test_zeros_lie_where_c_reads_them():
     with torch.device("meta"):
         y, _ = cfc_scan(x, weight, backend="native")
     torch.testing.assert_close(y, cfc_scan(x, weight, backend="reference")[0])
+
+
+@pytest.mark.parametrize("graph", [True, False])
+def test_what_a_transform_has_left_is_read_as_what_is_within(graph):
+    x, weight = torch.randn(4, 2, 3 * 5), torch.randn(3, 5, 5) / 4
+    left = []
+    torch.func.grad(lambda x: (left.append(x), x.sum())[1])(x)
+    with torch.set_grad_enabled(graph):
+        y, _ = cfc_scan(left[0], weight.requires_grad_(), backend="native")
+        assert torch.equal(y, cfc_scan(x, weight, backend="native")[0])
+    if graph:
+        y.sum().backward()
+        assert weight.grad.any()
+
+
+def test_nothing_is_compiled_for_other_backends(monkeypatch):
+    monkeypatch.setattr(known, "load_library", lambda _: pytest.fail("it was"))
+    arguments = make_arguments(cfc_scan, 4, 3, 5, 3)
+    for backend in ("cpu", "reference"):
+        cfc_scan(**arguments, backend=backend)

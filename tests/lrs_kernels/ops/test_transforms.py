@@ -9,10 +9,9 @@ from torch.autograd import forward_ad
 from torch.func import functional_call, grad, hessian, jacfwd, jacrev, jvp, stack_module_state, vmap
 
 from lrs_kernels import cfc_scan, gru_scan, lstm_scan
-from lrs_kernels.native import prepared
-from lrs_kernels.native.call import FIELDS
 from lrs_lightning.nn import LRSGRU, LRSLSTM, LRSRNN, LRSCfC
 from tests.lrs_kernels.cases import FORMS, LAYER_FORMS, Layer, make_scan, needs_native
+from tests.lrs_kernels.told import overhear
 
 BACKENDS = ["cpu", pytest.param("native", marks=needs_native)]
 
@@ -203,19 +202,13 @@ def test_an_ensemble_by_vmap_is_one_call_of_the_population_kernel(kind, monkeypa
         layer(x)[0].square().sum().backward()
         alone.append({name: part.grad for name, part in layer.named_parameters()})
     parameters, buffers = stack_module_state(layers)
-    calls = []
-    original = prepared.call
-
-    def counting(cell, name, dtype, work, *rest):
-        calls.append((name, work[FIELDS.index("members")]))
-        return original(cell, name, dtype, work, *rest)
-
-    monkeypatch.setattr(prepared, "call", counting)
+    heard = overhear(monkeypatch)
 
     def run(parameters, buffers):
         return functional_call(layers[0], (parameters, buffers), (x,))[0].square().sum()
 
     vmap(run)(parameters, buffers).sum().backward()
+    calls = [(name, told["members"]) for name, told in heard]
     assert calls == [("forward", 3), ("backward", 3)]
     for p, grads in enumerate(alone):
         for name, part in grads.items():
