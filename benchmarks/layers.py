@@ -97,7 +97,7 @@ def measure(cell: str, shape: Shape, rounds: int) -> dict[str, Timing]:
     calls = {name: update(module, x) for name, module in modules.items()}
     # Several short calls in a row: one alone would start in the caches that its predecessor left.
     inner = 5 if steps <= 32 else 1
-    return interleave(calls, rounds=rounds, warmup=2, seconds=4, inner=inner)
+    return interleave(calls, rounds=rounds, warmup=2, seconds=8, inner=inner)
 
 
 WITHOUT = {"backbone_layers": 0, "backbone_units": 0}
@@ -162,7 +162,7 @@ def main(arguments: list[str]) -> None:
     call(run, "python -m benchmarks layers", arguments)
 
 
-def run(*, threads: PositiveInt = 1, rounds: PositiveInt = 25, smoke: bool = False) -> None:
+def run(*, threads: PositiveInt = 1, rounds: PositiveInt = 60, smoke: bool = False) -> None:
     """Measure a training update of each layer beside its dense form, torch.nn.LSTM and ncps.
 
     Writes `results/layers_N_threads.csv`, `results/layers_ncps_N_threads.csv` and

@@ -46,8 +46,8 @@ class LayerScans(LayerParameters):
         if next(self.parameters()).device.type != "cpu" or not self._projects_plainly(None):
             return False
         native = choose(self.backend, self.cell, self.variant, "cpu").backend == "native"
-        weights = [self.input_part(layer)[0] for layer in range(self.num_layers)]
-        return native and all(map(limits(self.cell).take_projection, weights))
+        shapes = [self.input_part(layer)[0].shape for layer in range(self.num_layers)]
+        return native and all(map(limits(self.cell).take_projection, shapes))
 
     @property
     def stacks_exactly(self) -> bool:

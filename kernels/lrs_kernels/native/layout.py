@@ -73,7 +73,7 @@ def _layout(
     """`part`: shape of the dense weights, or of W1; `width`: I, or 0 for a projected sequence."""
     gates, hidden, rank = part[-3:]
     forms = factored and rank <= bounds.rank
-    projects = 0 < width * gates * hidden <= bounds.projection
+    projects = width > 0 and bounds.take_projection((gates * hidden, width))
     sums = hidden <= bounds.hidden and forms == factored
     members = lead[0] if len(lead) == 3 else 1
     steps, batch = lead[-2:]

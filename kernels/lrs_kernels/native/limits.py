@@ -12,8 +12,6 @@ import ctypes
 from functools import lru_cache
 from typing import NamedTuple
 
-from torch import Tensor
-
 from lrs_kernels.cell import Cell
 from lrs_kernels.native.build import load_library
 
@@ -28,9 +26,9 @@ class Limits(NamedTuple):
     projection: float
     """Numbers of an input matrix W_ih, `G H I`, that is multiplied in the walk."""
 
-    def take_projection(self, w_ih: Tensor) -> bool:
-        """Whether W_ih `(..., G*H, I)` is one of those."""
-        return w_ih.shape[-2] * w_ih.shape[-1] <= self.projection
+    def take_projection(self, of_w_ih: tuple[int, ...]) -> bool:
+        """Whether W_ih of this shape, `(..., G*H, I)`, is one of those."""
+        return of_w_ih[-2] * of_w_ih[-1] <= self.projection
 
 
 _NARROW = Limits(hidden=64, rank=16, projection=131_072)

@@ -30,7 +30,7 @@ prepare = lru_cache(maxsize=1024)(Prepared)
 
 def takes_input(recurrence: Recurrence, inputs: Inputs) -> bool:
     """Whether the projection is a part of the walk."""
-    return inputs.w_ih is None or limits(recurrence.cell).take_projection(inputs.w_ih)
+    return inputs.w_ih is None or limits(recurrence.cell).take_projection(inputs.w_ih.shape)
 
 
 def forward(recurrence: Recurrence, inputs: Inputs, save: bool, save_time: bool) -> Trace:
