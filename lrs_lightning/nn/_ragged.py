@@ -83,10 +83,7 @@ def run_ragged(layers: Layers, call: Call, lengths: list[int]) -> tuple[Tensor, 
         x, state, *others, batched = call
         timespans, resets = (None if part is None else part[:longest] for part in others)
         call = Call(x[:longest], state, timespans, resets, batched)
-    y, final = run_padded(layers, call, torch.tensor(lengths, device=call.x.device))
-    if longest < steps:
-        y = functional.pad(y, (0, 0, 0, 0, 0, steps - longest))
-    return y, final
+    return run_padded(layers, call, torch.tensor(lengths, device=call.x.device), steps)
 
 
 def check_lengths(lengths: Tensor | list[int], steps: int, batch: int) -> list[int]:
@@ -122,10 +119,13 @@ def _whole(value: Any) -> int:
     return number if number == value else 0
 
 
-def run_padded(layers: Layers, call: Call, lengths: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
+def run_padded(
+    layers: Layers, call: Call, lengths: Tensor, steps: int | None = None
+) -> tuple[Tensor, tuple[Tensor, ...]]:
     """Run a padded batch as if nothing ended, and take what belongs to the sequences.
 
-    Nothing of the padding gets through, not even NaN: neither forward nor into gradients.
+    Nothing of the padding gets through, not even NaN: neither forward nor into gradients. The
+    output is filled up to so many `steps`.
     """
     x, state, timespans, resets, _ = call
     valid = torch.arange(x.shape[0], device=x.device).unsqueeze(-1) < lengths  # (T, B)
@@ -141,7 +141,7 @@ def run_padded(layers: Layers, call: Call, lengths: Tensor) -> tuple[Tensor, tup
     last = (lengths - 1).view(-1, 1)  # (B, 1)
     ends = [y.gather(0, last.expand(1, -1, y.shape[-1])).squeeze(0) for y in outputs]
     h = ends[0].unsqueeze(0) if len(ends) == 1 else torch.stack(ends)
-    return zero_padding(outputs[-1], valid), (h, *final[1:])
+    return zero_padding(outputs[-1], valid, steps), (h, *final[1:])
 
 
 def run_spans(run: Run, call: Call, lengths: list[int]) -> tuple[Tensor, tuple[Tensor, ...]]:

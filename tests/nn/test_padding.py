@@ -33,24 +33,28 @@ def test_what_stood_in_padding_is_gone_and_all_else_is_kept_to_the_last_bit(dtyp
     steps=st.integers(1, 6),
     batch=st.integers(1, 6),
     size=st.integers(1, 70),
+    more=st.integers(0, 3),
     seed=st.integers(0, 99),
 )
-def test_any_layout_is_taken(steps, batch, size, seed):
+def test_any_layout_is_taken(steps, batch, size, more, seed):
     torch.manual_seed(seed)
     valid = torch.rand(steps, batch) < 0.5
     for x in (
         torch.randn(batch, steps, size).transpose(0, 1),
         torch.randn(steps, batch, 2 * size)[..., ::2],
     ):
-        assert torch.equal(zero_padding(x, valid), x.masked_fill(~valid.unsqueeze(-1), 0))
+        found = zero_padding(x, valid, steps + more)
+        assert torch.equal(found[:steps], x.masked_fill(~valid.unsqueeze(-1), 0))
+        assert found.shape == (steps + more, batch, size) and not found[steps:].any()
 
 
-def test_gradients_are_right_to_the_second_order():
+@pytest.mark.parametrize("steps", [None, 5])
+def test_gradients_are_right_to_the_second_order(steps):
     x = torch.randn(3, 3, 2, dtype=torch.float64, requires_grad=True)
     weight = torch.randn(3, 3, 2, dtype=torch.float64, requires_grad=True)
 
     def squared(x, weight):
-        return zero_padding(x.pow(2) * weight, VALID)
+        return zero_padding(x.pow(2) * weight, VALID, steps)
 
     assert torch.autograd.gradcheck(squared, (x, weight))
     assert torch.autograd.gradgradcheck(squared, (x, weight))
@@ -68,6 +72,8 @@ def test_transforms_see_plain_operations():
     x = torch.randn(4, 3, 3, 2)
     expected = x.masked_fill(~VALID[..., None], 0)
     assert torch.equal(torch.vmap(lambda own: zero_padding(own, VALID))(x), expected)
+    longer = torch.vmap(lambda own: zero_padding(own, VALID, 5))(x)
+    assert torch.equal(longer[:, :3], expected) and not longer[:, 3:].any()
     _, tangent = torch.func.jvp(
         lambda own: zero_padding(own, VALID), (x[0],), (torch.ones(3, 3, 2),)
     )
