@@ -89,28 +89,56 @@ static void multiply_transposed(int64_t rows, int64_t panels, int64_t inner, con
 
 static int64_t panels_of(int64_t columns) { return (columns + COLUMNS - 1) / COLUMNS; }
 
+/* Numbers of two fours, by their places: 0 to 3 in the first, 4 to 7 in the second. */
+#ifdef __clang__
+#define PICK(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#else
+#if REAL_IS_DOUBLE
+typedef int64_t places __attribute__((vector_size(4 * sizeof(REAL))));
+#else
+typedef int32_t places __attribute__((vector_size(4 * sizeof(REAL))));
+#endif
+#define PICK(a, b, ...) __builtin_shuffle(a, b, (places){__VA_ARGS__})
+#endif
+
+/* Four rows of four numbers as rows of a panel. */
+INLINE void transpose(const REAL *from, int64_t by_row, REAL *panel) {
+    four a = *(const four *)from, b = *(const four *)(from + by_row);
+    four c = *(const four *)(from + 2 * by_row), d = *(const four *)(from + 3 * by_row);
+    four ab = PICK(a, b, 0, 4, 1, 5), cd = PICK(c, d, 0, 4, 1, 5);
+    *(four *)panel = PICK(ab, cd, 0, 1, 4, 5);
+    *(four *)(panel + COLUMNS) = PICK(ab, cd, 2, 3, 6, 7);
+    ab = PICK(a, b, 2, 6, 3, 7), cd = PICK(c, d, 2, 6, 3, 7);
+    *(four *)(panel + 2 * COLUMNS) = PICK(ab, cd, 0, 1, 4, 5);
+    *(four *)(panel + 3 * COLUMNS) = PICK(ab, cd, 2, 3, 6, 7);
+}
+
 /* One panel of M (inner, columns), element (k, c) at m[k * by_k + c * by_c]; zeros beyond. */
 static void pack(const REAL *m, int64_t by_k, int64_t by_c, int64_t inner, int64_t columns,
                  int64_t first, REAL *panel) {
     int64_t width = columns - first < COLUMNS ? columns - first : COLUMNS;
+    m += first * by_c;
     if (by_c == 1 && width == COLUMNS) {
         for (int64_t k = 0; k < inner; k++)
-            memcpy(panel + k * COLUMNS, m + k * by_k + first, COLUMNS * sizeof(REAL));
+            memcpy(panel + k * COLUMNS, m + k * by_k, COLUMNS * sizeof(REAL));
         return;
     }
     if (width < COLUMNS) memset(panel, 0, inner * COLUMNS * sizeof(REAL));
-    /* Along k, where a transposed matrix is adjacent: four columns at a time, for fewer stores. */
-    int64_t c = 0;
-    for (; c + 4 <= width; c += 4) {
-        const REAL *from = m + (first + c) * by_c;
-        for (int64_t k = 0; k < inner; k++, from += by_k)
-            *(four *)(panel + k * COLUMNS + c) =
-                (four){from[0], from[by_c], from[2 * by_c], from[3 * by_c]};
+    if (by_c == 1) {
+        for (int64_t k = 0; k < inner; k++)
+            memcpy(panel + k * COLUMNS, m + k * by_k, width * sizeof(REAL));
+        return;
     }
-    for (; c < width; c++) {
-        const REAL *from = m + (first + c) * by_c;
-        for (int64_t k = 0; k < inner; k++) panel[k * COLUMNS + c] = from[k * by_k];
-    }
+    /* A transposed matrix is adjacent along k: four by four where these are vectors of the processor,
+     * and number by number what is left. */
+    int quickly = by_k == 1 && sizeof(four) <= VECTOR_BYTES;
+    int64_t fours = quickly ? width / 4 * 4 : 0, done = inner / 4 * 4;
+    for (int64_t k = 0; k < done; k += 4)
+        for (int64_t c = 0; c < fours; c += 4)
+            transpose(m + c * by_c + k, by_c, panel + k * COLUMNS + c);
+    for (int64_t c = 0; c < width; c++)
+        for (int64_t k = c < fours ? done : 0; k < inner; k++)
+            panel[k * COLUMNS + c] = m[k * by_k + c * by_c];
 }
 
 /* All panels of one matrix. */

@@ -25,22 +25,22 @@ static void form(const Scan *s, int64_t gate, REAL *matrix, REAL *scratch) {
 }
 
 /* dL/dW of a gate of a member, masked in place, and from there to d1 = dW W2' and d2 = W1' dW where
- * there are factors. */
+ * there are factors. Both are made in rows of rank r, the first as d1' = W2 dW': a panel is wider than
+ * most ranks. */
 static void finish(const Scan *s, int64_t gate, REAL *dw, REAL *scratch) {
-    int64_t H = s->hidden, R = s->rank, wide = panels_of(R), tall = panels_of(H);
+    int64_t H = s->hidden, R = s->rank, panels = panels_of(H), ld = panels * COLUMNS;
     if (s->mask)
         for (int64_t i = 0; i < H * H; i++) dw[i] *= s->mask[gate * H * H + i];
     if (!R) return;
-    const REAL *w1 = s->w1 + gate * H * R, *w2 = s->w2 + gate * R * H;
-    REAL *packed = scratch, *sums = packed + H * largest(wide, tall) * COLUMNS;
-    pack_matrix(w2, 1, H, H, R, packed);
-    memset(sums, 0, H * wide * COLUMNS * sizeof(REAL));
-    multiply(H, wide, H, dw, H, packed, sums, wide * COLUMNS);
+    REAL *packed = scratch, *sums = packed + H * ld, *d1 = s->dw1 + gate * H * R;
+    pack_matrix(dw, 1, H, H, H, packed);
+    memset(sums, 0, R * ld * sizeof(REAL));
+    multiply(R, panels, H, s->w2 + gate * R * H, H, packed, sums, ld);
     for (int64_t i = 0; i < H; i++)
-        memcpy(s->dw1 + (gate * H + i) * R, sums + i * wide * COLUMNS, R * sizeof(REAL));
+        for (int64_t k = 0; k < R; k++) d1[i * R + k] = sums[k * ld + i];
     pack_matrix(dw, H, 1, H, H, packed);
-    memset(sums, 0, R * tall * COLUMNS * sizeof(REAL));
-    multiply_transposed(R, tall, H, w1, R, packed, sums, tall * COLUMNS);
+    memset(sums, 0, R * ld * sizeof(REAL));
+    multiply_transposed(R, panels, H, s->w1 + gate * H * R, R, packed, sums, ld);
     for (int64_t k = 0; k < R; k++)
-        memcpy(s->dw2 + (gate * R + k) * H, sums + k * tall * COLUMNS, H * sizeof(REAL));
+        memcpy(s->dw2 + (gate * R + k) * H, sums + k * ld, H * sizeof(REAL));
 }
