@@ -31,7 +31,7 @@ _INPUTS, _Y, _SAVED, _CELLS, _TIME, _DH_N, _DC_N, _X, _DY, _H_N, _C_N, _PACKED, 
     ),
 )  # fmt: skip
 _KEPT = _SAVED, _CELLS, _TIME, _DH_N, _DC_N
-_OTHER_WEIGHTS = (
+_OTHER_TENSOR = (
     "a tensor that a scan has read was given another size, through its .data, before the backward "
     "pass: run the forward pass again"
 )
@@ -119,7 +119,7 @@ class Prepared:
 
         Args:
             sequence: `(P, T, B, G*H)`, or the input of a layer, `(P, T, B, I)`.
-            read: what `names` say, as it was announced.
+            read: what `names` say, as large as it was announced.
             save: keep what the way back needs.
             save_time: keep what the gradient of time spans needs.
             weights: those that are known again where weights stay, as their owner holds them.
@@ -127,6 +127,7 @@ class Prepared:
 
         """
         told = self._never_changes[:]
+        # Where tensors have gaps these names hold their copies until C has read them.
         read = self._tell(told, read)
         sequence = self._tell_rows(told, _X, sequence)
         y = sequence.new_empty_strided(*self._of_y)
@@ -190,12 +191,17 @@ class Prepared:
             keep_dz: whether that of a layer's pre-activations is; it always is of a projected
                 sequence.
 
+        Raises:
+            RuntimeError: what was read has another size now; C would read beyond it.
+
         """
         told = self._never_changes[:]
         read = self._tell(told, read)
         held = self._tell_kept(told, trace, upstream)
         dx = dz = dz_recurrent = None
         if sequence is not None:
+            if sequence.shape != self._of_dx[0] or sequence.dtype != trace.states.dtype:
+                raise RuntimeError(_OTHER_TENSOR)
             sequence = self._tell_rows(told, _X, sequence)
             if needed[0]:
                 dx = trace.states.new_empty_strided(*self._of_dx)
@@ -234,8 +240,8 @@ class Prepared:
     def _tell(self, told: array[int], read: Sequence[Tensor]) -> Sequence[Tensor]:
         """Write where tensors lie, and return them, in place of those with gaps copies without."""
         for place, size, part in zip(self._places, self._bytes, read, strict=True):
-            if part.nbytes != size:  # C would read beyond it
-                raise RuntimeError(_OTHER_WEIGHTS)
+            if part.nbytes != size:
+                raise RuntimeError(_OTHER_TENSOR)
             if not part.is_contiguous():
                 return self._tell(told, [part.contiguous() for part in read])
             told[place] = part.data_ptr()

@@ -94,11 +94,11 @@ static int64_t panels_of(int64_t columns) { return (columns + COLUMNS - 1) / COL
 #define PICK(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
 #else
 #if REAL_IS_DOUBLE
-typedef int64_t places __attribute__((vector_size(4 * sizeof(REAL))));
+typedef int64_t four_places __attribute__((vector_size(4 * sizeof(REAL))));
 #else
-typedef int32_t places __attribute__((vector_size(4 * sizeof(REAL))));
+typedef int32_t four_places __attribute__((vector_size(4 * sizeof(REAL))));
 #endif
-#define PICK(a, b, ...) __builtin_shuffle(a, b, (places){__VA_ARGS__})
+#define PICK(a, b, ...) __builtin_shuffle(a, b, (four_places){__VA_ARGS__})
 #endif
 
 /* Four rows of four numbers as rows of a panel. */

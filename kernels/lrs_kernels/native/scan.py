@@ -83,8 +83,5 @@ def _ready(
     there = [(name, part) for name, part in zip(READ, parts, strict=True) if part is not None]
     expected = tuple([Expected(name, part.nbytes) for name, part in there])
     functions = functions_of(compiled(recurrence.cell), inputs.h0.dtype)
-    return (
-        prepare(recurrence.cell, functions, lie, lead, expected),
-        lie,
-        [part for _, part in there],
-    )
+    prepared = prepare(recurrence.cell, functions, lie, lead, expected)
+    return prepared, lie, [part for _, part in there]

@@ -121,6 +121,17 @@ def test_weights_that_were_exchanged_for_smaller_ones_are_not_read(other):
         y.sum().backward()
 
 
+@pytest.mark.parametrize("other", [lambda x: x[:2], lambda x: x.half(), lambda x: x.view(2, 6, 5)])
+@pytest.mark.parametrize("wanted", [True, False])
+def test_nor_is_an_input_that_was_exchanged(other, wanted):
+    arguments = make_arguments(Layer(lstm_scan), 4, 3, 5, 4, inputs=5)
+    x = arguments["x"].detach().requires_grad_(wanted)
+    y, *_ = Layer(lstm_scan)(**arguments | {"x": x}, backend="native")
+    x.data = other(x.data)
+    with pytest.raises(RuntimeError, match="another size"):
+        y.sum().backward()
+
+
 def test_zeros_lie_where_c_reads_them():
     """Whatever device new tensors go to by default."""
     x, weight = torch.randn(4, 37, 3 * 11), torch.randn(3, 11, 11) / 4
