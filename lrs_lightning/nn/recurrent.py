@@ -178,9 +178,9 @@ class LRSLayer(LayerScans):
 
         That is a batch of sequences which start at zero, through a single layer.
         """
-        if type(input) is not Tensor or self.num_layers > 1 or not self.is_plain:
+        if _calls.in_a_graph() or type(input) is not Tensor:
             return None
-        if _calls.in_a_graph():
+        if self.num_layers > 1 or not self.is_plain:
             return None
         shape, (weight_ih, bias) = input.shape, self.input_part(0)
         if len(shape) != 3 or shape[-1] != self.input_size or 0 in shape:

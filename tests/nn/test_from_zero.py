@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import pytest
 import torch
 
@@ -84,3 +86,14 @@ def test_a_change_of_weights_is_seen():
     layer.double()
     assert layer(x.double())[0].dtype == torch.float64
     torch.testing.assert_close(layer(x.double())[0].float(), before)
+
+
+@pytest.mark.parametrize("name", ["cfc", "lstm"])
+def test_a_compiler_finds_nothing_to_warn_of(name):
+    layer, x = LAYERS[name](), torch.randn(4, 6, 5)
+    torch._dynamo.reset()
+    torch._dynamo.utils.warn_once_cache.clear()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        y, _ = torch.compile(layer, fullgraph=True, backend="aot_eager")(x)
+    torch.testing.assert_close(y, layer(x)[0])
