@@ -26,6 +26,7 @@ SECTIONS: dict[str, tuple[str, str]] = {
     "kernel-launch": ("kernel_launch", "what Python does around a launch, without a GPU"),
     "kernels": ("kernels", "scans on a CPU beside their peers; kernels compiled"),
     "layer-forms": ("layer_forms", "lengths beside padding, vmap beside the population axis"),
+    "layer-runs": ("layer_runs", "one case of `layers` in many processes, with its interval"),
     "layers": ("layers", "a training update of each layer, and the price of the prior"),
     "native-limits": ("native_limits", "products of a layer in C and in PyTorch's library"),
     "population": ("population", "an update of many policies side by side, and of single ones"),

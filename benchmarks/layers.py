@@ -30,7 +30,7 @@ RANK, SPARSITY = 8, 0.5
 
 Shape = tuple[int, int, int, int]
 """B, T, I, H"""
-SMOKE_ROUNDS = 5
+ROUNDS, SMOKE_ROUNDS = 60, 5
 
 SHAPES = [
     (32, 32, 128, 64),
@@ -142,7 +142,7 @@ def construct() -> list[dict[str, object]]:
     return rows
 
 
-def row(cell: str, shape: Shape, timings: dict[str, Timing]) -> dict[str, object]:
+def row(cell: str, shape: Shape, timings: dict[str, Timing], digits: int = 2) -> dict[str, object]:
     """One line of the table, in milliseconds and ratios of tenth percentiles."""
     prior, dense = timings["prior"], timings["dense"]
     return {
@@ -150,8 +150,8 @@ def row(cell: str, shape: Shape, timings: dict[str, Timing]) -> dict[str, object
         "cell": cell,
         **dict(zip(("B", "T", "I", "H"), shape, strict=True)),
         **{f"{name}_ms": round(1e3 * timing.p10, 3) for name, timing in timings.items()},
-        "peer_over_prior": round(ratio(timings["peer"], prior), 2),
-        "prior_over_lstm": round(ratio(prior, timings["LSTM"]), 2),
+        "peer_over_prior": round(ratio(timings["peer"], prior), digits),
+        "prior_over_lstm": round(ratio(prior, timings["LSTM"]), digits),
         "prior_over_dense": round(ratio(prior, dense), 3),
         "again_over_dense": round(ratio(timings["again"], dense), 3),
     }
@@ -162,7 +162,7 @@ def main(arguments: list[str]) -> None:
     call(run, "python -m benchmarks layers", arguments)
 
 
-def run(*, threads: PositiveInt = 1, rounds: PositiveInt = 60, smoke: bool = False) -> None:
+def run(*, threads: PositiveInt = 1, rounds: PositiveInt = ROUNDS, smoke: bool = False) -> None:
     """Measure a training update of each layer beside its dense form, torch.nn.LSTM and ncps.
 
     Writes `results/layers_N_threads.csv`, `results/layers_ncps_N_threads.csv` and
@@ -170,7 +170,7 @@ def run(*, threads: PositiveInt = 1, rounds: PositiveInt = 60, smoke: bool = Fal
 
     Args:
         threads: threads of torch
-        rounds: measurements of each layer
+        rounds: measurements of each layer, as far as 8 seconds reach
         smoke: five rounds, nothing stored
     """
     torch.set_num_threads(threads)

@@ -38,8 +38,7 @@ def layer_from_zero(
     """`recurrent_layer` for sequences that start at zero, with its numbers to the last bit.
 
     Where C runs all of it, it is told where numbers lie, and so exchanges time and batch and adds
-    the axis of layers. Views would be nodes of the graph, which take a third as long as a small
-    layer.
+    the axis of layers. Views would be further nodes of the graph.
 
     Args:
         cell: a descriptor.

@@ -133,7 +133,7 @@ class LayerScans(LayerParameters):
         self,
         x_proj: Tensor,
         weight: Weight,
-        state: tuple[Tensor, ...] | None,
+        state: tuple[Tensor, ...],
         layer: int,
         **options: Tensor | None,
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
@@ -193,7 +193,7 @@ def runs_plainly(kind: Any, owner: Any) -> bool:
     return _runs_plainly(kind, owner)
 
 
-@cache
+@cache  # which mypy lets no class into
 def _runs_plainly(kind: Any, owner: Any) -> bool:
     ways = ("run", "through_layers", "run_cell", "project_input")
     return kind.scan is owner.scan and all(
