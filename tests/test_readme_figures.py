@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.dagger import differences
+from benchmarks.layer_runs import RATIO, summed_up
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
@@ -159,6 +160,13 @@ def test_the_page_on_layers_says_what_was_measured():
     assert f"was {min(price):.2f} to {max(price):.2f} of the dense layer's" in page
     built = {row["init"]: float(row["seconds"]) for row in rows("layers_construction")}
     assert f"{built['orthogonal']:.2f} s (orthogonal) and {built['glorot']:.2f} s (Glorot)" in page
+
+
+def test_the_page_on_layers_says_how_far_runs_lie_apart():
+    page = " ".join((ROOT / "docs" / "layers" / "README.md").read_text().split())
+    for threads in ("1", "2"):
+        found = rows(f"layer_runs_{threads}_threads", threads=threads)
+        assert summed_up([float(row[RATIO]) for row in found]) in page
 
 
 def test_the_kernels_readme_says_what_one_walk_earns():
